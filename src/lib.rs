@@ -1,0 +1,12 @@
+//! flowbatch: a declarative batch runner for AI workflows.
+//!
+//! One YAML manifest names a workflow behind an HTTP API, a CSV or JSONL dataset and a templated input mapping; a run
+//! fans the rows out with bounded concurrency and leaves per-row outputs and an exact bill.
+//!
+//! The way through the modules is the way of one row:
+//! `manifest` → `dataset` → `mapping` → `runner` → `workflow` → `journal` → `report`.
+
+pub mod manifest;
+pub mod mapping;
+pub mod model;
+pub mod reply;

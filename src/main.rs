@@ -1,0 +1,3 @@
+//! The `flowbatch` binary.
+
+fn main() {}

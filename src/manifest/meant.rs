@@ -1,0 +1,315 @@
+//! The manifest as meant: typed, resolved, and unable to be wrong.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde_json::{Map, Value};
+
+use crate::manifest::{SecretSource, Span};
+use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
+use crate::model::{Accept, Limit, RowNumber};
+
+/// A manifest, as meant.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The file's path, as the user gave it.
+    pub path: PathBuf,
+    /// The folder that its relative paths start from.
+    pub folder: PathBuf,
+    /// The file's bytes, for the run folder.
+    pub source: Vec<u8>,
+    /// `name`.
+    pub name: String,
+    /// `description`.
+    pub description: Option<String>,
+    /// `labels`, in the order written.
+    pub labels: Vec<(String, String)>,
+    /// `vars`, after `--var`.
+    pub vars: Map<String, Value>,
+    /// The environment variables that the manifest names outside of secret fields, with their values: what
+    /// `{{env "NAME"}}` may read.
+    pub env: BTreeMap<String, String>,
+    /// `workflow`.
+    pub workflow: WorkflowSpec,
+    /// `dataset`.
+    pub dataset: DatasetSpec,
+    /// `input`.
+    pub input: InputTemplate,
+    /// `limits`.
+    pub limits: Limits,
+    /// `accept`.
+    pub accept: Accept,
+    /// `output`.
+    pub output: OutputSpec,
+    /// `report.group_by`, in the order written.
+    pub group_by: Vec<(String, Template)>,
+    /// Every template and condition that can name a column, with its place: what the header is checked against.
+    pub references: Vec<ColumnReference>,
+}
+
+/// A name that refers to a column, with its place in the manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnReference {
+    /// The column.
+    pub column: String,
+    /// Where it is named.
+    pub span: Option<Span>,
+    /// Whether a missing value is provided for.
+    pub optional: bool,
+}
+
+/// `workflow`.
+#[derive(Clone, Debug)]
+pub struct WorkflowSpec {
+    /// Who runs it.
+    pub provider: Provider,
+    /// `mode`.
+    pub mode: Mode,
+    /// `poll`.
+    pub poll: PollSpec,
+    /// `user_id`; the row tag alone by default.
+    pub user_id: Template,
+    /// `flow_file`: checked before anything is sent.
+    pub flow_file: Option<PathBuf>,
+    /// `price`.
+    pub price: Option<Price>,
+    /// `tls`.
+    pub tls: Tls,
+    /// `connect_timeout`, by default 10 s.
+    pub connect_timeout: Duration,
+    /// `keep_alive`: how long an idle connection may be used again, by default 4 s.
+    pub keep_alive: Duration,
+    /// `body_limit`: the largest reply body taken, in bytes, by default 16 MiB.
+    pub body_limit: u64,
+}
+
+/// `workflow.provider` and what belongs to it.
+#[derive(Clone, Debug)]
+pub enum Provider {
+    /// The GPTBots Workflow API.
+    Gptbots {
+        /// The base URL, without a slash at its end: from `region` or `base_url`.
+        base_url: String,
+        /// `api_key`.
+        api_key: SecretSource,
+    },
+    /// The embedded emulator.
+    Emulator {
+        /// `definition`.
+        definition: PathBuf,
+    },
+}
+
+/// `workflow.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Submit, then poll.
+    Async,
+    /// Wait for the reply.
+    Sync,
+}
+
+/// `workflow.poll`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollSpec {
+    /// When to poll first.
+    pub first: FirstPoll,
+    /// The shortest time between two polls, by default 2 s.
+    pub shortest: Duration,
+    /// The longest, by default 15 s.
+    pub longest: Duration,
+}
+
+/// `workflow.poll.first`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstPoll {
+    /// Learned from runs that have finished.
+    Auto,
+    /// A fixed time after the submit.
+    After(Duration),
+}
+
+/// `workflow.price`: what the unit of cost is, and what it is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// `unit`, for instance `credit`.
+    pub unit: String,
+    /// `per_unit`, in `currency`.
+    pub per_unit: Decimal,
+    /// `currency`, for instance `USD`.
+    pub currency: String,
+}
+
+/// `workflow.tls`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// `ca`: a PEM file with further roots.
+    pub ca: Option<PathBuf>,
+}
+
+/// `dataset`.
+#[derive(Clone, Debug)]
+pub struct DatasetSpec {
+    /// The files in order: patterns (globs) or paths, resolved against the manifest's folder; `-` alone is stdin.
+    pub paths: Vec<PathBuf>,
+    /// Where `dataset` or `dataset.path` stands in the manifest, for mistakes about the file.
+    pub span: Option<Span>,
+    /// `format`; by the file's name when absent.
+    pub format: Option<String>,
+    /// `encoding`.
+    pub encoding: Encoding,
+    /// `delimiter`, one byte; by the format when absent.
+    pub delimiter: Option<u8>,
+    /// `key`.
+    pub key: Option<String>,
+    /// Where `key` stands.
+    pub key_span: Option<Span>,
+    /// `types`.
+    pub types: ColumnTypes,
+    /// `sha256`, lower case.
+    pub sha256: Option<String>,
+    /// `on_bad_row`.
+    pub on_bad_row: OnBadRow,
+    /// `select`, with the command line's `--range`, `--limit` and `--sample`.
+    pub select: Select,
+}
+
+/// `dataset.encoding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// A byte order mark, or valid UTF-8; anything else stops.
+    Auto,
+    /// A WHATWG encoding.
+    Named(&'static encoding_rs::Encoding),
+}
+
+/// `dataset.on_bad_row`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnBadRow {
+    /// A malformed record stops before anything is sent.
+    Stop,
+    /// It becomes a rejected row.
+    Reject,
+}
+
+/// `dataset.select`, applied in this order: range, where, limit, sample.
+#[derive(Clone, Debug, Default)]
+pub struct Select {
+    /// The first and the last row number.
+    pub range: Option<(RowNumber, RowNumber)>,
+    /// A condition on the row.
+    pub condition: Option<Expression>,
+    /// At most so many rows.
+    pub limit: Option<u64>,
+    /// A seeded random sample of what is left.
+    pub sample: Option<Sample>,
+}
+
+/// `dataset.select.sample`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// How many rows.
+    pub size: SampleSize,
+    /// The seed, by default 0.
+    pub seed: u64,
+}
+
+/// How large a sample is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleSize {
+    /// So many rows.
+    Rows(u64),
+    /// A share of the rows, between 0 and 1.
+    Share(Decimal),
+}
+
+/// `limits`.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// `concurrency`.
+    pub concurrency: Concurrency,
+    /// `timeout`: from the send of one attempt to its result.
+    pub timeout: Duration,
+    /// `deadline`: of this process.
+    pub deadline: Option<Duration>,
+    /// `drain`; none: 20 s, or without bound on a terminal.
+    pub drain: Option<Duration>,
+    /// `retry`.
+    pub retry: Retry,
+    /// `halt`; none: never.
+    pub halt: Option<Halt>,
+}
+
+/// `limits.concurrency`: rows in flight, from 1 to 10,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency(pub usize);
+
+/// `limits.retry`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// `attempts`: the first send counts; from 1 to 100.
+    pub attempts: u32,
+    /// `backoff`.
+    pub backoff: Backoff,
+    /// `also`: answers that are sent again although they were, or may have been, billed.
+    pub also: Vec<RetryAlso>,
+}
+
+/// `limits.retry.backoff`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// The longest wait before the second attempt.
+    pub first: Duration,
+    /// The longest wait of all.
+    pub longest: Duration,
+}
+
+/// `limits.retry.also`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAlso {
+    /// Workflow runs that ended with FAILED.
+    Failed,
+    /// Errors that the service reported in its own words.
+    ServerError,
+}
+
+/// `limits.halt`: failed, in-doubt and rejected rows among the finished ones of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Halt {
+    /// `failures`.
+    pub failures: Limit,
+    /// `after`: so many rows must have finished.
+    pub after: u64,
+}
+
+/// `output`.
+#[derive(Clone, Debug)]
+pub struct OutputSpec {
+    /// `dir`, relative to the working directory.
+    pub dir: PathBuf,
+    /// `formats`.
+    pub formats: Vec<OutputFormat>,
+    /// `columns`, in the order written.
+    pub columns: Vec<(String, Template)>,
+    /// `csv.bom`: a byte order mark first.
+    pub csv_bom: bool,
+    /// `csv.inputs`: the dataset's columns first.
+    pub csv_inputs: bool,
+    /// `csv.safe`: text that a spreadsheet would execute is defused.
+    pub csv_safe: bool,
+    /// `csv.delimiter`, one byte.
+    pub csv_delimiter: u8,
+    /// `csv.encoding`.
+    pub csv_encoding: &'static encoding_rs::Encoding,
+}
+
+/// `output.formats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// results.jsonl and failures.jsonl: always written.
+    Jsonl,
+    /// results.csv and failures.csv.
+    Csv,
+}

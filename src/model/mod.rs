@@ -1,0 +1,34 @@
+//! The nouns: rows, outcomes, money, a run's events, and `RunState`, the one fold over those events.
+//!
+//! Floor 0. Does no I/O, reads no clock, and knows neither manifest nor provider. Everything above speaks in
+//! these words, so that journal, report and runner can't disagree about what happened.
+
+mod event;
+mod facts;
+mod life;
+mod money;
+mod outcome;
+mod row;
+mod row_event;
+mod row_set;
+mod state;
+mod tally;
+mod verdict;
+
+pub use event::{
+    Closed, Digest, Json, Opened, PollTally, ProcessEnded, ProcessStarted, RunEvent, Selected,
+    SettingsChanged, Stopped,
+};
+pub use facts::RowFacts;
+pub use life::RowState;
+pub use money::{Cost, MoneyError};
+pub use outcome::{ErrorKind, Outcome, RowError};
+pub use row::{Record, Row, RowKey, RowNumber, row_tag};
+pub use row_event::{
+    Ambiguous, Answered, Attached, Delivery, Ended, Intended, Receipt, Refused, Rejected, Reopened,
+    Reservation, Via, Withdrawn, WithdrawnWhy,
+};
+pub use row_set::RowSet;
+pub use state::{Impossible, RunState};
+pub use tally::{Counts, ErrorTally, Tally};
+pub use verdict::{Accept, ExitCode, Limit, Reason, Retry, StopCause, Verdict};

@@ -1,0 +1,134 @@
+//! What can be asked of a `RunState`.
+
+use crate::model::life::RowState;
+use crate::model::state::{OpenRow, Phase, RunState};
+use crate::model::{Counts, Opened, Outcome, Reservation, RowNumber, RowSet, Stopped, Tally};
+
+impl RunState {
+    /// Says where a row stands.
+    pub fn row(&self, row: RowNumber) -> RowState {
+        if let Some(open) = self.open.get(&row) {
+            let run_id = || open.run_id.as_deref().map(str::to_owned);
+            return match open.phase {
+                Phase::Ready => RowState::Ready,
+                Phase::Intended => RowState::Intended,
+                Phase::Held => RowState::Held,
+                Phase::Attached => RowState::Attached(run_id().unwrap_or_default()),
+                Phase::InDoubt => RowState::InDoubt(run_id()),
+            };
+        }
+        let ended = usize::try_from(row).ok().and_then(|row| self.ended.get(row.checked_sub(1)?));
+        match ended.and_then(|ended| usize::from(ended.outcome).checked_sub(1)) {
+            Some(index) => RowState::Ended(Outcome::ALL[index]),
+            None => RowState::Unstarted,
+        }
+    }
+
+    /// Gives the rows that have begun and not ended for good, in order: ready, intended, held, attached, in doubt.
+    pub fn open_rows(&self) -> impl Iterator<Item = (RowNumber, RowState)> + '_ {
+        self.open.keys().map(|row| (*row, self.row(*row)))
+    }
+
+    /// Gives the number of the row's last send, throttled ones included; 0 when it was never sent.
+    pub fn sends(&self, row: RowNumber) -> u32 {
+        let ended = || usize::try_from(row).ok().and_then(|row| self.ended.get(row.checked_sub(1)?));
+        self.open.get(&row).map_or_else(|| ended().map_or(0, |e| u32::from(e.sends)), |open| open.sends)
+    }
+
+    /// Gives how many attempts the row has used since it was begun or reopened.
+    pub fn attempts(&self, row: RowNumber) -> u32 {
+        self.open.get(&row).map_or(0, |open| open.attempts)
+    }
+
+    /// Says whether the row's record and input stand in the journal already.
+    pub fn is_recorded(&self, row: RowNumber) -> bool {
+        self.open.get(&row).is_some_and(|open| open.recorded)
+    }
+
+    /// Gives what is still reserved from the budget: by rows in flight and in doubt.
+    pub fn reserved(&self) -> impl Iterator<Item = Reservation> + '_ {
+        self.open.values().filter(|open| open.phase != Phase::Ready).map(|open| open.reserved)
+    }
+
+    /// Gives the first event, when there was one.
+    pub fn opened(&self) -> Option<&Opened> {
+        self.opened.as_ref()
+    }
+
+    /// Gives the rows that belong to the run.
+    pub fn selected(&self) -> &RowSet {
+        &self.selected
+    }
+
+    /// Gives the rows by outcome, as a report would say it if nothing came after: a row that is on its way, or was
+    /// when a process died, is in doubt.
+    pub fn counts(&self) -> Counts {
+        let [succeeded, failed, in_doubt, rejected, _] = self.ended_counts;
+        let on_the_way =
+            |open: &&OpenRow| matches!(open.phase, Phase::Intended | Phase::Held | Phase::Attached);
+        let in_doubt = in_doubt + self.open.values().filter(on_the_way).count() as u64;
+        let total = self.selected.len();
+        let not_run = total - succeeded - failed - in_doubt - rejected;
+        Counts { total, succeeded, failed, in_doubt, rejected, not_run }
+    }
+
+    /// Gives how many rows ended with an outcome, those on their way not counted.
+    pub fn ended(&self, outcome: Outcome) -> u64 {
+        self.ended_counts[outcome as usize]
+    }
+
+    /// Gives how many rows may still be settled without a new send: on their way, or in doubt with a run id.
+    pub fn unsettled(&self) -> u64 {
+        let unsettled = |open: &&OpenRow| match open.phase {
+            Phase::Ready => false,
+            Phase::Intended | Phase::Held | Phase::Attached => true,
+            Phase::InDoubt => open.run_id.is_some(),
+        };
+        self.open.values().filter(unsettled).count() as u64
+    }
+
+    /// Says whether nothing is left to do: every row ended, and none is attached.
+    pub fn is_complete(&self) -> bool {
+        self.opened.is_some() && self.counts().not_run == 0 && self.unsettled() == 0
+    }
+
+    /// Says whether the run was closed, and nothing was done on it since.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Gives the sums over all events.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Gives why the last process stopped early, if it did.
+    pub fn stopped(&self) -> Option<&Stopped> {
+        self.stopped.as_ref()
+    }
+
+    /// Gives how many processes have worked on the run.
+    pub fn processes(&self) -> u32 {
+        self.processes
+    }
+
+    /// Gives the time that processes have worked on the run, each from its first to its last event.
+    pub fn wall_ms(&self) -> u64 {
+        self.past_wall_ms + self.process.map_or(0, |(first, last)| last - first)
+    }
+
+    /// Gives the rows whose cost is unknown: an execution, certain or possible, without a figure.
+    pub fn cost_unknown_rows(&self) -> u64 {
+        self.tally.cost_unknown.len() + self.open_and_not_in(&self.tally.cost_unknown)
+    }
+
+    /// Gives the rows whose tokens are unknown.
+    pub fn tokens_unknown_rows(&self) -> u64 {
+        self.tally.tokens_unknown.len() + self.open_and_not_in(&self.tally.tokens_unknown)
+    }
+
+    fn open_and_not_in(&self, set: &RowSet) -> u64 {
+        self.open.iter().filter(|(row, open)| open.phase != Phase::Ready && !set.contains(**row)).count()
+            as u64
+    }
+}

@@ -1,0 +1,78 @@
+//! The figures that the fold keeps while it reads events: counts and exact sums, no payloads.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Cost, Outcome, RowNumber, RowSet};
+
+/// Rows by outcome. `not_run` is what was selected and has not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows that belong to the run.
+    pub total: u64,
+    /// Rows that succeeded.
+    pub succeeded: u64,
+    /// Rows with a definite failure.
+    pub failed: u64,
+    /// Rows that may have run.
+    pub in_doubt: u64,
+    /// Rows never sent because they could not be.
+    pub rejected: u64,
+    /// Rows not started, or not ended.
+    pub not_run: u64,
+}
+
+impl Counts {
+    /// Gives the count of one outcome.
+    pub fn of(&self, outcome: Outcome) -> u64 {
+        match outcome {
+            Outcome::Succeeded => self.succeeded,
+            Outcome::Failed => self.failed,
+            Outcome::InDoubt => self.in_doubt,
+            Outcome::Rejected => self.rejected,
+            Outcome::NotRun => self.not_run,
+        }
+    }
+
+    /// Gives how many rows have ended.
+    pub fn finished(&self) -> u64 {
+        self.succeeded + self.failed + self.in_doubt + self.rejected
+    }
+}
+
+/// How often an error occurred, with one example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorTally {
+    /// Rows that ended with it.
+    pub count: u64,
+    /// The first such row.
+    pub row: RowNumber,
+    /// That row's message.
+    pub example: String,
+}
+
+/// Sums over a run's events.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Sends of invoke that were not throttled.
+    pub attempts: u64,
+    /// Sends of invoke, every one.
+    pub invokes: u64,
+    /// Queries of a result.
+    pub polls: u64,
+    /// Replies that asked to slow down.
+    pub throttled: u64,
+    /// The sum of every cost that the service reported, also of rows asked again later.
+    pub cost: Cost,
+    /// The sum of every token count that the service reported.
+    pub tokens: u64,
+    /// Rows with an execution, certain or possible, whose cost is unknown.
+    pub cost_unknown: RowSet,
+    /// The same for tokens.
+    pub tokens_unknown: RowSet,
+    /// Answers by the version of the workflow that gave them.
+    pub versions: BTreeMap<String, u64>,
+    /// Deliveries that changed nothing, and those of them that contradicted the answer that counts.
+    pub receipts: u64,
+    /// Of the receipts, those that say something else than the answer that counts.
+    pub contradictions: u64,
+}
