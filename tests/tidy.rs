@@ -1,5 +1,7 @@
 //! The rules of the house, held by a test: floors, sizes, and a first line for each module.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it expects")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

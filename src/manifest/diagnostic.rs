@@ -35,7 +35,7 @@ impl Diagnostics {
         self.items.iter().any(|item| item.is_error)
     }
 
-    /// Renders all of them with file:line:column, an excerpt, a caret and the help.
+    /// Renders all of them, each with its file, line and column, an excerpt, a caret and the help.
     pub fn render(&self, _colour: bool) -> String {
         unimplemented!()
     }

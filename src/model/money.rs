@@ -50,7 +50,7 @@ impl Cost {
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
         let sum = self.0.checked_add(other.0)?;
-        // Subtle: `rust_decimal` rounds a sum whose digits no longer fit; taking one part off again shows it.
+        // Subtle: rust_decimal rounds a sum whose digits no longer fit; taking one part off again shows it.
         (sum.checked_sub(other.0)? == self.0 && sum.checked_sub(self.0)? == other.0).then_some(Self(sum))
     }
 }
