@@ -15,6 +15,11 @@ pub struct Reopened {
     pub by: String,
 }
 
+impl Reopened {
+    /// `by` when `limits.retry.also` asked for it, and not a person.
+    pub const BY_POLICY: &'static str = "limits.retry.also";
+}
+
 /// A row was refused before anything was sent; it costs nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rejected {

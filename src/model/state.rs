@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use crate::model::life::{RowState, step};
 use crate::model::{
-    Answered, Intended, Opened, Outcome, Reservation, RowNumber, RowSet, RunEvent, Selected, Stopped, Tally,
-    WithdrawnWhy,
+    Answered, Intended, Opened, Outcome, Reopened, Reservation, RowNumber, RowSet, RunEvent, Selected,
+    Stopped, Tally, WithdrawnWhy,
 };
 
 /// An event that can't have happened after the ones before it: a damaged journal, or a bug.
@@ -180,8 +180,8 @@ impl RunState {
                 self.tally.receipts += 1;
                 self.tally.contradictions += u64::from(e.differs);
             }
-            RunEvent::Reopened(_) => {
-                self.reopen(row);
+            RunEvent::Reopened(e) => {
+                self.reopen(row, e.by == Reopened::BY_POLICY);
                 if matches!(state, RowState::InDoubt(Some(_))) {
                     self.note_unknown(row, 1);
                 }
@@ -252,14 +252,15 @@ impl RunState {
         }
     }
 
-    fn reopen(&mut self, row: RowNumber) {
+    fn reopen(&mut self, row: RowNumber, by_policy: bool) {
         let ended = std::mem::take(self.ended_mut(row));
         if ended.outcome > 0 {
             self.ended_counts[usize::from(ended.outcome) - 1] -= 1;
         }
         let open = self.open.entry(row).or_insert_with(OpenRow::new);
         open.sends = open.sends.max(u32::from(ended.sends));
-        open.attempts = 0;
+        // A retry that the manifest asks for goes on counting; one that the user asks for begins anew.
+        open.attempts = if by_policy { open.sends } else { 0 };
         // Subtle: what is not known of earlier executions stays unknown, whatever the next one costs.
         open.unknown = open.unknown.max(u32::from(self.tally.cost_unknown.contains(row)));
     }

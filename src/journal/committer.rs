@@ -1,0 +1,97 @@
+//! Group commit without a timer: while one group is being made durable, the next one gathers.
+//!
+//! The events themselves come back when they are durable, so that whoever acts on an event can only do so once it
+//! would survive: the dispatcher sends a row when it gets its `intended` back, and polls when it gets `attached`.
+
+use std::thread;
+
+use tokio::sync::mpsc;
+
+use crate::journal::{Appended, Error, Writer};
+use crate::model::RunEvent;
+
+/// A group of events that is durable now.
+#[derive(Debug)]
+pub struct Batch {
+    /// The events, in the order of the journal.
+    pub events: Vec<RunEvent>,
+    /// Whether the disk had room for them.
+    pub appended: Appended,
+}
+
+/// The journal's thread, and the events that wait for it.
+#[derive(Debug)]
+pub struct Committer {
+    gathered: Vec<RunEvent>,
+    busy: bool,
+    to_thread: Option<mpsc::Sender<Vec<RunEvent>>>,
+    from_thread: mpsc::Receiver<Result<Batch, Error>>,
+    thread: Option<thread::JoinHandle<Writer>>,
+}
+
+impl Committer {
+    /// Starts the thread that owns the writer.
+    pub fn start(mut writer: Writer) -> std::io::Result<Self> {
+        // One group is under way at a time, so a single place in each direction never blocks.
+        let (to_thread, mut groups) = mpsc::channel::<Vec<RunEvent>>(1);
+        let (batches, from_thread) = mpsc::channel(1);
+        let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || {
+            while let Some(events) = groups.blocking_recv() {
+                let done = writer.append(&events).map(|appended| Batch { events, appended });
+                if batches.blocking_send(done).is_err() {
+                    break;
+                }
+            }
+            writer
+        })?;
+        Ok(Self {
+            gathered: Vec::new(),
+            busy: false,
+            to_thread: Some(to_thread),
+            from_thread,
+            thread: Some(thread),
+        })
+    }
+
+    /// Takes an event; it goes out with the next group.
+    pub fn append(&mut self, event: RunEvent) {
+        self.gathered.push(event);
+    }
+
+    /// Hands over what has gathered, if the thread is free. Never blocks.
+    pub fn flush(&mut self) {
+        if self.busy || self.gathered.is_empty() {
+            return;
+        }
+        let group = std::mem::take(&mut self.gathered);
+        if let Some(to_thread) = &self.to_thread {
+            // A thread that is gone has said why; `durable` reports it.
+            self.busy = to_thread.try_send(group).is_ok();
+        }
+    }
+
+    /// Says whether every event is durable.
+    pub fn is_idle(&self) -> bool {
+        !self.busy && self.gathered.is_empty()
+    }
+
+    /// Waits for the group that is under way. Pending for ever when none is; safe to drop and call again.
+    pub async fn durable(&mut self) -> Result<Batch, Error> {
+        if !self.busy {
+            return std::future::pending().await;
+        }
+        let batch = self.from_thread.recv().await;
+        self.busy = false;
+        batch.unwrap_or_else(|| {
+            let source = std::io::Error::other("the journal's thread has ended");
+            Err(Error::NotDurable { path: "journal.jsonl".into(), source })
+        })
+    }
+
+    /// Ends the thread, once the group under way is done, and gives the writer back.
+    pub fn finish(mut self) -> Option<Writer> {
+        self.to_thread = None;
+        self.from_thread.close();
+        self.thread.take().and_then(|thread| thread.join().ok())
+    }
+}

@@ -1,0 +1,270 @@
+//! Run folders: what lies where, how they are made, and how they are found again.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::journal::{Durability, Error, FORMAT, History, RunLock, Writer};
+use crate::model::{Digest, Opened, RunEvent};
+
+/// A run's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Names a folder, which need not exist.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Gives its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the path of one of its files.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Gives the journal's path.
+    pub fn journal(&self) -> PathBuf {
+        self.file("journal.jsonl")
+    }
+
+    /// Makes the folder, without anything in it. Fails when it is there already.
+    pub fn make(&self) -> Result<(), Error> {
+        if let Some(parent) = self.path.parent() {
+            fs::create_dir_all(parent).map_err(Error::io(parent))?;
+        }
+        fs::create_dir(&self.path).map_err(Error::io(&self.path))
+    }
+
+    /// Begins the run: writes manifest and lock, then the journal with its first event and those in `events`. All of
+    /// it is durable when this returns.
+    pub fn begin(
+        &self,
+        lock: &RunLock,
+        manifest: &[u8],
+        events: Vec<RunEvent>,
+        durability: Durability,
+    ) -> Result<Writer, Error> {
+        let lock_text = serde_json::to_vec_pretty(lock)
+            .map_err(|e| Error::Lock { path: self.file("run.lock.json"), why: e.to_string() })?;
+        write_durably(&self.file("manifest.yaml"), manifest)?;
+        write_durably(&self.file("run.lock.json"), &lock_text)?;
+        let opened = Opened {
+            format: FORMAT,
+            run_id: lock.run_id.clone(),
+            flowbatch: lock.flowbatch.clone(),
+            lock: digest(&lock_text),
+            manifest: digest(manifest),
+        };
+        let path = self.journal();
+        let file = OpenOptions::new()
+            .create_new(true)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io(&path))?;
+        let file = self.lock_file(file)?;
+        let mut writer = Writer::open(&path, file, 0, 0, durability)?;
+        let mut first = vec![RunEvent::Opened(opened)];
+        first.extend(events);
+        writer.append(&first)?;
+        sync_folder(&self.path)?;
+        if let Some(parent) = self.path.parent() {
+            sync_folder(parent)?;
+        }
+        Ok(writer)
+    }
+
+    /// Goes on with a run: locks it, reads its journal through, and cuts off a torn tail.
+    pub fn go_on(&self, durability: Durability) -> Result<(Writer, History), Error> {
+        let path = self.journal();
+        let file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::NoRun { path: self.path.clone() });
+            }
+            Err(e) => return Err(Error::io(&path)(e)),
+        };
+        let file = self.lock_file(file)?;
+        let history = self.read()?;
+        let replay = history.replay();
+        let writer = Writer::open(&path, file, replay.events, replay.length, durability)?;
+        Ok((writer, history))
+    }
+
+    /// Reads the journal through, without locking: a run that is alive may be read too.
+    pub fn read(&self) -> Result<History, Error> {
+        let path = self.journal();
+        if !path.exists() {
+            return Err(Error::NoRun { path: self.path.clone() });
+        }
+        let history = History::read(&path)?;
+        if history.state().opened().is_none() {
+            return Err(Error::NoRun { path: self.path.clone() });
+        }
+        Ok(history)
+    }
+
+    /// Says whether a process works on the run just now.
+    pub fn is_locked(&self) -> bool {
+        let Ok(file) = File::open(self.journal()) else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Reads run.lock.json.
+    pub fn lock(&self) -> Result<RunLock, Error> {
+        let path = self.file("run.lock.json");
+        let text = fs::read(&path).map_err(Error::io(&path))?;
+        serde_json::from_slice(&text).map_err(|e| Error::Lock { path, why: e.to_string() })
+    }
+
+    fn lock_file(&self, file: File) -> Result<File, Error> {
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked { path: self.path.clone() }),
+            Err(TryLockError::Error(e)) => Err(Error::io(&self.path)(e)),
+        }
+    }
+
+    /// Points `latest`, beside the folder, at it: a link where the system has them, else a text file with its name.
+    pub fn point_latest(&self) -> Result<(), Error> {
+        let (Some(parent), Some(name)) = (self.path.parent(), self.path.file_name()) else { return Ok(()) };
+        let latest = parent.join("latest");
+        let fresh = parent.join(format!(".latest-{}", std::process::id()));
+        let _ = fs::remove_file(&fresh);
+        link(Path::new(name), &fresh).and_then(|()| fs::rename(&fresh, &latest)).map_err(Error::io(&latest))
+    }
+}
+
+#[cfg(unix)]
+fn link(target: &Path, at: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, at)
+}
+
+#[cfg(not(unix))]
+fn link(target: &Path, at: &Path) -> io::Result<()> {
+    fs::write(at, target.to_string_lossy().as_bytes())
+}
+
+fn digest(bytes: &[u8]) -> Digest {
+    Digest { sha256: hex::encode(Sha256::digest(bytes)), bytes: bytes.len() as u64 }
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let write = || {
+        let mut file = File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(Error::io(path))
+}
+
+/// Makes the names in a folder durable, where the system can.
+fn sync_folder(path: &Path) -> Result<(), Error> {
+    if cfg!(unix) {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        File::open(path).and_then(|folder| folder.sync_all()).map_err(Error::io(path))?;
+    }
+    Ok(())
+}
+
+/// A run that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its folder.
+    pub folder: RunFolder,
+    /// The manifest's name.
+    pub manifest: String,
+    /// Its id.
+    pub run_id: String,
+}
+
+/// The runs below an output folder: `DIR/MANIFEST/RUN`.
+#[derive(Clone, Debug)]
+pub struct Runs {
+    root: PathBuf,
+}
+
+impl Runs {
+    /// Looks below this folder.
+    pub fn below(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Gives the folder for a run of a manifest.
+    pub fn folder(&self, manifest: &str, run_id: &str) -> RunFolder {
+        RunFolder::at(self.root.join(manifest).join(run_id))
+    }
+
+    /// Lists all runs, oldest first.
+    pub fn list(&self) -> Vec<Found> {
+        let mut found = Vec::new();
+        for manifest in folders_in(&self.root) {
+            for run in folders_in(&manifest) {
+                let is_run = run.join("journal.jsonl").is_file();
+                if let (true, Some(manifest), Some(run_id)) = (is_run, name_of(&manifest), name_of(&run)) {
+                    found.push(Found { folder: RunFolder::at(&run), manifest, run_id });
+                }
+            }
+        }
+        // The lock is written once, when the run begins; ids of the user's own tell nothing of time.
+        found.sort_by_cached_key(|run| {
+            let begun = fs::metadata(run.folder.file("run.lock.json")).and_then(|meta| meta.modified()).ok();
+            (begun, run.run_id.clone())
+        });
+        found
+    }
+
+    /// Finds a run by a path, by `latest`, by its id or by a prefix of it that only one has.
+    pub fn find(&self, name: &str) -> Result<RunFolder, Error> {
+        let path = Path::new(name);
+        if path.join("journal.jsonl").is_file() {
+            return Ok(RunFolder::at(path));
+        }
+        let all = self.list();
+        if name == "latest" {
+            let newest = all.into_iter().next_back();
+            let none = || Error::NotFound(format!("there are no runs below {}", self.root.display()));
+            return newest.map(|found| found.folder).ok_or_else(none);
+        }
+        if let Some(exact) = all.iter().find(|found| found.run_id == name) {
+            return Ok(exact.folder.clone());
+        }
+        let fits: Vec<_> = all.iter().filter(|found| found.run_id.starts_with(name)).collect();
+        match fits.as_slice() {
+            [one] => Ok(one.folder.clone()),
+            [] => Err(Error::NotFound(format!(
+                "no run is called `{name}` below {}; `flowbatch runs` lists them",
+                self.root.display()
+            ))),
+            several => {
+                let ids: Vec<_> = several.iter().take(5).map(|found| found.run_id.as_str()).collect();
+                Err(Error::NotFound(format!("`{name}` fits {} runs: {}", several.len(), ids.join(", "))))
+            }
+        }
+    }
+}
+
+fn folders_in(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
+    let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    // `latest` is a link to a run that is listed under its own name.
+    let mut folders: Vec<_> = paths.filter(|path| path.is_dir() && !path.is_symlink()).collect();
+    folders.sort();
+    folders
+}
+
+fn name_of(path: &Path) -> Option<String> {
+    path.file_name().map(|name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests;

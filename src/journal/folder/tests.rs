@@ -1,0 +1,136 @@
+use serde_json::json;
+
+use super::*;
+use crate::journal::{DatasetIdentity, LineError, Overridden, Torn};
+use crate::model::{Outcome, PollTally, Selected};
+
+fn lock(run_id: &str) -> RunLock {
+    RunLock {
+        format: 1,
+        run_id: run_id.to_owned(),
+        manifest: "m".into(),
+        manifest_path: "m.yaml".into(),
+        folder: "/".into(),
+        manifest_sha256: String::new(),
+        mapping_sha256: String::new(),
+        workflow: json!({}),
+        dataset: DatasetIdentity {
+            paths: vec!["d.csv".into()],
+            sha256: String::new(),
+            bytes: 0,
+            rows: 2,
+            columns: vec![],
+            selected: 2,
+        },
+        overrides: Overridden::default(),
+        settings: json!({}),
+        labels: json!({}),
+        started_by: None,
+        started_at: String::new(),
+        flowbatch: "0".into(),
+        git: None,
+    }
+}
+
+fn selected() -> RunEvent {
+    RunEvent::Selected(Selected { count: 2, ranges: vec![(1, 2)] })
+}
+
+fn begin(folder: &RunFolder, run_id: &str) -> Writer {
+    folder.make().unwrap();
+    folder.begin(&lock(run_id), b"version: 1\n", vec![selected()], Durability::Power).unwrap()
+}
+
+#[test]
+fn a_run_has_one_writer_and_any_number_of_readers() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = RunFolder::at(temp.path().join("m/r1"));
+    let writer = begin(&folder, "r1");
+    assert!(folder.is_locked());
+    assert!(matches!(folder.go_on(Durability::Power), Err(Error::Locked { .. })));
+    assert_eq!(folder.read().unwrap().state().selected().len(), 2);
+    drop(writer);
+    assert!(!folder.is_locked());
+    let (writer, history) = folder.go_on(Durability::Power).unwrap();
+    assert_eq!((writer.next(), history.state().opened().unwrap().run_id.as_str()), (2, "r1"));
+    assert_eq!(folder.lock().unwrap(), lock("r1"));
+}
+
+#[test]
+fn a_run_folder_is_never_made_over_another() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = RunFolder::at(temp.path().join("m/r1"));
+    drop(begin(&folder, "r1"));
+    assert!(folder.make().is_err());
+    assert!(folder.begin(&lock("r1"), b"", vec![], Durability::Power).is_err());
+    assert!(matches!(RunFolder::at(temp.path()).go_on(Durability::Power), Err(Error::NoRun { .. })));
+}
+
+#[test]
+fn a_torn_tail_is_cut_and_damage_elsewhere_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = RunFolder::at(temp.path().join("m/r1"));
+    drop(begin(&folder, "r1"));
+    let whole = fs::read(folder.journal()).unwrap();
+    let first = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+    // Cut at every byte: what was whole before the cut is kept, and the rest goes.
+    for cut in 0..whole.len() {
+        fs::write(folder.journal(), &whole[..cut]).unwrap();
+        let history = History::read(&folder.journal()).unwrap();
+        let kept = if cut < first { 0 } else { first };
+        let torn = (cut > kept).then(|| Torn { offset: kept as u64, bytes: (cut - kept) as u64 });
+        assert_eq!((history.replay().length, &history.replay().torn), (kept as u64, &torn), "cut at {cut}");
+    }
+    fs::write(folder.journal(), &whole[..whole.len() - 5]).unwrap();
+    let (mut writer, _) = folder.go_on(Durability::Power).unwrap();
+    assert_eq!(fs::metadata(folder.journal()).unwrap().len(), first as u64);
+    writer.append(&[selected()]).unwrap();
+    assert_eq!(folder.read().unwrap().replay().torn, None);
+    // The same bytes damaged in the middle are no torn tail.
+    let mut damaged = fs::read(folder.journal()).unwrap();
+    damaged[first / 2] ^= 1;
+    fs::write(folder.journal(), &damaged).unwrap();
+    let error = folder.read().unwrap_err();
+    assert!(matches!(error, Error::Damaged { offset: 0, why: LineError::Checksum, .. }), "{error}");
+}
+
+#[test]
+fn an_event_that_cannot_have_happened_is_damage() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = RunFolder::at(temp.path().join("m/r1"));
+    let mut writer = begin(&folder, "r1");
+    let reopened = crate::model::Reopened { row: 1, from: Outcome::Failed, by: String::new() };
+    writer
+        .append(&[RunEvent::PollTally(PollTally { polls: 1, throttled: 0 }), RunEvent::Reopened(reopened)])
+        .unwrap();
+    let error = folder.read().unwrap_err().to_string();
+    assert!(error.contains("event `reopened` is impossible for row 1, which is not started"), "{error}");
+}
+
+#[test]
+fn runs_are_found_by_path_id_prefix_and_latest() {
+    let temp = tempfile::tempdir().unwrap();
+    let runs = Runs::below(temp.path());
+    for (manifest, run_id) in
+        [("a", "20260101T000000Z-aaaa"), ("b", "20260102T000000Z-bbbb"), ("a", "20260102T000000Z-cccc")]
+    {
+        let folder = runs.folder(manifest, run_id);
+        drop(begin(&folder, run_id));
+        folder.point_latest().unwrap();
+    }
+    let ids: Vec<_> = runs.list().into_iter().map(|found| found.run_id).collect();
+    assert_eq!(ids, ["20260101T000000Z-aaaa", "20260102T000000Z-bbbb", "20260102T000000Z-cccc"]);
+    let find =
+        |name: &str| runs.find(name).map(|folder| name_of(folder.path()).unwrap()).map_err(|e| e.to_string());
+    assert_eq!(find("latest").unwrap(), "20260102T000000Z-cccc");
+    assert_eq!(find("20260101").unwrap(), "20260101T000000Z-aaaa");
+    assert_eq!(find("20260102T000000Z-bbbb").unwrap(), "20260102T000000Z-bbbb");
+    let path = runs.folder("a", "20260101T000000Z-aaaa");
+    assert_eq!(runs.find(path.path().to_str().unwrap()).unwrap(), path);
+    assert!(find("20260102").unwrap_err().contains("fits 2 runs"));
+    assert!(find("nothing").unwrap_err().contains("no run is called `nothing`"));
+    let latest = fs::canonicalize(temp.path().join("a/latest"));
+    if cfg!(unix) {
+        assert!(latest.unwrap().ends_with("20260102T000000Z-cccc"));
+    }
+}

@@ -1,0 +1,196 @@
+//! The journal's form on disk: one line of JSON per event.
+//!
+//! `{"v":1,"n":SEQ,"e":NAME,"t_ms":EPOCH_MS, …,"crc":"8 hex"}` and a line feed. `n` counts from 0 without gaps; `crc`
+//! is the CRC-32C of all bytes before `,"crc"`. The first four members always stand in this order, so that a reader
+//! can tell an event's kind without parsing the rest. The checksum protects against accidents, not against a forger.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::model::RunEvent;
+
+/// The version of the form, in each line and in the first event.
+pub const FORMAT: u32 = 1;
+
+const CRC_START: &[u8] = b",\"crc\":\"";
+/// `,"crc":"` + 8 hex + `"}`.
+const CRC_LENGTH: usize = 8 + 8 + 2;
+
+/// One line of a journal, decoded.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its number, from 0.
+    pub n: u64,
+    /// Its wall-clock instant, in ms since 1970.
+    pub t_ms: u64,
+    /// What happened.
+    pub event: RunEvent,
+}
+
+/// Why a line is not an event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// It does not end as a line does.
+    #[error("the line is cut short")]
+    Short,
+    /// The checksum is another.
+    #[error("the checksum is wrong")]
+    Checksum,
+    /// It was written by a flowbatch with another form.
+    #[error("written in version {0} of the journal's form, and this flowbatch reads version {FORMAT}")]
+    Version(String),
+    /// The number is not the next one.
+    #[error("event {found} stands where event {expected} should")]
+    Gap {
+        /// The number that should stand there.
+        expected: u64,
+        /// The one that does.
+        found: u64,
+    },
+    /// The name is not known to this version.
+    #[error("the event `{0}` is not known to this flowbatch")]
+    UnknownEvent(String),
+    /// The members are not those of the event.
+    #[error("{0}")]
+    Members(String),
+}
+
+/// Appends one event's line, with its line feed.
+pub(crate) fn encode(line: &mut Vec<u8>, n: u64, t_ms: u64, event: &RunEvent) -> serde_json::Result<()> {
+    let start = line.len();
+    line.extend_from_slice(
+        format!("{{\"v\":{FORMAT},\"n\":{n},\"e\":\"{}\",\"t_ms\":{t_ms}", event.name()).as_bytes(),
+    );
+    let body = line.len();
+    encode_members(line, event)?;
+    // The members come as `{…}`: the brace that opens becomes the comma, the one that closes makes way for `crc`.
+    if line.ends_with(b"{}") && line.len() == body + 2 {
+        line.truncate(body);
+    } else {
+        line[body] = b',';
+        line.pop();
+    }
+    let crc = crc32c::crc32c(&line[start..]);
+    line.extend_from_slice(CRC_START);
+    line.extend_from_slice(format!("{crc:08x}\"}}\n").as_bytes());
+    Ok(())
+}
+
+fn encode_members(line: &mut Vec<u8>, event: &RunEvent) -> serde_json::Result<()> {
+    fn put<T: Serialize>(line: &mut Vec<u8>, members: &T) -> serde_json::Result<()> {
+        serde_json::to_writer(line, members)
+    }
+    match event {
+        RunEvent::Opened(e) => put(line, e),
+        RunEvent::Selected(e) => put(line, e),
+        RunEvent::ProcessStarted(e) => put(line, e),
+        RunEvent::SettingsChanged(e) => put(line, e),
+        RunEvent::Reopened(e) => put(line, e),
+        RunEvent::Rejected(e) => put(line, e),
+        RunEvent::Intended(e) => put(line, e),
+        RunEvent::Withdrawn(e) => put(line, e),
+        RunEvent::Refused(e) => put(line, e),
+        RunEvent::Ambiguous(e) => put(line, e),
+        RunEvent::Attached(e) => put(line, e),
+        RunEvent::Receipt(e) => put(line, e),
+        RunEvent::Answered(e) => put(line, e),
+        RunEvent::Ended(e) => put(line, e),
+        RunEvent::PollTally(e) => put(line, e),
+        RunEvent::Stopped(e) => put(line, e),
+        RunEvent::ProcessEnded(e) => put(line, e),
+        RunEvent::Closed(e) => put(line, e),
+    }
+}
+
+/// Decodes one line, without its line feed. The buffer is used as work space and left changed.
+pub(crate) fn decode(line: &mut [u8], expected: u64) -> Result<Entry, LineError> {
+    let crc_at = line.len().checked_sub(CRC_LENGTH).ok_or(LineError::Short)?;
+    let tail = &line[crc_at..];
+    if !tail.starts_with(CRC_START) || !tail.ends_with(b"\"}") {
+        return Err(LineError::Short);
+    }
+    let crc = format!("{:08x}", crc32c::crc32c(&line[..crc_at]));
+    if crc.as_bytes() != &tail[CRC_START.len()..CRC_START.len() + 8] {
+        return Err(LineError::Checksum);
+    }
+    let head = Head::read(&line[..crc_at])?;
+    if head.n != expected {
+        return Err(LineError::Gap { expected, found: head.n });
+    }
+    let (n, t_ms, name) = (head.n, head.t_ms, head.name.to_owned());
+    let body = head.length;
+    line[crc_at] = b'}';
+    let event = if body == crc_at {
+        decode_members(&name, b"{}")?
+    } else {
+        line[body] = b'{';
+        decode_members(&name, &line[body..=crc_at])?
+    };
+    Ok(Entry { n, t_ms, event })
+}
+
+fn decode_members(name: &str, members: &[u8]) -> Result<RunEvent, LineError> {
+    fn get<T: DeserializeOwned>(members: &[u8]) -> Result<T, LineError> {
+        serde_json::from_slice(members).map_err(|e| LineError::Members(e.to_string()))
+    }
+    Ok(match name {
+        "opened" => RunEvent::Opened(get(members)?),
+        "selected" => RunEvent::Selected(get(members)?),
+        "process_started" => RunEvent::ProcessStarted(get(members)?),
+        "settings_changed" => RunEvent::SettingsChanged(get(members)?),
+        "reopened" => RunEvent::Reopened(get(members)?),
+        "rejected" => RunEvent::Rejected(get(members)?),
+        "intended" => RunEvent::Intended(get(members)?),
+        "withdrawn" => RunEvent::Withdrawn(get(members)?),
+        "refused" => RunEvent::Refused(get(members)?),
+        "ambiguous" => RunEvent::Ambiguous(get(members)?),
+        "attached" => RunEvent::Attached(get(members)?),
+        "receipt" => RunEvent::Receipt(get(members)?),
+        "answered" => RunEvent::Answered(get(members)?),
+        "ended" => RunEvent::Ended(get(members)?),
+        "poll_tally" => RunEvent::PollTally(get(members)?),
+        "stopped" => RunEvent::Stopped(get(members)?),
+        "process_ended" => RunEvent::ProcessEnded(get(members)?),
+        "closed" => RunEvent::Closed(get(members)?),
+        other => return Err(LineError::UnknownEvent(other.to_owned())),
+    })
+}
+
+/// The members that every line begins with.
+struct Head<'a> {
+    n: u64,
+    name: &'a str,
+    t_ms: u64,
+    length: usize,
+}
+
+impl<'a> Head<'a> {
+    fn read(line: &'a [u8]) -> Result<Self, LineError> {
+        let shape = || LineError::Members("the line does not begin as an event does".to_owned());
+        let (version, rest) = number_after(line, b"{\"v\":").ok_or_else(shape)?;
+        if version != u64::from(FORMAT) {
+            return Err(LineError::Version(version.to_string()));
+        }
+        let (n, rest) = number_after(rest, b",\"n\":").ok_or_else(shape)?;
+        let rest = rest.strip_prefix(b",\"e\":\"").ok_or_else(shape)?;
+        let end = rest.iter().position(|b| *b == b'"').ok_or_else(shape)?;
+        let name = std::str::from_utf8(&rest[..end]).map_err(|_| shape())?;
+        let (t_ms, rest) = number_after(&rest[end..], b"\",\"t_ms\":").ok_or_else(shape)?;
+        Ok(Self { n, name, t_ms, length: line.len() - rest.len() })
+    }
+}
+
+/// Gives the number that a line claims, without judging it.
+pub(crate) fn number_of(line: &[u8]) -> u64 {
+    Head::read(line).map_or(0, |head| head.n)
+}
+
+fn number_after<'a>(text: &'a [u8], prefix: &[u8]) -> Option<(u64, &'a [u8])> {
+    let rest = text.strip_prefix(prefix)?;
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let number = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+    Some((number, &rest[digits..]))
+}
+
+#[cfg(test)]
+mod tests;

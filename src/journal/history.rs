@@ -1,0 +1,176 @@
+//! What a journal says of each row, found by offsets and read when asked: no payload is kept in memory.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek};
+use std::path::{Path, PathBuf};
+
+use crate::journal::{Entry, Error, Replay, format, replay};
+use crate::model::{Cost, RowFacts, RowNumber, RowState, RunEvent, RunState, Via, WithdrawnWhy};
+
+/// A journal, folded, with the place of each row's telling events. About twenty bytes a row.
+#[derive(Debug)]
+pub struct History {
+    path: PathBuf,
+    state: RunState,
+    replay: Replay,
+    rows: Vec<Places>,
+    /// What earlier executions of rows asked again were billed, where it is known.
+    earlier: HashMap<RowNumber, (Cost, u64)>,
+}
+
+/// Where a row's telling events stand: offset + 1, so that 0 is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Places {
+    begun: u64,
+    last: u64,
+    attempts: u16,
+}
+
+impl History {
+    /// Reads a journal through.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let mut state = RunState::new();
+        let mut rows = Vec::new();
+        let mut earlier = HashMap::new();
+        let mut answers: HashMap<RowNumber, (Cost, u64)> = HashMap::new();
+        let replay = replay(path, |offset, entry| {
+            let impossible = |source| Error::Impossible { path: path.to_owned(), offset, source };
+            state.apply(entry.t_ms, &entry.event).map_err(impossible)?;
+            if let RunEvent::Reopened(e) = &entry.event
+                && let Some((cost, tokens)) = answers.remove(&e.row)
+            {
+                let sum: &mut (Cost, u64) = earlier.entry(e.row).or_default();
+                sum.0 = sum.0.checked_add(cost).unwrap_or(sum.0);
+                sum.1 = sum.1.saturating_add(tokens);
+            }
+            // Only rows that may be asked again need their figures here: those that did not succeed.
+            if let RunEvent::Answered(e) = &entry.event
+                && e.outcome != crate::model::Outcome::Succeeded
+            {
+                answers.insert(e.row, (e.cost.unwrap_or_default(), e.tokens.unwrap_or_default()));
+            }
+            note_places(&mut rows, offset, &entry.event);
+            Ok(())
+        })?;
+        Ok(Self { path: path.to_owned(), state, replay, rows, earlier })
+    }
+
+    /// Gives what the run has come to.
+    pub fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    /// Gives what the run has come to, and lets go of the offsets.
+    pub fn into_state(self) -> RunState {
+        self.state
+    }
+
+    /// Says how the journal ends.
+    pub fn replay(&self) -> &Replay {
+        &self.replay
+    }
+
+    /// Hands over what is known of every selected row, in the order of the dataset.
+    pub fn for_each<E: From<Error>>(&self, mut each: impl FnMut(RowFacts) -> Result<(), E>) -> Result<(), E> {
+        let mut begun = Lookup::open(&self.path)?;
+        let mut last = Lookup::open(&self.path)?;
+        for row in self.state.selected().iter() {
+            let index = usize::try_from(row - 1).unwrap_or(usize::MAX);
+            let places = self.rows.get(index).copied().unwrap_or_default();
+            let begun = begun.at(places.begun)?;
+            let last = last.at(places.last)?;
+            each(self.facts(row, places, begun, last))?;
+        }
+        Ok(())
+    }
+
+    fn facts(
+        &self,
+        number: RowNumber,
+        places: Places,
+        begun: Option<(u64, RunEvent)>,
+        last: Option<(u64, RunEvent)>,
+    ) -> RowFacts {
+        let state = self.state.row(number);
+        // What ended the row before it was asked again is no longer its end.
+        let last = last.filter(|_| matches!(state, RowState::Ended(_) | RowState::InDoubt(_)));
+        let (earlier_cost, earlier_tokens) = self.earlier.get(&number).copied().unwrap_or_default();
+        let (cost, tokens) = match &last {
+            Some((_, RunEvent::Answered(e))) => (e.cost.unwrap_or_default(), e.tokens.unwrap_or_default()),
+            _ => (Cost::ZERO, 0),
+        };
+        let open = !matches!(state, RowState::Ended(_) | RowState::Unstarted | RowState::Ready);
+        let tally = self.state.tally();
+        let cost =
+            (!open && !tally.cost_unknown.contains(number)).then(|| earlier_cost.checked_add(cost)).flatten();
+        let tokens =
+            (!open && !tally.tokens_unknown.contains(number)).then(|| earlier_tokens.saturating_add(tokens));
+        RowFacts { number, state, begun, last, attempts: u32::from(places.attempts), cost, tokens }
+    }
+}
+
+fn note_places(rows: &mut Vec<Places>, offset: u64, event: &RunEvent) {
+    let Some(row) = event.row() else { return };
+    let index = usize::try_from(row - 1).unwrap_or(usize::MAX);
+    if index >= rows.len() {
+        rows.resize(index + 1, Places::default());
+    }
+    let places = &mut rows[index];
+    match event {
+        RunEvent::Intended(e) if e.input.is_some() => places.begun = offset + 1,
+        RunEvent::Rejected(_) => (places.begun, places.last) = (offset + 1, offset + 1),
+        RunEvent::Answered(_) | RunEvent::Ended(_) => places.last = offset + 1,
+        _ => {}
+    }
+    let sent = match event {
+        RunEvent::Refused(e) => !e.throttled,
+        RunEvent::Ambiguous(_) => true,
+        RunEvent::Attached(e) => e.via == Via::Submit,
+        RunEvent::Answered(e) => matches!(e.via, Via::Reply | Via::Submit),
+        RunEvent::Withdrawn(e) => e.why == WithdrawnWhy::RunRefused,
+        _ => false,
+    };
+    places.attempts = places.attempts.saturating_add(u16::from(sent));
+}
+
+/// Reads single lines by their offset; cheap when the offsets mostly ascend.
+struct Lookup {
+    path: PathBuf,
+    reader: BufReader<File>,
+    position: u64,
+    line: Vec<u8>,
+}
+
+impl Lookup {
+    fn open(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(Error::io(path))?;
+        let reader = BufReader::with_capacity(256 * 1024, file);
+        Ok(Self { path: path.to_owned(), reader, position: 0, line: Vec::new() })
+    }
+
+    fn at(&mut self, place: u64) -> Result<Option<(u64, RunEvent)>, Error> {
+        let Some(offset) = place.checked_sub(1) else { return Ok(None) };
+        self.read_line(offset).map_err(Error::io(&self.path))?;
+        // The line was whole when the journal was read through; its number is not known here, so take its own.
+        let n = format::number_of(&self.line);
+        match format::decode(&mut self.line, n) {
+            Ok(Entry { t_ms, event, .. }) => Ok(Some((t_ms, event))),
+            Err(why) => Err(Error::Damaged { path: self.path.clone(), offset, n, why }),
+        }
+    }
+
+    fn read_line(&mut self, offset: u64) -> io::Result<()> {
+        let distance =
+            i64::try_from(offset).unwrap_or(i64::MAX) - i64::try_from(self.position).unwrap_or(i64::MAX);
+        self.reader.seek_relative(distance)?;
+        self.line.clear();
+        let read = self.reader.read_until(b'\n', &mut self.line)? as u64;
+        self.position = offset + read;
+        if self.line.last() == Some(&b'\n') {
+            self.line.pop();
+        }
+        debug_assert_eq!(self.reader.stream_position().ok(), Some(self.position));
+        Ok(())
+    }
+}

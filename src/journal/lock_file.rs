@@ -1,0 +1,78 @@
+//! run.lock.json: what identifies a run, so that it can be resumed, repeated and checked.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What identifies a run. Holds no secret, and no fact that a resume may change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLock {
+    /// The version of this file's form.
+    pub format: u32,
+    /// The run's id.
+    pub run_id: String,
+    /// The manifest's name.
+    pub manifest: String,
+    /// The manifest's path as the user gave it, and the folder that its relative paths start from.
+    pub manifest_path: String,
+    /// The absolute folder that the manifest's relative paths start from.
+    pub folder: String,
+    /// SHA-256 of manifest.yaml.
+    pub manifest_sha256: String,
+    /// SHA-256 of what the mapping means: input, `user_id` and vars.
+    pub mapping_sha256: String,
+    /// What is invoked, where and how.
+    pub workflow: Value,
+    /// The dataset.
+    pub dataset: DatasetIdentity,
+    /// What the command line changed in the manifest.
+    pub overrides: Overridden,
+    /// The resolved settings, without secrets.
+    pub settings: Value,
+    /// The manifest's labels.
+    pub labels: Value,
+    /// Who started the run, as the system names them.
+    pub started_by: Option<String>,
+    /// When, RFC 3339 in UTC.
+    pub started_at: String,
+    /// The version of flowbatch.
+    pub flowbatch: String,
+    /// The state of the version control that the manifest stands in.
+    pub git: Option<GitState>,
+}
+
+/// What identifies a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetIdentity {
+    /// The files, as written in the manifest or on the command line.
+    pub paths: Vec<String>,
+    /// SHA-256 of their bytes in order.
+    pub sha256: String,
+    /// Their length together.
+    pub bytes: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Their columns, in order; for JSON the names that the records had.
+    pub columns: Vec<String>,
+    /// Rows that belong to the run.
+    pub selected: u64,
+}
+
+/// What the command line changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overridden {
+    /// `--set`, with flags such as `-j` in the same form.
+    pub set: Vec<(String, String)>,
+    /// `--var`.
+    pub vars: Vec<(String, String)>,
+    /// `--dataset`.
+    pub dataset: Option<String>,
+}
+
+/// The state of a version control.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitState {
+    /// The commit checked out.
+    pub commit: String,
+    /// Whether tracked files differ from it; none when that could not be told.
+    pub dirty: Option<bool>,
+}

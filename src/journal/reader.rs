@@ -1,0 +1,89 @@
+//! Reads a journal back: every event in order, and a torn tail told from damage.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use crate::journal::{Entry, Error, LineError, format};
+
+/// What a killed process left at the end: bytes of an event that was never durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// Where they begin.
+    pub offset: u64,
+    /// How many they are.
+    pub bytes: u64,
+}
+
+/// How a journal ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// How many events it holds.
+    pub events: u64,
+    /// The length of its good part, in bytes.
+    pub length: u64,
+    /// What stands behind it.
+    pub torn: Option<Torn>,
+}
+
+/// Lines longer than this are damage: a reply's body, a record and an input are limited well below it.
+const LONGEST_LINE: u64 = 256 * 1024 * 1024;
+
+/// Hands over every event with the offset of its line. A last line that is not whole is reported and left alone;
+/// any other is an error.
+pub fn replay(path: &Path, mut each: impl FnMut(u64, Entry) -> Result<(), Error>) -> Result<Replay, Error> {
+    let file = File::open(path).map_err(Error::io(path))?;
+    let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, file));
+    let mut events = 0;
+    loop {
+        let offset = lines.offset;
+        let Some(whole) = lines.next().map_err(Error::io(path))? else {
+            return Ok(Replay { events, length: offset, torn: None });
+        };
+        let damaged = |why| Error::Damaged { path: path.to_owned(), offset, n: events, why };
+        let decoded = if whole { format::decode(&mut lines.line, events) } else { Err(LineError::Short) };
+        match decoded {
+            Ok(entry) => each(offset, entry)?,
+            // Subtle: only a checksum that fails, or a missing end, can come of a torn write. A sound line of another
+            // version or out of order is never cut off.
+            Err(LineError::Short | LineError::Checksum) if lines.at_end().map_err(Error::io(path))? => {
+                let torn = Torn { offset, bytes: lines.offset - offset };
+                return Ok(Replay { events, length: offset, torn: Some(torn) });
+            }
+            Err(why) => return Err(damaged(why)),
+        }
+        events += 1;
+    }
+}
+
+struct Lines<R> {
+    reader: R,
+    line: Vec<u8>,
+    offset: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn new(reader: R) -> Self {
+        Self { reader, line: Vec::new(), offset: 0 }
+    }
+
+    /// Reads the next line into `line`, without its line feed, and says whether it had one; none at the end.
+    fn next(&mut self) -> io::Result<Option<bool>> {
+        self.line.clear();
+        let limited = &mut io::Read::take(&mut self.reader, LONGEST_LINE);
+        let read = limited.read_until(b'\n', &mut self.line)? as u64;
+        self.offset += read;
+        if read == 0 {
+            return Ok(None);
+        }
+        let whole = self.line.last() == Some(&b'\n');
+        if whole {
+            self.line.pop();
+        }
+        Ok(Some(whole))
+    }
+
+    fn at_end(&mut self) -> io::Result<bool> {
+        Ok(self.reader.fill_buf()?.is_empty())
+    }
+}

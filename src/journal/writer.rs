@@ -1,0 +1,195 @@
+//! Appends events durably: one write and one fsync for all that have gathered.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::journal::{Error, format};
+use crate::model::RunEvent;
+
+/// How far an append goes before it counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// It survives a loss of power: each group is fsynced.
+    #[default]
+    Power,
+    /// It survives the death of the process only.
+    Process,
+}
+
+/// What became of a group of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// All are durable.
+    Durable,
+    /// All are durable, but in the room that was kept in reserve: the disk is full.
+    DurableInReserve,
+}
+
+/// What a journal is written to. A seam, so that tests can fill the disk or break an fsync at any byte.
+pub(crate) trait Storage: Send {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    fn sync(&mut self) -> io::Result<()>;
+    /// Cuts the file back to what is known to be good.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+}
+
+impl Storage for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)?;
+        self.seek(SeekFrom::Start(length)).map(drop)
+    }
+}
+
+/// The one writer of a journal.
+pub struct Writer {
+    path: PathBuf,
+    storage: Box<dyn Storage>,
+    reserve: Option<PathBuf>,
+    durability: Durability,
+    next: u64,
+    length: u64,
+    buffer: Vec<u8>,
+    broken: bool,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("path", &self.path).field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Goes on with a journal at the end of its good part: `next` events, `length` bytes. What stands behind is cut
+    /// off. The file carries the run's lock, which therefore lasts as long as the writer.
+    pub(crate) fn open(
+        path: &Path,
+        file: File,
+        next: u64,
+        length: u64,
+        durability: Durability,
+    ) -> Result<Self, Error> {
+        let mut storage = file;
+        storage.cut(length).map_err(Error::io(path))?;
+        Ok(Self::over(path, Box::new(storage), next, length, durability))
+    }
+
+    pub(crate) fn over(
+        path: &Path,
+        storage: Box<dyn Storage>,
+        next: u64,
+        length: u64,
+        durability: Durability,
+    ) -> Self {
+        Self {
+            path: path.to_owned(),
+            storage,
+            reserve: None,
+            durability,
+            next,
+            length,
+            buffer: Vec::new(),
+            broken: false,
+        }
+    }
+
+    /// Keeps room beside the journal, of real bytes, so that what a run of this concurrency has on the wire can still
+    /// be recorded when the disk is full.
+    pub fn keep_reserve(&mut self, concurrency: usize) -> Result<(), Error> {
+        let bytes = (concurrency as u64 * 64 * 1024).clamp(4 << 20, 64 << 20);
+        let path = self.path.with_extension("reserve");
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&path)?;
+            let block = vec![0xa5_u8; 64 * 1024];
+            let mut left = bytes;
+            while left > 0 {
+                let length = left.min(block.len() as u64);
+                file.write_all(&block[..usize::try_from(length).unwrap_or(block.len())])?;
+                left -= length;
+            }
+            Ok(())
+        };
+        write().map_err(Error::io(&path))?;
+        self.reserve = Some(path);
+        Ok(())
+    }
+
+    /// Gives the number that the next event will have.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Appends a group of events and makes it durable, whole or not at all.
+    ///
+    /// After an error nothing more is appended: what the disk holds is no longer known.
+    pub fn append(&mut self, events: &[RunEvent]) -> Result<Appended, Error> {
+        if self.broken {
+            let source = io::Error::other("an earlier write failed");
+            return Err(Error::NotDurable { path: self.path.clone(), source });
+        }
+        let t_ms = now_ms();
+        self.buffer.clear();
+        for (n, event) in (self.next..).zip(events) {
+            format::encode(&mut self.buffer, n, t_ms, event).map_err(|e| self.not_durable(e.into()))?;
+        }
+        let appended = match self.storage.append(&self.buffer) {
+            Ok(()) => Appended::Durable,
+            Err(error) => self.append_in_reserve(error)?,
+        };
+        if self.durability == Durability::Power {
+            self.storage.sync().map_err(|e| self.not_durable(e))?;
+        }
+        self.next += events.len() as u64;
+        self.length += self.buffer.len() as u64;
+        if self.buffer.capacity() > BUFFER_KEPT {
+            self.buffer = Vec::new();
+        }
+        Ok(appended)
+    }
+
+    /// The disk is full: gives up the reserve and writes the group again, from the last good byte on.
+    fn append_in_reserve(&mut self, error: io::Error) -> Result<Appended, Error> {
+        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let Some(reserve) = self.reserve.take().filter(|_| full) else { return Err(self.not_durable(error)) };
+        let again = std::fs::remove_file(&reserve)
+            .and_then(|()| self.storage.cut(self.length))
+            .and_then(|()| self.storage.append(&self.buffer));
+        again.map_err(|e| self.not_durable(e))?;
+        Ok(Appended::DurableInReserve)
+    }
+
+    fn not_durable(&mut self, source: io::Error) -> Error {
+        self.broken = true;
+        Error::NotDurable { path: self.path.clone(), source }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(reserve) = self.reserve.take() {
+            // Nothing depends on it any more; a reserve left behind is only wasted room.
+            let _ = std::fs::remove_file(reserve);
+        }
+    }
+}
+
+/// A buffer larger than this is given back after the group that needed it.
+const BUFFER_KEPT: usize = 4 * 1024 * 1024;
+
+/// Gives the wall clock in ms since 1970.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
