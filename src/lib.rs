@@ -10,4 +10,6 @@ pub mod journal;
 pub mod manifest;
 pub mod mapping;
 pub mod model;
+pub mod pace;
 pub mod reply;
+pub mod retry;
