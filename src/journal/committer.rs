@@ -15,6 +15,8 @@ use crate::model::RunEvent;
 pub struct Batch {
     /// The events, in the order of the journal.
     pub events: Vec<RunEvent>,
+    /// Their wall-clock instant, in ms since 1970.
+    pub t_ms: u64,
     /// Whether the disk had room for them.
     pub appended: Appended,
 }
@@ -37,7 +39,9 @@ impl Committer {
         let (batches, from_thread) = mpsc::channel(1);
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || {
             while let Some(events) = groups.blocking_recv() {
-                let done = writer.append(&events).map(|appended| Batch { events, appended });
+                let done = writer.append(&events);
+                let t_ms = writer.t_ms();
+                let done = done.map(|appended| Batch { events, t_ms, appended });
                 if batches.blocking_send(done).is_err() {
                     break;
                 }

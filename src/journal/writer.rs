@@ -60,6 +60,7 @@ pub struct Writer {
     length: u64,
     buffer: Vec<u8>,
     broken: bool,
+    t_ms: u64,
 }
 
 impl std::fmt::Debug for Writer {
@@ -99,6 +100,7 @@ impl Writer {
             length,
             buffer: Vec::new(),
             broken: false,
+            t_ms: 0,
         }
     }
 
@@ -123,6 +125,11 @@ impl Writer {
         Ok(())
     }
 
+    /// Gives the wall-clock instant of the last group, in ms since 1970.
+    pub fn t_ms(&self) -> u64 {
+        self.t_ms
+    }
+
     /// Gives the number that the next event will have.
     pub fn next(&self) -> u64 {
         self.next
@@ -136,10 +143,11 @@ impl Writer {
             let source = io::Error::other("an earlier write failed");
             return Err(Error::NotDurable { path: self.path.clone(), source });
         }
-        let t_ms = now_ms();
+        // The journal's clock never runs backwards, whatever the machine's does.
+        self.t_ms = self.t_ms.max(now_ms());
         self.buffer.clear();
         for (n, event) in (self.next..).zip(events) {
-            format::encode(&mut self.buffer, n, t_ms, event).map_err(|e| self.not_durable(e.into()))?;
+            format::encode(&mut self.buffer, n, self.t_ms, event).map_err(|e| self.not_durable(e.into()))?;
         }
         let appended = match self.storage.append(&self.buffer) {
             Ok(()) => Appended::Durable,

@@ -98,6 +98,8 @@ pub struct ProcessEnded {
     pub wall_ms: u64,
     /// Polls it sent.
     pub polls: u64,
+    /// Of which the service throttled.
+    pub throttled: u64,
 }
 
 /// The run is complete. Written before the reports are.

@@ -76,7 +76,7 @@ pub struct RunState {
     closed: bool,
     /// Wall time and polls of the processes before the present one.
     past_wall_ms: u64,
-    past_polls: u64,
+    past_polls: (u64, u64),
     process: Option<(u64, u64)>,
 }
 
@@ -105,12 +105,12 @@ impl RunState {
                 Ok(())
             }
             RunEvent::ProcessEnded(ended) => {
-                self.tally.polls = self.past_polls + ended.polls;
+                self.note_polls(ended.polls, ended.throttled);
                 self.finish_process(Some(ended.wall_ms));
                 Ok(())
             }
             RunEvent::PollTally(tally) => {
-                self.tally.polls = self.past_polls + tally.polls;
+                self.note_polls(tally.polls, tally.throttled);
                 Ok(())
             }
             RunEvent::Stopped(stopped) => {
@@ -154,7 +154,12 @@ impl RunState {
         if let Some((first, last)) = self.process.take() {
             self.past_wall_ms += wall_ms.unwrap_or(last - first);
         }
-        self.past_polls = self.tally.polls;
+        self.past_polls = (self.tally.polls, self.tally.throttled_polls);
+    }
+
+    fn note_polls(&mut self, polls: u64, throttled: u64) {
+        self.tally.polls = self.past_polls.0 + polls;
+        self.tally.throttled_polls = self.past_polls.1 + throttled;
     }
 
     fn apply_to_row(&mut self, event: &RunEvent) -> Result<(), Impossible> {

@@ -59,8 +59,10 @@ pub struct Tally {
     pub invokes: u64,
     /// Queries of a result.
     pub polls: u64,
-    /// Replies that asked to slow down.
+    /// Sends of invoke that the service asked to slow down.
     pub throttled: u64,
+    /// Queries of a result that it asked to slow down.
+    pub throttled_polls: u64,
     /// The sum of every cost that the service reported, also of rows asked again later.
     pub cost: Cost,
     /// The sum of every token count that the service reported.

@@ -84,7 +84,7 @@ impl StopCause {
 
     /// Says whether asking the service for results of accepted runs makes sense after the stop.
     pub const fn still_polls(self) -> bool {
-        !matches!(self, Self::Authentication | Self::Credits | Self::Disk | Self::Interrupted | Self::Bug)
+        matches!(self, Self::Halt | Self::Budget | Self::Pin | Self::DatasetChanged)
     }
 
     const fn reason(self) -> Reason {
