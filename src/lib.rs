@@ -13,3 +13,5 @@ pub mod model;
 pub mod pace;
 pub mod reply;
 pub mod retry;
+pub mod runner;
+pub mod workflow;

@@ -29,6 +29,8 @@ pub struct Committer {
     to_thread: Option<mpsc::Sender<Vec<RunEvent>>>,
     from_thread: mpsc::Receiver<Result<Batch, Error>>,
     thread: Option<thread::JoinHandle<Writer>>,
+    #[cfg(test)]
+    immediate: Option<(Writer, Option<Result<Batch, Error>>)>,
 }
 
 impl Committer {
@@ -54,7 +56,17 @@ impl Committer {
             to_thread: Some(to_thread),
             from_thread,
             thread: Some(thread),
+            #[cfg(test)]
+            immediate: None,
         })
+    }
+
+    /// A committer without a thread, for tests that pause time: a thread's work would look like idleness to them.
+    #[cfg(test)]
+    pub(crate) fn immediate(writer: Writer) -> Self {
+        let (_, from_thread) = mpsc::channel(1);
+        let immediate = Some((writer, None));
+        Self { gathered: Vec::new(), busy: false, to_thread: None, from_thread, thread: None, immediate }
     }
 
     /// Takes an event; it goes out with the next group.
@@ -68,6 +80,13 @@ impl Committer {
             return;
         }
         let group = std::mem::take(&mut self.gathered);
+        #[cfg(test)]
+        if let Some((writer, done)) = &mut self.immediate {
+            let appended = writer.append(&group);
+            *done = Some(appended.map(|appended| Batch { events: group, t_ms: writer.t_ms(), appended }));
+            self.busy = true;
+            return;
+        }
         if let Some(to_thread) = &self.to_thread {
             // A thread that is gone has said why; `durable` reports it.
             self.busy = to_thread.try_send(group).is_ok();
@@ -84,6 +103,11 @@ impl Committer {
         if !self.busy {
             return std::future::pending().await;
         }
+        #[cfg(test)]
+        if let Some(done) = self.immediate.as_mut().and_then(|(_, done)| done.take()) {
+            self.busy = false;
+            return done;
+        }
         let batch = self.from_thread.recv().await;
         self.busy = false;
         batch.unwrap_or_else(|| {
@@ -94,6 +118,10 @@ impl Committer {
 
     /// Ends the thread, once the group under way is done, and gives the writer back.
     pub fn finish(mut self) -> Option<Writer> {
+        #[cfg(test)]
+        if let Some((writer, _)) = self.immediate.take() {
+            return Some(writer);
+        }
         self.to_thread = None;
         self.from_thread.close();
         self.thread.take().and_then(|thread| thread.join().ok())

@@ -1,0 +1,263 @@
+//! What an answer to a send leads to.
+
+use std::time::Duration;
+
+use tokio::task::{Id, JoinError};
+use tokio::time::Instant;
+
+use crate::manifest::RetryAlso;
+use crate::model::{
+    Ambiguous, Answered, Attached, Delivery, Ended, ErrorKind, Outcome, Refused, Reopened, RowError,
+    RowNumber, RunEvent, StopCause, Via, Withdrawn, WithdrawnWhy,
+};
+use crate::pace::Pause;
+use crate::reply::{Judgement, Refusal, Reply};
+use crate::retry;
+use crate::runner::Observer;
+use crate::runner::dispatcher::{Dispatcher, Done, millis};
+use crate::runner::invocation::Stage;
+use crate::runner::timers::Timer;
+use crate::workflow::Workflow;
+
+impl<W: Workflow, O: Observer> Dispatcher<W, O> {
+    pub(super) fn on_done(&mut self, done: Result<(Id, Done), JoinError>) {
+        match done {
+            Ok((id, done)) => {
+                let Some(row) = self.owners.remove(&id).filter(|row| self.is_on_the_wire(*row)) else {
+                    return;
+                };
+                match done {
+                    Done::Invoked(judgement) => self.on_invoked(row, judgement),
+                    Done::Polled(judgement) => self.on_polled(row, judgement),
+                }
+            }
+            Err(error) => {
+                let row = self.owners.remove(&error.id());
+                if error.is_panic() {
+                    self.on_panic(row);
+                }
+            }
+        }
+    }
+
+    /// Says whether the row still waits for what its task brings: a task that was given up may yet come back.
+    fn is_on_the_wire(&self, row: RowNumber) -> bool {
+        self.rows.get(&row).is_some_and(|row| matches!(row.stage, Stage::Sent(..) | Stage::Polling(_)))
+    }
+
+    fn on_invoked(&mut self, row: RowNumber, judgement: Judgement) {
+        let throttled = matches!(&judgement, Judgement::Refused(refusal) if refusal.throttled);
+        if let Some(sent) = self.rows.get(&row).and_then(|invocation| invocation.sent_at)
+            && !throttled
+        {
+            self.pace.answered(sent.duration_since(self.start));
+        }
+        match judgement {
+            Judgement::Refused(refusal) => match refusal.stop {
+                Some(cause) => self.on_run_refused(row, cause, &refusal.error),
+                None => self.on_refused(row, refusal),
+            },
+            Judgement::Ambiguous { error, body } => self.on_ambiguous(row, error, body),
+            Judgement::Acknowledged { workflow_run_id, workflow_version } => {
+                self.on_acknowledged(row, workflow_run_id, workflow_version);
+            }
+            Judgement::Answered(reply) => self.on_answered(row, Via::Reply, *reply),
+        }
+    }
+
+    /// The service refused this row for a reason that holds for every row.
+    fn on_run_refused(&mut self, row: RowNumber, cause: StopCause, error: &RowError) {
+        self.give_place_back(row);
+        if let Some(invocation) = self.rows.remove(&row) {
+            let (attempt, why) = (invocation.sends, WithdrawnWhy::RunRefused);
+            self.committer.append(RunEvent::Withdrawn(Withdrawn { row, attempt, why }));
+        }
+        self.stop(cause, &error.message);
+    }
+
+    fn on_refused(&mut self, row: RowNumber, refusal: Refusal) {
+        self.give_place_back(row);
+        let pause = refusal.throttled.then(|| self.slow_down(refusal.retry_after));
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        invocation.attempts += u32::from(!refusal.throttled);
+        let Refusal { error, retry_after, throttled, .. } = refusal;
+        self.committer.append(RunEvent::Refused(Refused {
+            row,
+            attempt: invocation.sends,
+            kind: error.kind.clone(),
+            message: error.message.clone(),
+            http_status: error.http_status,
+            code: error.code.clone(),
+            retry_after_ms: retry_after.map(millis),
+            throttled,
+        }));
+        if invocation.attempts >= self.limits.retry.attempts && !throttled {
+            self.end(row, Outcome::Failed, error);
+        } else if let Some(pause) = pause {
+            self.wait(row, pause);
+        } else {
+            self.back_off(row);
+        }
+    }
+
+    /// Pauses the key, and gives how long that is. A pause that would be too long suspends the run.
+    pub(super) fn slow_down(&mut self, asked: Option<Duration>) -> Duration {
+        let now = self.now();
+        let random = self.random.f64();
+        match self.pace.slow_down(now, asked, random) {
+            Pause::Until(until) => until.saturating_sub(now),
+            Pause::TooLong(pause) => {
+                let detail = format!("the service asks to wait for {} s: resume later", pause.as_secs());
+                self.stop(StopCause::Throttled, &detail);
+                pause
+            }
+        }
+    }
+
+    fn back_off(&mut self, row: RowNumber) {
+        let Some(invocation) = self.rows.get(&row) else { return };
+        let backoff = self.limits.retry.backoff;
+        let random = self.random.f64();
+        let wait = retry::backoff(backoff.first, backoff.longest, invocation.attempts, random);
+        self.wait(row, wait);
+    }
+
+    /// Lets a row wait without a place.
+    fn wait(&mut self, row: RowNumber, wait: Duration) {
+        if self.stop.is_some() {
+            // It is ready to be sent, and stands so in the journal: resume sends it.
+            self.rows.remove(&row);
+            return;
+        }
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        let now = Instant::now();
+        invocation.enter(Stage::BackingOff(now));
+        self.timers.set(now + wait, Timer::BackedOff(row, invocation.epoch));
+    }
+
+    pub(super) fn on_backed_off(&mut self, row: RowNumber) {
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        let now = Instant::now();
+        if let Stage::BackingOff(since) = invocation.stage {
+            invocation.backoff += now - since;
+        }
+        invocation.queued_at = now;
+        invocation.enter(Stage::Queued);
+        self.queue.push_back(row);
+    }
+
+    /// It may have run. Under `at_most_once` the row ends in doubt and is held; else it is sent again.
+    pub(super) fn on_ambiguous(&mut self, row: RowNumber, error: RowError, body: Option<String>) {
+        self.give_place_back(row);
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        invocation.attempts += 1;
+        self.committer.append(RunEvent::Ambiguous(Ambiguous {
+            row,
+            attempt: invocation.sends,
+            kind: error.kind.clone(),
+            message: error.message.clone(),
+            http_status: error.http_status,
+            body,
+        }));
+        let again = self.delivery == Delivery::AtLeastOnce
+            && invocation.attempts < self.limits.retry.attempts
+            && !invocation.body.is_empty();
+        if again {
+            self.back_off(row);
+        } else {
+            self.end(row, Outcome::InDoubt, error);
+        }
+    }
+
+    fn on_acknowledged(&mut self, row: RowNumber, workflow_run_id: String, workflow_version: Option<String>) {
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        invocation.attempts += 1;
+        invocation.run_id = Some(workflow_run_id.clone());
+        if self.limits.retry.also.is_empty() {
+            // It is never sent again, so its input need not be kept.
+            invocation.body = bytes::Bytes::new();
+        }
+        invocation.enter(Stage::Attaching);
+        let attempt = invocation.sends;
+        let via = Via::Submit;
+        self.committer.append(RunEvent::Attached(Attached {
+            row,
+            attempt,
+            workflow_run_id,
+            workflow_version,
+            via,
+        }));
+    }
+
+    /// A definite answer. It ends the row, unless the manifest asks for this kind of failure to be sent again.
+    pub(super) fn on_answered(&mut self, row: RowNumber, via: Via, reply: Reply) {
+        self.give_place_back(row);
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        invocation.attempts += u32::from(via == Via::Reply);
+        let latency = invocation.sent_at.map(|sent| sent.elapsed());
+        let again = self.limits.retry.also.iter().any(|also| is_meant(*also, &reply))
+            && invocation.attempts < self.limits.retry.attempts
+            && !invocation.body.is_empty();
+        let outcome = reply.outcome;
+        self.committer.append(RunEvent::Answered(Answered {
+            row,
+            attempt: invocation.sends,
+            via,
+            http_status: reply.http_status,
+            outcome,
+            error: reply.error,
+            cost: reply.cost,
+            tokens: reply.tokens,
+            executed: reply.executed,
+            workflow_run_id: reply.workflow_run_id.or_else(|| invocation.run_id.take()),
+            workflow_version: reply.workflow_version,
+            server_ms: reply.server_ms,
+            latency_ms: latency.map(millis),
+            backoff_ms: millis(invocation.backoff),
+            polls: invocation.polls,
+            redacted: reply.redacted,
+            raw: reply.raw,
+            raw_text: reply.raw_text,
+        }));
+        if again && self.stop.is_none() {
+            invocation.run_id = None;
+            let by = Reopened::BY_POLICY.to_owned();
+            self.committer.append(RunEvent::Reopened(Reopened { row, from: outcome, by }));
+            self.back_off(row);
+        } else {
+            invocation.enter(Stage::Ending);
+        }
+    }
+
+    /// Ends a row without an answer.
+    pub(super) fn end(&mut self, row: RowNumber, outcome: Outcome, error: RowError) {
+        self.give_place_back(row);
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        let workflow_run_id = invocation.run_id.clone();
+        let backoff_ms = millis(invocation.backoff);
+        self.committer.append(RunEvent::Ended(Ended { row, outcome, error, workflow_run_id, backoff_ms }));
+        invocation.enter(Stage::Ending);
+    }
+
+    /// A task broke. After the intent that proves nothing about the provider: the row is in doubt.
+    fn on_panic(&mut self, row: Option<RowNumber>) {
+        if let Some(row) = row.filter(|row| self.is_on_the_wire(*row)) {
+            let polling = self.rows.get(&row).is_some_and(|row| matches!(row.stage, Stage::Polling(_)));
+            if polling {
+                self.leave_attached(row);
+            } else {
+                let error = RowError::new(ErrorKind::BUG, "flowbatch failed while the row was on its way");
+                self.on_ambiguous(row, error, None);
+            }
+        }
+        self.stop(StopCause::Bug, "flowbatch itself failed: please report it");
+    }
+}
+
+fn is_meant(also: RetryAlso, reply: &Reply) -> bool {
+    let kind = reply.error.as_ref().map(|error| &error.kind);
+    match also {
+        RetryAlso::Failed => kind == Some(&ErrorKind::WORKFLOW_FAILED),
+        RetryAlso::ServerError => kind == Some(&ErrorKind::SERVER_ERROR),
+    }
+}

@@ -1,0 +1,450 @@
+//! The loop that owns a run: one task, no locks. It alone appends events, and acts on an event when the journal gives
+//! it back as durable: an `intended` is then sent, an `attached` polled, an end counted and shown.
+
+mod answers;
+mod polls;
+mod stops;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+use crate::journal::{Appended, Batch, Committer};
+use crate::manifest::Limits;
+use crate::model::{
+    Delivery, Intended, Outcome, PollTally, Rejected, Reservation, RowNumber, RunEvent, RunState, StopCause,
+    Withdrawn, WithdrawnWhy,
+};
+use crate::pace::Pace;
+use crate::reply::{Judgement, PollJudgement};
+use crate::retry::PollSchedule;
+use crate::runner::admission::Admission;
+use crate::runner::invocation::{Invocation, Prepared, Stage};
+use crate::runner::timers::{Timer, Timers};
+use crate::runner::{Error, Observer, Progress, Rows};
+use crate::workflow::{Call, Workflow};
+
+/// What a person or the system asks of a running process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C, SIGTERM or SIGHUP. The first drains, the second stops at once.
+    Stop,
+}
+
+/// How often the observer is told of the time.
+const TICK: Duration = Duration::from_millis(200);
+/// How often the number of polls is journalled.
+const TALLY: Duration = Duration::from_secs(10);
+
+/// What a task on the wire came back with.
+enum Done {
+    Invoked(Judgement),
+    Polled(PollJudgement),
+}
+
+/// The state of a running process.
+pub(crate) struct Dispatcher<W, O> {
+    workflow: Arc<W>,
+    observer: O,
+    limits: Limits,
+    delivery: Delivery,
+    committer: Committer,
+    state: RunState,
+    start: Instant,
+    /// Rows begun and not ended, or whose end is not durable yet.
+    rows: HashMap<RowNumber, Invocation>,
+    /// Begun rows that wait for a place, and rows that wait to begin.
+    queue: VecDeque<RowNumber>,
+    fresh: VecDeque<Prepared>,
+    /// None once the dataset is read, or not read any further.
+    source: Option<mpsc::Receiver<Rows>>,
+    tasks: JoinSet<Done>,
+    owners: HashMap<Id, RowNumber>,
+    timers: Timers,
+    /// Whether a timer is set for the end of the present pause.
+    wake_at: Option<Instant>,
+    admission: Admission,
+    pace: Pace,
+    schedule: PollSchedule,
+    random: fastrand::Rng,
+    stop: Option<StopCause>,
+    polls: u64,
+    throttled_polls: u64,
+    tallied: u64,
+    /// How many rows are taken from the reader ahead of their start.
+    ahead: usize,
+}
+
+/// What a dispatcher is made of.
+pub(crate) struct Parts<W, O> {
+    pub(crate) workflow: Arc<W>,
+    pub(crate) observer: O,
+    pub(crate) limits: Limits,
+    pub(crate) delivery: Delivery,
+    pub(crate) committer: Committer,
+    pub(crate) state: RunState,
+    pub(crate) source: mpsc::Receiver<Rows>,
+    pub(crate) pace: Pace,
+    pub(crate) schedule: PollSchedule,
+    pub(crate) start: Instant,
+    pub(crate) ahead: usize,
+}
+
+impl<W: Workflow, O: Observer> Dispatcher<W, O> {
+    pub(crate) fn new(parts: Parts<W, O>) -> Self {
+        let Parts {
+            workflow,
+            observer,
+            limits,
+            delivery,
+            committer,
+            state,
+            source,
+            pace,
+            schedule,
+            start,
+            ahead,
+        } = parts;
+        let admission = Admission::new(limits.concurrency.0, limits.halt);
+        let mut timers = Timers::default();
+        timers.set(start + TICK, Timer::Tick);
+        timers.set(start + TALLY, Timer::Tally);
+        if let Some(deadline) = limits.deadline {
+            timers.set(start + deadline, Timer::Deadline);
+        }
+        Self {
+            workflow,
+            observer,
+            limits,
+            delivery,
+            committer,
+            state,
+            start,
+            rows: HashMap::new(),
+            queue: VecDeque::new(),
+            fresh: VecDeque::new(),
+            source: Some(source),
+            tasks: JoinSet::new(),
+            owners: HashMap::new(),
+            timers,
+            wake_at: None,
+            admission,
+            pace,
+            schedule,
+            random: fastrand::Rng::new(),
+            stop: None,
+            polls: 0,
+            throttled_polls: 0,
+            tallied: 0,
+            ahead: ahead.max(1),
+        }
+    }
+
+    /// Runs until nothing remains, or a stop has drained. Gives back the state and the journal.
+    pub(crate) async fn drive(mut self, mut signals: mpsc::Receiver<Signal>) -> Result<Driven<O>, Error> {
+        let mut incoming = Vec::with_capacity(self.ahead);
+        loop {
+            self.admit();
+            self.committer.flush();
+            if self.is_finished() {
+                break;
+            }
+            let wake = self.timers.next().unwrap_or(self.start);
+            let room = if self.stop.is_none() { self.ahead.saturating_sub(self.fresh.len()) } else { 0 };
+            tokio::select! {
+                biased;
+                batch = self.committer.durable() => self.on_durable(batch?)?,
+                Some(done) = self.tasks.join_next_with_id() => self.on_done(done),
+                read = receive(&mut self.source, &mut incoming, room), if room > 0 => self.on_rows(read, &mut incoming),
+                () = sleep_until(wake) => self.on_timers(),
+                Some(signal) = signals.recv() => self.on_signal(signal),
+            }
+            // What has ended meanwhile is taken along, so that one write carries it.
+            while let Some(done) = self.tasks.try_join_next_with_id() {
+                self.on_done(done);
+            }
+        }
+        let Self { committer, state, observer, polls, throttled_polls, start, .. } = self;
+        Ok(Driven { committer, state, observer, polls, throttled_polls, wall: start.elapsed() })
+    }
+
+    fn is_finished(&self) -> bool {
+        let nothing_to_start = self.stop.is_some() || (self.source.is_none() && self.fresh.is_empty());
+        nothing_to_start && self.rows.is_empty() && self.committer.is_idle()
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn on_rows(&mut self, read: usize, incoming: &mut Vec<Rows>) {
+        if read == 0 {
+            self.source = None;
+        }
+        for rows in incoming.drain(..) {
+            match rows {
+                Rows::Prepared(prepared) => self.fresh.push_back(*prepared),
+                Rows::Failed { cause, detail } => self.stop(cause, &detail),
+            }
+        }
+    }
+
+    /// Starts what may start: rows that were begun before others.
+    fn admit(&mut self) {
+        while self.stop.is_none() && self.may_send() && self.admission.has_place() {
+            let row = match self.queue.pop_front() {
+                Some(row) => row,
+                None => match self.begin_fresh() {
+                    Some(row) => row,
+                    None => return,
+                },
+            };
+            self.intend(row);
+        }
+    }
+
+    /// Says whether the pace allows a send now; if not, sees to it that the loop wakes when it does.
+    fn may_send(&mut self) -> bool {
+        let not_before = self.start + self.pace.not_before();
+        if not_before <= Instant::now() {
+            return true;
+        }
+        if self.wake_at != Some(not_before) {
+            self.wake_at = Some(not_before);
+            self.timers.set(not_before, Timer::Wake);
+        }
+        false
+    }
+
+    /// Takes the next row of the dataset that can be sent; those that can't are rejected on the way.
+    fn begin_fresh(&mut self) -> Option<RowNumber> {
+        while self.rows.len() < self.admission.most_started() {
+            let mut prepared = self.fresh.pop_front()?;
+            let row = prepared.number;
+            match std::mem::replace(&mut prepared.content, Err(placeholder())) {
+                Ok(content) => {
+                    let mut invocation = Invocation::to_send(prepared, content, Instant::now());
+                    invocation.sends = self.state.sends(row);
+                    invocation.attempts = self.state.attempts(row);
+                    if self.state.is_recorded(row) {
+                        invocation.unrecorded = None;
+                    }
+                    self.rows.insert(row, invocation);
+                    return Some(row);
+                }
+                Err(error) => {
+                    let Prepared { key, row_sha, record, .. } = prepared;
+                    self.committer.append(RunEvent::Rejected(Rejected { row, key, row_sha, error, record }));
+                    let mut ending = Invocation::attached(String::new(), 0, Instant::now());
+                    ending.holds_place = false;
+                    ending.stage = Stage::Ending;
+                    self.rows.insert(row, ending);
+                }
+            }
+        }
+        None
+    }
+
+    /// Appends the intent. The row is sent when the journal gives it back.
+    fn intend(&mut self, row: RowNumber) {
+        let delivery = self.delivery;
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        let now = Instant::now();
+        self.admission.take_place();
+        invocation.holds_place = true;
+        invocation.sends += 1;
+        invocation.enter(Stage::Intending);
+        let mut intended = Intended {
+            row,
+            attempt: invocation.sends,
+            queue_ms: millis(now - invocation.queued_at),
+            reserved: Reservation::default(),
+            delivery,
+            key: None,
+            row_sha: None,
+            input_sha256: None,
+            record: None,
+            input: None,
+        };
+        if let Some(first) = invocation.unrecorded.take() {
+            let Prepared { key, row_sha, record, content, .. } = *first;
+            (intended.key, intended.row_sha, intended.record) = (key, Some(row_sha), Some(record));
+            if let Ok(content) = content {
+                (intended.input_sha256, intended.input) =
+                    (Some(content.input_sha256), Some(content.journal_input));
+            }
+        }
+        self.committer.append(RunEvent::Intended(intended));
+    }
+
+    fn on_durable(&mut self, batch: Batch) -> Result<(), Error> {
+        if batch.appended == Appended::DurableInReserve {
+            self.stop(StopCause::Disk, "the disk is full: make room, then resume");
+        }
+        for event in batch.events {
+            self.state.apply(batch.t_ms, &event)?;
+            self.observer.event(&event, &self.state);
+            match &event {
+                RunEvent::Intended(e) => self.after_intended(e.row),
+                RunEvent::Attached(e) => self.after_attached(e.row),
+                RunEvent::Answered(e) => self.after_end(e.row, e.outcome),
+                RunEvent::Ended(e) => self.after_end(e.row, e.outcome),
+                RunEvent::Rejected(e) => self.after_end(e.row, Outcome::Rejected),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The intent would survive now: the row goes out, or waits for the pace's permit, or is withdrawn.
+    fn after_intended(&mut self, row: RowNumber) {
+        if self.stop.is_some() {
+            return self.withdraw(row, WithdrawnWhy::Stop);
+        }
+        if self.pace.not_before() > self.now() {
+            return self.withdraw(row, WithdrawnWhy::Pause);
+        }
+        let permit = self.start + self.pace.permit(self.now());
+        if permit <= Instant::now() {
+            return self.send(row);
+        }
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        invocation.enter(Stage::Permitted);
+        self.timers.set(permit, Timer::Permit(row, invocation.epoch));
+    }
+
+    /// The permit holds, unless the key was paused meanwhile.
+    fn on_permit(&mut self, row: RowNumber) {
+        if self.pace.not_before() > self.now() {
+            self.withdraw(row, WithdrawnWhy::Pause);
+        } else {
+            self.send(row);
+        }
+    }
+
+    fn send(&mut self, row: RowNumber) {
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        let call = Call {
+            input: invocation.body.clone(),
+            user_id: invocation.user_id.clone(),
+            timeout: self.limits.timeout,
+        };
+        let workflow = Arc::clone(&self.workflow);
+        let now = Instant::now();
+        let task = self.tasks.spawn(async move { Done::Invoked(workflow.invoke(call).await) });
+        self.owners.insert(task.id(), row);
+        invocation.sent_at = Some(now);
+        invocation.enter(Stage::Sent(now, task));
+    }
+
+    /// Takes an intent back: nothing was sent.
+    fn withdraw(&mut self, row: RowNumber, why: WithdrawnWhy) {
+        self.give_place_back(row);
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        let attempt = invocation.sends;
+        self.committer.append(RunEvent::Withdrawn(Withdrawn { row, attempt, why }));
+        if why == WithdrawnWhy::Pause {
+            invocation.enter(Stage::Queued);
+            // The first in line again.
+            self.queue.push_front(row);
+        } else {
+            self.rows.remove(&row);
+        }
+    }
+
+    fn give_place_back(&mut self, row: RowNumber) {
+        if let Some(invocation) = self.rows.get_mut(&row)
+            && std::mem::take(&mut invocation.holds_place)
+        {
+            self.admission.give_place_back();
+        }
+    }
+
+    /// A row's end is durable: it counts now.
+    fn after_end(&mut self, row: RowNumber, outcome: Outcome) {
+        if self.rows.get(&row).is_some_and(|invocation| !matches!(invocation.stage, Stage::Ending)) {
+            // It is asked again by `retry.also`: this was not its end.
+            return;
+        }
+        self.rows.remove(&row);
+        if let Some(detail) = self.admission.note_end(outcome) {
+            self.stop(StopCause::Halt, &detail);
+        }
+    }
+
+    fn on_timers(&mut self) {
+        while let Some(timer) = self.timers.due(Instant::now()) {
+            match timer {
+                Timer::BackedOff(row, epoch) if self.is_current(row, epoch) => self.on_backed_off(row),
+                Timer::Permit(row, epoch) if self.is_current(row, epoch) => self.on_permit(row),
+                Timer::Poll(row, epoch) if self.is_current(row, epoch) => self.on_poll_due(row),
+                Timer::TimeUp(row, attempt) => self.on_time_up(row, attempt),
+                Timer::Wake => self.wake_at = None,
+                Timer::Tick => self.on_tick(),
+                Timer::Tally => self.on_tally(),
+                Timer::Deadline => self.stop(StopCause::Deadline, "`limits.deadline` has passed"),
+                Timer::DrainOver => self.give_up_the_wire(),
+                Timer::BackedOff(..) | Timer::Permit(..) | Timer::Poll(..) => {}
+            }
+        }
+    }
+
+    fn is_current(&self, row: RowNumber, epoch: u32) -> bool {
+        self.rows.get(&row).is_some_and(|invocation| invocation.epoch == epoch)
+    }
+
+    fn on_tick(&mut self) {
+        let now = self.now();
+        let progress = Progress {
+            in_flight: self.admission.in_flight(),
+            waiting: self.rows.values().filter(|row| matches!(row.stage, Stage::BackingOff(_))).count(),
+            paused: self.pace.not_before().checked_sub(now).filter(|left| !left.is_zero()),
+            elapsed: now,
+            stopping: self.stop.is_some(),
+        };
+        self.observer.tick(&progress, &self.state);
+        self.timers.set(Instant::now() + TICK, Timer::Tick);
+    }
+
+    fn on_tally(&mut self) {
+        if self.polls > self.tallied {
+            self.tallied = self.polls;
+            let tally = PollTally { polls: self.polls, throttled: self.throttled_polls };
+            self.committer.append(RunEvent::PollTally(tally));
+        }
+        self.timers.set(Instant::now() + TALLY, Timer::Tally);
+    }
+}
+
+/// What is left when a run has been driven to its end.
+pub(crate) struct Driven<O> {
+    pub(crate) committer: Committer,
+    pub(crate) state: RunState,
+    pub(crate) observer: O,
+    pub(crate) polls: u64,
+    pub(crate) throttled_polls: u64,
+    pub(crate) wall: Duration,
+}
+
+/// Receives what is there, at least one; pending for ever when there is no source.
+async fn receive(source: &mut Option<mpsc::Receiver<Rows>>, into: &mut Vec<Rows>, room: usize) -> usize {
+    match source {
+        Some(source) => source.recv_many(into, room).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn placeholder() -> crate::model::RowError {
+    crate::model::RowError::new(crate::model::ErrorKind::BUG, "")
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

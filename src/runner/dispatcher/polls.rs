@@ -1,0 +1,141 @@
+//! Rows that the provider runs: asked for now and then, until they end or their time is up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::{ErrorKind, Outcome, RowError, RowNumber, RowState, Via};
+use crate::reply::PollJudgement;
+use crate::runner::Observer;
+use crate::runner::dispatcher::{Dispatcher, Done};
+use crate::runner::invocation::{Invocation, Stage};
+use crate::runner::timers::Timer;
+use crate::workflow::Workflow;
+
+/// A definite refusal to tell a result is believed when it comes so often in a row: a run that was only just
+/// accepted may not be known everywhere yet.
+const POLL_REFUSALS: u32 = 3;
+
+impl<W: Workflow, O: Observer> Dispatcher<W, O> {
+    /// Takes up a row that the provider runs since before this process; its result is asked for at once.
+    pub(crate) fn take_up(&mut self, row: RowNumber, run_id: String) {
+        let now = Instant::now();
+        let mut invocation = Invocation::attached(run_id, self.state.sends(row), now);
+        invocation.enter(Stage::Attached);
+        self.timers.set(now, Timer::Poll(row, invocation.epoch));
+        self.timers.set(now + self.limits.timeout, Timer::TimeUp(row, invocation.sends));
+        self.admission.take_place_regardless();
+        self.rows.insert(row, invocation);
+    }
+
+    /// The run id would survive now: the row may be polled.
+    pub(super) fn after_attached(&mut self, row: RowNumber) {
+        if self.stop.is_some_and(|cause| !cause.still_polls()) {
+            return self.leave_attached(row);
+        }
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        invocation.attached_at = Instant::now();
+        let time_up = invocation.sent_at.unwrap_or(invocation.attached_at) + self.limits.timeout;
+        self.timers.set(time_up, Timer::TimeUp(row, invocation.sends));
+        self.schedule_poll(row, Duration::ZERO);
+    }
+
+    /// Sets the time of the next poll, at least `least` from now.
+    fn schedule_poll(&mut self, row: RowNumber, least: Duration) {
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        let elapsed = invocation.attached_at.elapsed();
+        let wait = self.schedule.next(elapsed, invocation.polls).max(least);
+        invocation.enter(Stage::Attached);
+        self.timers.set(Instant::now() + wait, Timer::Poll(row, invocation.epoch));
+    }
+
+    pub(super) fn on_poll_due(&mut self, row: RowNumber) {
+        let paused = self.pace.not_before().saturating_sub(self.now());
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        if !paused.is_zero() {
+            self.timers.set(Instant::now() + paused, Timer::Poll(row, invocation.epoch));
+            return;
+        }
+        let Some(run_id) = invocation.run_id.clone() else { return };
+        let workflow = Arc::clone(&self.workflow);
+        let task = self.tasks.spawn(async move { Done::Polled(workflow.query(&run_id).await) });
+        self.owners.insert(task.id(), row);
+        invocation.polls += 1;
+        invocation.enter(Stage::Polling(task));
+        self.polls += 1;
+    }
+
+    pub(super) fn on_polled(&mut self, row: RowNumber, judgement: PollJudgement) {
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        match judgement {
+            PollJudgement::Answered(reply) => {
+                let elapsed = invocation.attached_at.elapsed();
+                let ran = reply.server_ms.map_or(elapsed, Duration::from_millis);
+                // What the service calls its execution leaves out the time in its queue.
+                self.schedule.learn(ran.min(elapsed).max(invocation.unfinished_at));
+                self.on_answered(row, Via::Poll, *reply);
+            }
+            PollJudgement::Pending => {
+                invocation.poll_refusals = 0;
+                invocation.unfinished_at = invocation.attached_at.elapsed();
+                self.schedule_poll(row, Duration::ZERO);
+            }
+            PollJudgement::Again(refusal) => {
+                let pause = if refusal.throttled {
+                    self.throttled_polls += 1;
+                    self.slow_down(refusal.retry_after)
+                } else {
+                    refusal.retry_after.unwrap_or_default()
+                };
+                self.schedule_poll(row, pause);
+            }
+            PollJudgement::Refused(error) => {
+                invocation.poll_refusals += 1;
+                if invocation.poll_refusals >= POLL_REFUSALS {
+                    self.end_in_doubt(row, error);
+                } else {
+                    self.schedule_poll(row, Duration::ZERO);
+                }
+            }
+            PollJudgement::Stop(cause, error) => {
+                self.leave_attached(row);
+                self.stop(cause, &error.message);
+            }
+        }
+    }
+
+    pub(super) fn on_time_up(&mut self, row: RowNumber, attempt: u32) {
+        let Some(invocation) = self.rows.get_mut(&row).filter(|invocation| invocation.sends == attempt)
+        else {
+            return;
+        };
+        if let Stage::Polling(task) = &invocation.stage {
+            task.abort();
+        } else if !matches!(invocation.stage, Stage::Attached) {
+            return;
+        }
+        let timeout = self.limits.timeout.as_secs_f64();
+        let message =
+            format!("no result within {timeout} s; the provider still runs it, and resume asks for it");
+        self.end_in_doubt(row, RowError::new(ErrorKind::TIMEOUT, message));
+    }
+
+    /// Ends an attached row in doubt; it stays attached.
+    fn end_in_doubt(&mut self, row: RowNumber, error: RowError) {
+        if matches!(self.state.row(row), RowState::InDoubt(_)) {
+            // An earlier process has said so already.
+            self.leave_attached(row);
+        } else {
+            self.end(row, Outcome::InDoubt, error);
+        }
+    }
+
+    /// Lets go of a row that the provider runs: resume polls it.
+    pub(super) fn leave_attached(&mut self, row: RowNumber) {
+        self.give_place_back(row);
+        if let Some(Invocation { stage: Stage::Polling(task), .. }) = self.rows.remove(&row) {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Runs that are killed at random instants by a provider that does anything: the promises must hold all the same.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What befalls a row, send by send. A provider that throttles for ever suspends the run, so the last is something
+/// else.
+fn scripts() -> impl Strategy<Value = Vec<Script>> {
+    proptest::collection::vec(script(), 1..4).prop_map(|mut scripts| {
+        if let Some(Throttle(_)) = scripts.last() {
+            scripts.push(Succeed("0.3"));
+        }
+        scripts
+    })
+}
+
+fn script() -> impl Strategy<Value = Script> {
+    prop_oneof![
+        6 => Just(Succeed("0.3")),
+        1 => Just(Fail),
+        1 => Just(ServerError),
+        1 => Just(Refuse),
+        1 => Just(Throttle(Some(700))),
+        1 => Just(Throttle(None)),
+        2 => Just(Lose),
+        1 => Just(Hang),
+        4 => (0_u64..70_000).prop_map(|ms| Accept(ms, "0.7")),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn however_often_it_is_killed_no_row_is_lost_and_none_is_executed_twice(
+        scripts in proptest::collection::vec(scripts(), 12),
+        kills in proptest::collection::vec(0_u64..40_000, 0..6),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let run = Run::of(scripts.len() as u64);
+            let provider = run.provider((1..).zip(scripts));
+            for kill in kills {
+                // A process that is killed: its future is dropped, and only the journal is left.
+                let _ = tokio::time::timeout(Duration::from_millis(kill), run.go(&provider)).await;
+            }
+            let mut state = run.go(&provider).await;
+            for _ in 0..3 {
+                state = run.go(&provider).await;
+            }
+            let books = provider.books.lock().unwrap();
+            assert!(state.is_complete() && state.counts().not_run == 0, "{:?}", state.counts());
+            for (row, executed) in &books.executed {
+                assert_eq!(*executed, 1, "row {row}");
+            }
+            // What is not billed in our books is in doubt in them.
+            let unknown: Vec<_> = books.executed.keys().filter(|row| {
+                matches!(state.row(**row), RowState::InDoubt(_))
+            }).collect();
+            let known = state.tally().cost;
+            let doubtful = unknown.len() as u64;
+            assert!(doubtful <= state.counts().in_doubt);
+            assert!(doubtful > 0 || known == books.billed, "{known} of {}", books.billed);
+            assert!(known <= books.billed);
+        });
+    }
+}

@@ -1,0 +1,56 @@
+//! What is to happen later, in one heap.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use tokio::time::Instant;
+
+use crate::model::RowNumber;
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// A row's back-off is over. Timers of a row carry its epoch: a row that moved on ignores them.
+    BackedOff(RowNumber, u32),
+    /// A row's permit to send holds from now on.
+    Permit(RowNumber, u32),
+    /// A row's result is to be asked for.
+    Poll(RowNumber, u32),
+    /// A row's time is up. Carries the attempt, since an attached row changes its epoch with each poll.
+    TimeUp(RowNumber, u32),
+    /// Something that waited for a pause may go on.
+    Wake,
+    /// The observer wants to know.
+    Tick,
+    /// The number of polls is to be journalled.
+    Tally,
+    /// The process's time is up.
+    Deadline,
+    /// What is still on the wire is given up.
+    DrainOver,
+}
+
+/// Timers, soonest first; those of one instant in the order they were set.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<(Instant, u64, Timer)>>,
+    set: u64,
+}
+
+impl Timers {
+    pub(crate) fn set(&mut self, at: Instant, timer: Timer) {
+        self.set += 1;
+        self.heap.push(Reverse((at, self.set, timer)));
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((at, _, _))| *at)
+    }
+
+    pub(crate) fn due(&mut self, now: Instant) -> Option<Timer> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((_, _, timer))| timer)
+    }
+}
