@@ -80,7 +80,7 @@ impl Diagnostics {
             text.push_str("\n\n");
         }
         if self.items.len() > SHOWN {
-            text.push_str(&format!("and {} more\n\n", self.items.len() - SHOWN));
+            text = format!("{text}and {} more\n\n", self.items.len() - SHOWN);
         }
         text.push_str(&self.count());
         text
@@ -104,14 +104,14 @@ impl Diagnostics {
     /// Gives the line that a place starts on, its number, and the part of the place that lies on it.
     fn excerpt(&self, span: &Span) -> (&str, usize, Span) {
         let source = self.source.as_str();
-        let start = source.floor_char_boundary(span.start.min(source.len()));
+        let start = boundary(source, span.start);
         let line_start = source[..start].rfind('\n').map_or(0, |at| at + 1);
         let rest = &source[start..];
         let line_end = start + rest.find('\n').unwrap_or(rest.len());
         let line = source[line_start..line_end].trim_end_matches('\r');
         let number = source[..line_start].matches('\n').count() + 1;
         let from = (start - line_start).min(line.len());
-        let to = line.floor_char_boundary(span.end.saturating_sub(line_start).min(line.len()));
+        let to = boundary(line, span.end.saturating_sub(line_start));
         let next = line[from..].chars().next().map_or(0, char::len_utf8);
         (line, number, from..to.max(from + next))
     }
@@ -129,4 +129,9 @@ impl Diagnostics {
             .collect();
         format!("{} in {}\n", parts.join(" and "), normalize_untrusted_str(&self.path))
     }
+}
+
+/// Gives the last place at or before a byte where a character begins, or the end.
+pub(super) fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::manifest::load::Environment;
-use crate::manifest::tree::{Kind, Node, Scalar};
+use crate::manifest::tree::{Kind, Node, Place, Scalar};
 use crate::manifest::{Diagnostic, Span};
 
-/// The variables that were used, with their values.
-pub(super) type Used = BTreeMap<String, String>;
+/// The variables that were used, with their values, and where one of them stands.
+pub(super) type Used = BTreeMap<String, (String, Place)>;
 
 /// One `${…}` of a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ struct Replacer<'a> {
 impl Replacer<'_> {
     fn node(&mut self, node: &mut Node) {
         match &mut node.kind {
-            Kind::Scalar(scalar) if scalar.text.contains("${") => match self.scalar(scalar) {
+            Kind::Scalar(scalar) if scalar.text.contains("${") => match self.scalar(scalar, &node.place) {
                 Ok(()) => {}
                 Err((message, help)) => {
                     self.diagnostics.push(node.place.error(message).with_help(help));
@@ -76,7 +76,7 @@ impl Replacer<'_> {
         }
     }
 
-    fn scalar(&mut self, scalar: &mut Scalar) -> Result<(), (String, String)> {
+    fn scalar(&mut self, scalar: &mut Scalar, place: &Place) -> Result<(), (String, String)> {
         let mut text = String::with_capacity(scalar.text.len());
         let mut replaced: Vec<Span> = Vec::new();
         for piece in pieces(&scalar.text) {
@@ -102,7 +102,7 @@ impl Replacer<'_> {
                     };
                     replaced.push(text.len()..text.len() + value.len());
                     text.push_str(&value);
-                    self.used.insert(name.to_owned(), value);
+                    self.used.insert(name.to_owned(), (value, place.clone()));
                 }
             }
         }

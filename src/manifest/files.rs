@@ -49,7 +49,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, Wrong> {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
         Err(error) => {
             let at = error.valid_up_to();
-            let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = str::from_utf8(&bytes[..at]).map_or(1, |text| text.matches('\n').count() + 1);
             Err((
                 format!("it is not UTF-8: the byte at offset {at} (line {line}) begins no character"),
                 Some(help),

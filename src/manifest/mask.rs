@@ -109,7 +109,7 @@ mod tests {
         check("workflow: {ky: sk-1}", "workflow: {ky: ****}");
         check("api_key: sk-1", "api_key: ****");
         check("x: &a sk-1\nworkflow: {api_key: *a}", "x: &a ****\nworkflow: {api_key: *a}");
-        check("workflow: {api_key: '${A:-sk-1}'}", "workflow: {api_key: *************}");
+        check("workflow: {api_key: '${A:-sk-1}'}", "workflow: {api_key: ************}");
         check("workflow: {base_url: https://u:p@h/}", "workflow: {base_url: **************}");
         check("workflow:\n  api_key: |\n    sk-1\n", "workflow:\n  api_key: |\n    ****\n");
     }

@@ -31,12 +31,18 @@ pub(super) fn did_you_mean(name: &str, candidates: &[&str]) -> String {
 /// Lists names, a dozen at most.
 pub(super) fn listed<S: AsRef<str>>(names: &[S]) -> String {
     const SHOWN: usize = 12;
-    let mut text =
+    let text =
         names.iter().take(SHOWN).map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    if names.len() > SHOWN { format!("{text} and {} more", names.len() - SHOWN) } else { text }
+}
+
+/// Gives the start of a text that may be a whole document.
+pub(super) fn shortened(text: &str) -> String {
+    const SHOWN: usize = 60;
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
     }
-    text
 }
 
 /// Says what is wrong with a manifest's name, which becomes the name of a folder on every system.

@@ -45,13 +45,12 @@ pub(super) fn set(root: &mut Node, path: &str, value: &str) -> Result<(), Diagno
             }
             Kind::List(items) => {
                 let count = items.len();
-                match segment.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
-                    Some(item) => item,
-                    None => {
-                        let done = segments[..depth].join(".");
-                        return refuse(format!("`{done}` is a list of {count}, counted from 0"));
-                    }
-                }
+                let item = segment.parse::<usize>().ok().and_then(|index| items.get_mut(index));
+                let Some(item) = item else {
+                    let done = segments[..depth].join(".");
+                    return refuse(format!("`{done}` is a list of {count}, counted from 0"));
+                };
+                item
             }
             Kind::Scalar(_) | Kind::Broken => return refuse("the key path leads nowhere".to_owned()),
         };

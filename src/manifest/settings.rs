@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::manifest::units::write_duration;
 use crate::manifest::{FirstPoll, Limits, Manifest, Mode, Provider, RetryAlso};
-use crate::mapping::InputTemplate;
+use crate::mapping::{InputTemplate, Template};
 use crate::model::Limit;
 
 impl Manifest {
@@ -119,7 +119,7 @@ fn shape(input: &InputTemplate) -> Value {
             json!({"object": entries.collect::<Vec<_>>()})
         }
         InputTemplate::File { path, format } => {
-            json!({"file": path.source(), "format": format.as_ref().map(|format| format.source())})
+            json!({"file": path.source(), "format": format.as_ref().map(Template::source)})
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
 
+use crate::manifest::diagnostic::boundary;
 use crate::manifest::{Diagnostic, Span};
 
 /// Bytes of a manifest at most.
@@ -336,7 +337,7 @@ fn read_key(
 
 /// Gives the line and the column of a byte, both from 1, the column in characters.
 fn line_and_column(source: &str, at: usize) -> (usize, usize) {
-    let before = &source[..source.floor_char_boundary(at.min(source.len()))];
+    let before = &source[..boundary(source, at)];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }

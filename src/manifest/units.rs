@@ -47,9 +47,12 @@ pub(super) fn write_duration(duration: Duration) -> String {
         (millis / 1_000 % 60, "s"),
         (millis % 1_000, "ms"),
     ];
-    let text: String =
-        parts.iter().filter(|(n, _)| *n > 0).map(|(number, unit)| format!("{number}{unit}")).collect();
-    if text.is_empty() { "0s".to_owned() } else { text }
+    let parts: Vec<_> = parts
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, unit)| format!("{number}{unit}"))
+        .collect();
+    if parts.is_empty() { "0s".to_owned() } else { parts.concat() }
 }
 
 /// Splits `a..b`; either side may be missing, not both.

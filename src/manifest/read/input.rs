@@ -8,12 +8,12 @@ use crate::manifest::tree::{Key, Kind, Node};
 use crate::mapping::InputTemplate;
 
 /// Reads `input`: a map, or a template that renders to one.
-pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<InputTemplate> {
+pub(super) fn read(reader: &mut Reader<'_>, entry: &Entry) -> Option<InputTemplate> {
     let help = r#"write the workflow's inputs, such as `question: "{{row.question}}"`, or `{}` for none"#;
     let input = read_node(reader, &entry.name, entry.node.clone());
     match input? {
         InputTemplate::List(_) | InputTemplate::Literal(_) | InputTemplate::File { .. } => {
-            reader.refuse(&entry, "must be a map of the workflow's inputs", Some(help))
+            reader.refuse(entry, "must be a map of the workflow's inputs", Some(help))
         }
         input => Some(input),
     }

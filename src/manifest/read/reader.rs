@@ -1,7 +1,7 @@
 //! Reads single values in the type wanted, from their text, and collects every mistake. A reading gives none when
 //! the mistake has been reported.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,8 +9,9 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+use crate::manifest::environment::Used;
 use crate::manifest::load::{Environment, Secrets};
-use crate::manifest::names::did_you_mean;
+use crate::manifest::names::{did_you_mean, shortened};
 use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::tree::{Kind, Node, Scalar};
 use crate::manifest::{ColumnReference, Diagnostic, files, units};
@@ -29,6 +30,8 @@ pub(in crate::manifest) struct Reader<'a> {
     pub(super) declared_vars: Vec<String>,
     /// The names under `vars` that a template refers to.
     pub(super) used_vars: Vec<String>,
+    /// The variables of the environment that are used outside of secret fields.
+    pub(super) env: Used,
     pub(super) references: Vec<ColumnReference>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
@@ -90,30 +93,28 @@ impl Reader<'_> {
             (from, to) => format!("a whole number from {from} to {to}"),
         };
         let scalar = self.scalar(entry, &wanted)?;
-        match scalar.whole().filter(|number| range.contains(number)) {
-            Some(number) => Some(number),
-            None => {
-                let help = (scalar.is_text() && scalar.text.parse::<u64>().is_ok())
-                    .then_some("a number is written without quotes");
-                self.refuse(entry, &format!("must be {wanted}"), help)
-            }
+        let number = scalar.whole().filter(|number| range.contains(number));
+        if number.is_none() {
+            let is_quoted = scalar.is_text() && scalar.text.parse::<u64>().is_ok();
+            let help = is_quoted.then_some("a number is written without quotes");
+            return self.refuse(entry, &format!("must be {wanted}"), help);
         }
+        number
     }
 
     /// Reads `true` or `false`.
     pub(super) fn boolean(&mut self, entry: &Entry) -> Option<bool> {
         let scalar = self.scalar(entry, "`true` or `false`")?;
-        match scalar.boolean() {
-            Some(boolean) => Some(boolean),
-            None => {
-                let help = match scalar.text.to_ascii_lowercase().as_str() {
-                    "yes" | "on" | "true" => Some("write `true`"),
-                    "no" | "off" | "false" => Some("write `false`"),
-                    _ => None,
-                };
-                self.refuse(entry, "must be `true` or `false`", help)
-            }
+        let boolean = scalar.boolean();
+        if boolean.is_none() {
+            let help = match scalar.text.to_ascii_lowercase().as_str() {
+                "yes" | "on" | "true" => Some("write `true`"),
+                "no" | "off" | "false" => Some("write `false`"),
+                _ => None,
+            };
+            return self.refuse(entry, "must be `true` or `false`", help);
         }
+        boolean
     }
 
     /// Reads one of a few words.
@@ -125,13 +126,12 @@ impl Reader<'_> {
             _ => "one of a few words".to_owned(),
         };
         let scalar = self.scalar(entry, &wanted)?;
-        match words.iter().find(|(word, _)| *word == scalar.text) {
-            Some((_, value)) => Some(*value),
-            None => {
-                let told = format!("can't be `{}`", scalar.text);
-                self.refuse(entry, &told, Some(&did_you_mean(&scalar.text, &names)))
-            }
+        let found = words.iter().find(|(word, _)| *word == scalar.text);
+        if found.is_none() {
+            let told = format!("can't be `{}`", shortened(&scalar.text));
+            return self.refuse(entry, &told, Some(&did_you_mean(&scalar.text, &names)));
         }
+        found.map(|(_, value)| *value)
     }
 
     /// Reads a duration within a range.
@@ -261,13 +261,12 @@ impl Reader<'_> {
         ];
         let text = self.full_text(entry)?;
         // "replacement" is WHATWG's word for encodings that nobody should read.
-        match encoding_rs::Encoding::for_label_no_replacement(text.trim().as_bytes()) {
-            Some(encoding) => Some(encoding),
-            None => {
-                let told = format!("names no encoding: `{text}`");
-                self.refuse(entry, &told, Some(&did_you_mean(&text, &LABELS)))
-            }
+        let encoding = encoding_rs::Encoding::for_label_no_replacement(text.trim().as_bytes());
+        if encoding.is_none() {
+            let told = format!("names no encoding: `{}`", shortened(&text));
+            return self.refuse(entry, &told, Some(&did_you_mean(&text, &LABELS)));
         }
+        encoding
     }
 
     /// Reads a map from the user's names to values, in the order written.
@@ -278,7 +277,7 @@ impl Reader<'_> {
     ) -> Vec<(String, T)> {
         let Some(section) = entry.and_then(|entry| self.section(entry)) else { return Vec::new() };
         let mut found = Vec::new();
-        let mut seen = BTreeMap::new();
+        let mut seen = HashSet::new();
         for (key, entry) in section.into_entries() {
             if key.text.trim().is_empty() {
                 self.diagnostics.push(key.place.error("a name here may not be empty"));
@@ -286,7 +285,7 @@ impl Reader<'_> {
             let value = read(self, &entry);
             // A name given twice has been reported.
             if let Some(value) = value
-                && seen.insert(key.text.clone(), ()).is_none()
+                && seen.insert(key.text.clone())
             {
                 found.push((key.text, value));
             }

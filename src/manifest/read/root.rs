@@ -52,6 +52,7 @@ pub(in crate::manifest) fn read(
         vars: Map::new(),
         declared_vars: Vec::new(),
         used_vars: Vec::new(),
+        env,
         references: Vec::new(),
         diagnostics: Vec::new(),
     };
@@ -61,16 +62,11 @@ pub(in crate::manifest) fn read(
     };
     let first_key = entries.first().map(|(key, _)| key.place.clone());
     let section = Section::new("", first_key.unwrap_or(root.place), entries);
-    let manifest = read_sections(&mut reader, section, env, context);
+    let manifest = read_sections(&mut reader, section, context);
     (manifest, reader.diagnostics)
 }
 
-fn read_sections(
-    reader: &mut Reader<'_>,
-    mut root: Section,
-    env: Used,
-    context: &Context<'_>,
-) -> Option<Manifest> {
+fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'_>) -> Option<Manifest> {
     if let Some(version) = root.need("version", "version: 1", &mut reader.diagnostics) {
         read_version(reader, &version);
     }
@@ -85,12 +81,15 @@ fn read_sections(
     let workflow = workflow.and_then(|entry| workflow::read(reader, entry));
     let dataset = dataset::read(reader, &mut root, context.overrides.dataset.as_deref());
     let input = root.need("input", r#"input: {question: "{{row.question}}"}"#, &mut reader.diagnostics);
-    let input = input.and_then(|entry| input::read(reader, entry));
+    let input = input.and_then(|entry| input::read(reader, &entry));
     let limits = limits::read(reader, root.take("limits"));
     let accept = limits::read_accept(reader, root.take("accept"));
     let output: OutputSpec = output::read(reader, root.take("output"));
     let group_by = output::read_report(reader, root.take("report"));
 
+    if let Some(workflow) = &workflow {
+        workflow::check_key_stays(reader, workflow);
+    }
     check_vars_given(reader, &context.overrides.vars);
     root.later(&LATER, &mut reader.diagnostics);
     root.drop_own();
@@ -104,7 +103,7 @@ fn read_sections(
         description,
         labels,
         vars: std::mem::take(&mut reader.vars),
-        env,
+        env: std::mem::take(&mut reader.env).into_iter().map(|(name, (value, _))| (name, value)).collect(),
         workflow: workflow?,
         dataset,
         input: input.unwrap_or(InputTemplate::Object(Vec::new())),
@@ -151,17 +150,13 @@ fn read_vars(
     let mut vars: Map<String, Value> = reader.named(entry, read).into_iter().collect();
     reader.declared_vars = vars.keys().cloned().collect();
     for (name, text) in given {
-        match given_value(vars.get(name), text) {
-            Some(value) => {
-                vars.insert(name.clone(), value);
-            }
-            None => {
-                let message =
-                    format!("--var {name}={text}: can't be read as the manifest's `vars.{name}` is");
-                let help = "give a value of the same type";
-                reader.diagnostics.push(Diagnostic::error(None, message).with_help(help));
-            }
-        }
+        let Some(value) = given_value(vars.get(name), text) else {
+            let message = format!("--var {name}={text}: can't be read as the manifest's `vars.{name}` is");
+            let help = "give a value of the same type";
+            reader.diagnostics.push(Diagnostic::error(None, message).with_help(help));
+            continue;
+        };
+        vars.insert(name.clone(), value);
     }
     vars
 }

@@ -30,6 +30,7 @@ impl Reader<'_> {
         match Template::parse(&scalar.text) {
             Ok(template) => {
                 self.check_names(entry, scalar, template.references(), when);
+                self.look_up(entry, scalar, template.variables());
                 Some(template)
             }
             Err(error) => self.refuse_syntax(entry, scalar, &error),
@@ -57,6 +58,23 @@ impl Reader<'_> {
         }
         self.diagnostics.push(diagnostic);
         None
+    }
+
+    /// Looks up the variables that a template reads by `env "NAME"`.
+    fn look_up(&mut self, entry: &Entry, scalar: &Scalar, variables: &[Reference]) {
+        for variable in variables {
+            let Some(name) = variable.path.first() else { continue };
+            let place = match self.place_in(&entry.node.place, scalar, variable.offset) {
+                Some(at) => Place::File(at..at),
+                None => entry.node.place.clone(),
+            };
+            if let Some(value) = (self.environment)(name) {
+                self.env.entry(name.clone()).or_insert((value, place));
+            } else if !variable.optional && !self.env.contains_key(name) {
+                let message = format!("the environment variable `{name}` is not set");
+                self.diagnostics.push(place.error(message).with_help("set it before the run"));
+            }
+        }
     }
 
     fn check_names(&mut self, entry: &Entry, scalar: &Scalar, references: &[Reference], when: When) {

@@ -144,20 +144,33 @@ fn read_gptbots(reader: &mut Reader<'_>, section: &mut Section) -> Option<Provid
     };
     let api_key = match section.take("api_key") {
         Some(entry) => read_secret(reader, entry),
-        None => {
-            let value = variable(reader, DEFAULT_KEY);
-            if value.is_none() && reader.secrets == Secrets::Needed {
-                let message =
-                    format!("the environment variable `{DEFAULT_KEY}`, which holds the API key, is not set");
-                let help = format!(
-                    "set {DEFAULT_KEY}, or name another source: `api_key: ${{NAME}}` or `api_key: {{file: PATH}}`"
-                );
-                reader.diagnostics.push(section.place.error(message).with_help(help));
-            }
-            Some(SecretSource::Variable { name: DEFAULT_KEY.to_owned(), value })
-        }
+        None => Some(default_secret(reader, section)),
     };
     Some(Provider::Gptbots { base_url: base_url?, api_key: api_key? })
+}
+
+/// Reports the API key's variable where anything else uses it; asked when all else is read.
+pub(super) fn check_key_stays(reader: &mut Reader<'_>, workflow: &WorkflowSpec) {
+    if let Provider::Gptbots { api_key: SecretSource::Variable { name, .. }, .. } = &workflow.provider
+        && let Some((_, place)) = reader.env.get(name)
+    {
+        let message = format!("`{name}` holds the API key, and may stand only in `workflow.api_key`");
+        let help = "what else is sent or written must not hold a secret";
+        reader.diagnostics.push(place.error(message).with_help(help));
+    }
+}
+
+fn default_secret(reader: &mut Reader<'_>, section: &Section) -> SecretSource {
+    let value = variable(reader, DEFAULT_KEY);
+    if value.is_none() && reader.secrets == Secrets::Needed {
+        let message =
+            format!("the environment variable `{DEFAULT_KEY}`, which holds the API key, is not set");
+        let help = format!(
+            "set {DEFAULT_KEY}, or name another source: `api_key: ${{NAME}}` or `api_key: {{file: PATH}}`"
+        );
+        reader.diagnostics.push(section.place.error(message).with_help(help));
+    }
+    SecretSource::Variable { name: DEFAULT_KEY.to_owned(), value }
 }
 
 fn read_base_url(reader: &mut Reader<'_>, entry: &Entry) -> Option<String> {
