@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::manifest::{Diagnostics, Manifest};
+use crate::manifest::read::{Context, WORKFLOW_KEYS};
+use crate::manifest::{Diagnostic, Diagnostics, Manifest, environment, files, mask, overrides, read, tree};
 
 /// Looks up an environment variable.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -31,10 +32,44 @@ pub struct Overrides {
 
 /// Reads a manifest. The `Ok` side carries the warnings; the `Err` side has at least one error.
 pub fn load(
-    _path: &Path,
-    _overrides: &Overrides,
-    _secrets: Secrets,
-    _environment: Environment<'_>,
+    path: &Path,
+    overrides: &Overrides,
+    secrets: Secrets,
+    environment: Environment<'_>,
 ) -> Result<(Manifest, Diagnostics), Diagnostics> {
-    unimplemented!()
+    let shown = path.display().to_string();
+    let alone =
+        |source: &str, item: Diagnostic| Diagnostics::new(shown.clone(), source.to_owned(), vec![item]);
+    let wrong = |(message, help): files::Wrong| {
+        let message = format!("{shown}: {message}");
+        alone("", Diagnostic { help, ..Diagnostic::error(None, message) })
+    };
+    let bytes = files::read_manifest(path).map_err(wrong)?;
+    let source = files::decode(&bytes).map_err(wrong)?;
+    let (root, mut items) =
+        tree::parse(source).map_err(|mistake| alone(&mask::mask_unparsed(source), mistake))?;
+    let masked = mask::mask(source, &root, &WORKFLOW_KEYS);
+
+    let mut root = root;
+    for (key_path, value) in &overrides.set {
+        items.extend(overrides::set(&mut root, key_path, value).err());
+    }
+    let (env, unset) = environment::replace(&mut root, environment);
+    items.extend(unset);
+    let folder = overrides.folder.clone().unwrap_or_else(|| folder_of(path));
+    let context = Context { path, folder: &folder, bytes: &bytes, source, overrides, secrets, environment };
+    let (manifest, mistakes) = read::read(root, env, &context);
+    items.extend(mistakes);
+    let diagnostics = Diagnostics::new(shown.clone(), masked, items);
+    match manifest {
+        Some(manifest) if !diagnostics.has_errors() => Ok((manifest, diagnostics)),
+        _ => Err(diagnostics),
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
 }

@@ -47,6 +47,17 @@ pub struct Manifest {
     pub group_by: Vec<(String, Template)>,
     /// Every template and condition that can name a column, with its place: what the header is checked against.
     pub references: Vec<ColumnReference>,
+    /// Where things stand that are checked once the header is known.
+    pub(in crate::manifest) places: Places,
+}
+
+/// Where things stand that are checked once the header is known.
+#[derive(Clone, Debug, Default)]
+pub(in crate::manifest) struct Places {
+    /// `dataset.select.where`.
+    pub(in crate::manifest) condition: Option<Span>,
+    /// The columns of `dataset.types`.
+    pub(in crate::manifest) types: Vec<(String, Option<Span>)>,
 }
 
 /// A name that refers to a column, with its place in the manifest.

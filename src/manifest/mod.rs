@@ -1,10 +1,21 @@
 //! The manifest: YAML text, to a tree with spans, to [`Manifest`], which cannot be wrong. Every mistake becomes a
 //! [`Diagnostic`], all at once.
 
+mod columns;
 mod diagnostic;
+mod environment;
+mod files;
 mod load;
+mod mask;
 mod meant;
+mod names;
+mod overrides;
+mod read;
+mod scalar;
 mod secret;
+mod settings;
+mod tree;
+mod units;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
 pub use load::{Environment, Overrides, Secrets, load};
@@ -13,4 +24,5 @@ pub use meant::{
     OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, Retry, RetryAlso, Sample, SampleSize,
     Select, Tls, WorkflowSpec,
 };
-pub use secret::{Secret, SecretSource};
+pub use secret::{Secret, SecretError, SecretSource};
+pub use units::{row_range, sample_size};

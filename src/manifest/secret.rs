@@ -3,6 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::manifest::files;
+
+/// Bytes of a secret's file at most.
+const MAX_BYTES: usize = 64 * 1024;
+
 /// A value that may never be written or shown: its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -39,4 +44,93 @@ pub enum SecretSource {
     File(PathBuf),
     /// A value of our own: the embedded emulator's key.
     Literal(Secret),
+}
+
+/// Why a secret can't be read. It never holds the secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// The variable is not set, or set to nothing.
+    #[error("the environment variable {name} is not set: set {name}")]
+    Unset {
+        /// The variable's name.
+        name: String,
+    },
+    /// The file can't be read.
+    #[error("the secret in {path} can't be read: {why}", path = .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The file is empty.
+    #[error("the secret in {path} is empty: write the secret into that file, and nothing else", path = .path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl SecretSource {
+    /// Reads the secret, without the white space around it.
+    pub fn read(&self) -> Result<Secret, SecretError> {
+        match self {
+            Self::Literal(secret) => Ok(secret.clone()),
+            Self::Variable { name, value } => {
+                let value = value.clone().filter(|value| !value.expose().trim().is_empty());
+                value.ok_or_else(|| SecretError::Unset { name: name.clone() })
+            }
+            Self::File(path) => {
+                let unreadable = |why: String| SecretError::Unreadable { path: path.clone(), why };
+                let bytes =
+                    files::read_bounded(path, MAX_BYTES, "64 KiB").map_err(|(why, _)| unreadable(why))?;
+                let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
+                match text.trim_start_matches('\u{feff}').trim() {
+                    "" => Err(SecretError::Empty { path: path.clone() }),
+                    text => Ok(Secret::new(text)),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &[u8], expected: Result<&str, &str>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, bytes).unwrap();
+        match (SecretSource::File(path).read(), expected) {
+            (Ok(secret), Ok(expected)) => assert_eq!(secret.expose(), expected),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (read, expected) => panic!("{read:?}, not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn a_secret_is_read_from_a_file_without_the_white_space_around_it() {
+        check(b"sk-1\n", Ok("sk-1"));
+        check(b"\xEF\xBB\xBF sk-1\r\n", Ok("sk-1"));
+        check(b" \n", Err("is empty: write the secret into that file"));
+        check(b"\xFF", Err("not UTF-8"));
+        check(&vec![b'x'; MAX_BYTES + 1], Err("larger than 64 KiB"));
+        let missing = SecretSource::File(PathBuf::from("no/such/key")).read().unwrap_err();
+        assert!(missing.to_string().contains("no such file"), "{missing}");
+    }
+
+    #[test]
+    fn an_unset_secret_names_its_variable() {
+        for value in [None, Some(Secret::new(" "))] {
+            let error =
+                SecretSource::Variable { name: "GPTBOTS_API_KEY".to_owned(), value }.read().unwrap_err();
+            assert!(error.to_string().contains("set GPTBOTS_API_KEY"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        assert_eq!(format!("{:?}", SecretSource::Literal(Secret::new("sk-1"))), "Literal([secret])");
+    }
 }

@@ -1,0 +1,88 @@
+//! Checks what a manifest says about columns against a dataset's header.
+
+use std::collections::HashSet;
+
+use crate::manifest::names::{is_plain_name, listed, nearest};
+use crate::manifest::{Diagnostic, Diagnostics, Manifest, files};
+use crate::mapping::ValueType;
+
+impl Manifest {
+    /// Checks every reference to a column, the key, the declared types and `where` against the dataset's columns.
+    ///
+    /// `header` has a CSV file's columns, or all names that the records of a JSONL file had; without it only the types
+    /// in `where` are checked. `text_by_default` says that an undeclared column is text, as in CSV.
+    pub fn check_columns(&self, header: Option<&[String]>, text_by_default: bool) -> Vec<Diagnostic> {
+        let mut diagnostics = Vec::new();
+        if let Some(header) = header {
+            self.check_header(header, &mut diagnostics);
+        }
+        if let Some(condition) = &self.dataset.select.condition {
+            let default = if text_by_default { ValueType::Text } else { ValueType::Any };
+            if let Err(error) = condition.check(&self.dataset.types.0, default) {
+                let message = format!("`dataset.select.where`: {}", error.message);
+                let span = self.condition_span(condition.source(), error.offset);
+                diagnostics.push(Diagnostic { help: error.help, ..Diagnostic::error(span, message) });
+            }
+        }
+        diagnostics
+    }
+
+    /// Wraps mistakes that were found after the manifest was read, for rendering.
+    pub fn diagnostics(&self, items: Vec<Diagnostic>) -> Diagnostics {
+        let source = files::decode(&self.source).unwrap_or_default().to_owned();
+        Diagnostics::new(self.path.display().to_string(), source, items)
+    }
+
+    fn check_header(&self, header: &[String], diagnostics: &mut Vec<Diagnostic>) {
+        let known: HashSet<&str> = header.iter().map(String::as_str).collect();
+        for reference in &self.references {
+            let column = reference.column.as_str();
+            if !reference.optional && !known.contains(column) {
+                let message = format!("the dataset has no column `{column}`");
+                let help = meant(column, header, template_path);
+                diagnostics.push(Diagnostic::error(reference.span.clone(), message).with_help(help));
+            }
+        }
+        if let Some(key) = &self.dataset.key
+            && !known.contains(key.as_str())
+        {
+            let message = format!("the dataset has no column `{key}` to be its key");
+            let help = meant(key, header, str::to_owned);
+            diagnostics.push(Diagnostic::error(self.dataset.key_span.clone(), message).with_help(help));
+        }
+        for (column, span) in &self.places.types {
+            if !known.contains(column.as_str()) {
+                let message = format!("the dataset has no column `{column}` to give a type to");
+                let help = meant(column, header, str::to_owned);
+                diagnostics.push(Diagnostic::error(span.clone(), message).with_help(help));
+            }
+        }
+    }
+
+    /// Finds a byte of the condition in the manifest, where it stands there as it is.
+    fn condition_span(&self, text: &str, offset: usize) -> Option<std::ops::Range<usize>> {
+        let span = self.places.condition.clone()?;
+        let source = files::decode(&self.source).unwrap_or_default();
+        let written = source.get(span.clone())?;
+        match written.find(text) {
+            Some(at) if at <= 1 => Some(span.start + at + offset..span.start + at + offset),
+            _ => Some(span),
+        }
+    }
+}
+
+/// Writes a column as a template names it.
+fn template_path(column: &str) -> String {
+    if is_plain_name(column) { format!("{{{{row.{column}}}}}") } else { format!("{{{{row.[{column}]}}}}") }
+}
+
+fn meant(column: &str, header: &[String], write: impl Fn(&str) -> String) -> String {
+    if let Some(meant) = nearest(column, header.iter().map(String::as_str)) {
+        return format!("did you mean `{}`?", write(meant));
+    }
+    if header.is_empty() {
+        return "it has no columns at all".to_owned();
+    }
+    let names: Vec<_> = header.iter().map(|column| write(column)).collect();
+    format!("its columns are {}", listed(&names))
+}

@@ -1,0 +1,134 @@
+//! `limits` and `accept`: how much, how long, how often, and when to stop.
+
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use crate::manifest::read::reader::Reader;
+use crate::manifest::read::section::Entry;
+use crate::manifest::tree::Kind;
+use crate::manifest::{Backoff, Concurrency, Halt, Limits, Retry, RetryAlso, units};
+use crate::model::{Accept, Limit};
+
+const DEFAULT_CONCURRENCY: usize = 8;
+const MOST_CONCURRENCY: usize = 10_000;
+const TIMEOUT: Duration = Duration::from_secs(600);
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const HALT_AFTER: u64 = 20;
+
+/// Keys that later versions have.
+const LATER: [&str; 3] = ["rate", "budget", "delivery"];
+
+/// Reads `limits`.
+pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>) -> Limits {
+    let mut limits = Limits {
+        concurrency: Concurrency(DEFAULT_CONCURRENCY),
+        timeout: TIMEOUT,
+        deadline: None,
+        drain: None,
+        retry: Retry {
+            attempts: 4,
+            backoff: Backoff { first: BACKOFF.0, longest: BACKOFF.1 },
+            also: Vec::new(),
+        },
+        halt: Some(Halt { failures: Limit::Share(Decimal::new(5, 1)), after: HALT_AFTER }),
+    };
+    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return limits };
+    if let Some(concurrency) = section.take("concurrency").and_then(|entry| read_concurrency(reader, &entry))
+    {
+        limits.concurrency = concurrency;
+    }
+    if let Some(timeout) = section.take("timeout").and_then(|entry| reader.duration(&entry, SECOND..=DAY)) {
+        limits.timeout = timeout;
+    }
+    limits.deadline = section.take("deadline").and_then(|entry| reader.duration(&entry, SECOND..=DAY * 366));
+    limits.drain = section.take("drain").and_then(|entry| reader.duration(&entry, Duration::ZERO..=DAY));
+    if let Some(entry) = section.take("retry") {
+        read_retry(reader, entry, &mut limits.retry);
+    }
+    if let Some(entry) = section.take("halt") {
+        read_halt(reader, entry, &mut limits.halt);
+    }
+    section.later(&LATER, &mut reader.diagnostics);
+    section.finish(&mut reader.diagnostics);
+    limits
+}
+
+fn read_concurrency(reader: &mut Reader<'_>, entry: &Entry) -> Option<Concurrency> {
+    if matches!(entry.node.kind, Kind::Map(_)) {
+        let told = "takes one number in this version of flowbatch; `{max, adaptive}` is not supported yet";
+        return reader.refuse(entry, told, Some("write `concurrency: 32`"));
+    }
+    let number = reader.whole(entry, 1..=MOST_CONCURRENCY as u64)?;
+    usize::try_from(number).ok().map(Concurrency)
+}
+
+fn read_retry(reader: &mut Reader<'_>, entry: Entry, retry: &mut Retry) {
+    let Some(mut section) = reader.section(entry) else { return };
+    if let Some(attempts) = section.take("attempts").and_then(|entry| reader.whole(&entry, 1..=100)) {
+        retry.attempts = u32::try_from(attempts).unwrap_or(retry.attempts);
+    }
+    if let Some((first, longest)) =
+        section.take("backoff").and_then(|entry| reader.durations(&entry, BACKOFF, Duration::from_millis(1)))
+    {
+        retry.backoff = Backoff { first, longest };
+    }
+    let words = [("failed", RetryAlso::Failed), ("server_error", RetryAlso::ServerError)];
+    for entry in section.take("also").and_then(|entry| reader.list(entry)).unwrap_or_default() {
+        if let Some(word) = reader.word(&entry, &words) {
+            if retry.also.contains(&word) {
+                reader.refuse::<()>(&entry, "stands in the list already", None);
+            } else {
+                retry.also.push(word);
+            }
+        }
+    }
+    section.finish(&mut reader.diagnostics);
+}
+
+fn read_halt(reader: &mut Reader<'_>, entry: Entry, halt: &mut Option<Halt>) {
+    if let Kind::Scalar(scalar) = &entry.node.kind
+        && !scalar.is_null()
+    {
+        if scalar.text == "none" {
+            *halt = None;
+        } else {
+            let help = "write `halt: {failures: 5%, after: 50}`, `halt: {failures: 20}` or `halt: none`";
+            reader.refuse::<()>(&entry, "must be `none` or a map", Some(help));
+        }
+        return;
+    }
+    let Some(mut section) = reader.section(entry) else { return };
+    let failures = section.need("failures", "failures: 5%", &mut reader.diagnostics);
+    let failures = failures.and_then(|entry| read_limit(reader, &entry));
+    let after = section.take("after").and_then(|entry| reader.whole(&entry, 0..=u64::MAX));
+    section.finish(&mut reader.diagnostics);
+    if let Some(failures) = failures {
+        // A count says by itself how many rows it needs; a share of three rows would say nothing.
+        let default = if matches!(failures, Limit::Count(_)) { 0 } else { HALT_AFTER };
+        *halt = Some(Halt { failures, after: after.unwrap_or(default) });
+    }
+}
+
+fn read_limit(reader: &mut Reader<'_>, entry: &Entry) -> Option<Limit> {
+    reader.parsed(entry, "a number of rows or a share of them", units::limit)
+}
+
+/// Reads `accept`.
+pub(super) fn read_accept(reader: &mut Reader<'_>, entry: Option<Entry>) -> Accept {
+    let mut accept = Accept::default();
+    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return accept };
+    for (key, place) in [
+        ("failed", &mut accept.failed),
+        ("rejected", &mut accept.rejected),
+        ("in_doubt", &mut accept.in_doubt),
+    ] {
+        if let Some(limit) = section.take(key).and_then(|entry| read_limit(reader, &entry)) {
+            *place = limit;
+        }
+    }
+    section.finish(&mut reader.diagnostics);
+    accept
+}

@@ -1,0 +1,14 @@
+//! From the tree to the manifest: each section takes its keys, collects mistakes, and reports what is left.
+
+mod dataset;
+mod input;
+mod limits;
+mod output;
+mod reader;
+mod root;
+mod section;
+mod templates;
+mod workflow;
+
+pub(super) use root::{Context, read};
+pub(super) use workflow::WORKFLOW_KEYS;

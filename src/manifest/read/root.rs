@@ -1,0 +1,200 @@
+//! The top level of a manifest.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::manifest::environment::Used;
+use crate::manifest::load::{Environment, Overrides, Secrets};
+use crate::manifest::meant::Places;
+use crate::manifest::names::{did_you_mean, is_plain_name, wrong_name};
+use crate::manifest::read::reader::Reader;
+use crate::manifest::read::section::{Entry, Section};
+use crate::manifest::read::{dataset, input, limits, output, workflow};
+use crate::manifest::scalar::to_json;
+use crate::manifest::tree::{self, Kind, Node};
+use crate::manifest::{Diagnostic, Manifest, OutputSpec};
+use crate::mapping::InputTemplate;
+
+/// What a manifest is read with, beside its tree.
+pub(in crate::manifest) struct Context<'a> {
+    /// The path, as the user gave it.
+    pub(in crate::manifest) path: &'a Path,
+    /// The folder that paths start from.
+    pub(in crate::manifest) folder: &'a Path,
+    /// The file's bytes.
+    pub(in crate::manifest) bytes: &'a [u8],
+    /// Their text.
+    pub(in crate::manifest) source: &'a str,
+    /// What the command line changes.
+    pub(in crate::manifest) overrides: &'a Overrides,
+    /// Whether secrets must be set.
+    pub(in crate::manifest) secrets: Secrets,
+    /// Where they are looked up.
+    pub(in crate::manifest) environment: Environment<'a>,
+}
+
+/// Sections that later versions have.
+const LATER: [&str; 5] = ["checks", "baseline", "gates", "schedule", "notify"];
+
+/// Reads a manifest from its tree. There is none when something without a default is wrong; the list has every
+/// mistake.
+pub(in crate::manifest) fn read(
+    root: Node,
+    env: Used,
+    context: &Context<'_>,
+) -> (Option<Manifest>, Vec<Diagnostic>) {
+    let mut reader = Reader {
+        source: context.source,
+        folder: context.folder,
+        environment: context.environment,
+        secrets: context.secrets,
+        vars: Map::new(),
+        declared_vars: Vec::new(),
+        used_vars: Vec::new(),
+        env,
+        references: Vec::new(),
+        diagnostics: Vec::new(),
+    };
+    let Kind::Map(entries) = root.kind else {
+        let told = format!("a manifest is a map of keys and values, not {}", root.noun());
+        return (None, vec![root.place.error(told)]);
+    };
+    let first_key = entries.first().map(|(key, _)| key.place.clone());
+    let section = Section::new("", first_key.unwrap_or(root.place), entries);
+    let manifest = read_sections(&mut reader, section, context);
+    (manifest, reader.diagnostics)
+}
+
+fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'_>) -> Option<Manifest> {
+    if let Some(version) = root.need("version", "version: 1", &mut reader.diagnostics) {
+        read_version(reader, &version);
+    }
+    let name = root.need("name", "name: support-triage", &mut reader.diagnostics);
+    let name = name.and_then(|name| read_name(reader, &name));
+    let description = root.take("description").and_then(|entry| reader.text(&entry));
+    let labels = reader.named(root.take("labels"), Reader::text);
+    let vars = root.take("vars");
+    reader.vars = read_vars(reader, vars, &context.overrides.vars);
+
+    let workflow = root.need("workflow", "workflow: {provider: gptbots}", &mut reader.diagnostics);
+    let workflow = workflow.and_then(|entry| workflow::read(reader, entry));
+    let dataset = dataset::read(reader, &mut root, context.overrides.dataset.as_deref());
+    let input = root.need("input", r#"input: {question: "{{row.question}}"}"#, &mut reader.diagnostics);
+    let input = input.and_then(|entry| input::read(reader, &entry));
+    let limits = limits::read(reader, root.take("limits"));
+    let accept = limits::read_accept(reader, root.take("accept"));
+    let output: OutputSpec = output::read(reader, root.take("output"));
+    let group_by = output::read_report(reader, root.take("report"));
+
+    if let Some(workflow) = &workflow {
+        workflow::check_key_stays(reader, workflow);
+    }
+    check_vars_given(reader, &context.overrides.vars);
+    root.later(&LATER, &mut reader.diagnostics);
+    root.drop_own();
+    root.finish(&mut reader.diagnostics);
+    let (dataset, places): (_, Places) = dataset?;
+    Some(Manifest {
+        path: context.path.to_path_buf(),
+        folder: PathBuf::from(context.folder),
+        source: context.bytes.to_vec(),
+        name: name?,
+        description,
+        labels,
+        vars: std::mem::take(&mut reader.vars),
+        env: std::mem::take(&mut reader.env).into_iter().map(|(name, (value, _))| (name, value)).collect(),
+        workflow: workflow?,
+        dataset,
+        input: input.unwrap_or(InputTemplate::Object(Vec::new())),
+        limits,
+        accept,
+        output,
+        group_by,
+        references: std::mem::take(&mut reader.references),
+        places,
+    })
+}
+
+fn read_version(reader: &mut Reader<'_>, entry: &Entry) {
+    let Some(version) = reader.whole(entry, 0..=u64::MAX) else { return };
+    if version != 1 {
+        let told = format!("is {version}, and this flowbatch knows version 1");
+        reader.refuse::<()>(entry, &told, Some("write `version: 1`, or use a newer flowbatch"));
+    }
+}
+
+fn read_name(reader: &mut Reader<'_>, entry: &Entry) -> Option<String> {
+    let name = reader.text(entry)?;
+    match wrong_name(&name) {
+        None => Some(name),
+        Some(told) => reader.refuse(entry, told, Some("the name becomes a folder, such as `support-triage`")),
+    }
+}
+
+/// Reads `vars`, and puts the command line's in their places.
+fn read_vars(
+    reader: &mut Reader<'_>,
+    entry: Option<Entry>,
+    given: &[(String, String)],
+) -> Map<String, Value> {
+    let read = |reader: &mut Reader<'_>, entry: &Entry| {
+        let name = entry.name.strip_prefix("vars.").unwrap_or_default();
+        if !is_plain_name(name) {
+            let told = format!("`{name}` can't name a variable");
+            let help = "letters, digits and `_`, not a digit first";
+            reader.diagnostics.push(entry.key.error(told).with_help(help));
+        }
+        json(reader, &entry.node)
+    };
+    let mut vars: Map<String, Value> = reader.named(entry, read).into_iter().collect();
+    reader.declared_vars = vars.keys().cloned().collect();
+    for (name, text) in given {
+        let Some(value) = given_value(vars.get(name), text) else {
+            let message = format!("--var {name}={text}: can't be read as the manifest's `vars.{name}` is");
+            let help = "give a value of the same type";
+            reader.diagnostics.push(Diagnostic::error(None, message).with_help(help));
+            continue;
+        };
+        vars.insert(name.clone(), value);
+    }
+    vars
+}
+
+/// Reads the value of `--var`: text, unless the manifest gives the variable another type.
+fn given_value(declared: Option<&Value>, text: &str) -> Option<Value> {
+    match declared {
+        None | Some(Value::String(_) | Value::Null) => Some(Value::from(text)),
+        Some(declared) => {
+            let (node, diagnostics) = tree::parse(text).ok()?;
+            let value = to_json(&node).ok().filter(|_| diagnostics.is_empty())?;
+            (std::mem::discriminant(&value) == std::mem::discriminant(declared)).then_some(value)
+        }
+    }
+}
+
+/// Reports variables of the command line that the manifest neither declares nor uses: a slip of the pen would
+/// otherwise go unseen.
+fn check_vars_given(reader: &mut Reader<'_>, given: &[(String, String)]) {
+    for (name, text) in given {
+        if reader.used_vars.contains(name) || reader.declared_vars.contains(name) {
+            continue;
+        }
+        let names: Vec<&str> = reader.declared_vars.iter().map(String::as_str).collect();
+        let message = format!("--var {name}={text}: the manifest has no `vars.{name}`");
+        let help =
+            if names.is_empty() { "it declares no `vars`".to_owned() } else { did_you_mean(name, &names) };
+        reader.diagnostics.push(Diagnostic::error(None, message).with_help(help));
+    }
+}
+
+/// Reads any JSON, without templates.
+pub(super) fn json(reader: &mut Reader<'_>, node: &Node) -> Option<Value> {
+    match to_json(node) {
+        Ok(value) => Some(value),
+        Err((node, message)) => {
+            reader.diagnostics.push(node.place.error(message).with_help("write it in quotes, as text"));
+            None
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Templates and conditions: parsed where they stand, with every name they refer to checked.
+
+use crate::manifest::names::{did_you_mean, listed};
+use crate::manifest::read::reader::Reader;
+use crate::manifest::read::section::Entry;
+use crate::manifest::tree::{Place, Scalar, Style};
+use crate::manifest::{ColumnReference, Diagnostic, Span};
+use crate::mapping::{Expression, Reference, SyntaxError, Template};
+
+/// When a template is rendered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// Before the workflow is asked.
+    BeforeReply,
+    /// After it has answered.
+    AfterReply,
+}
+
+const ROOTS: [&str; 7] = ["row", "row_number", "row_key", "row_tag", "vars", "run", "manifest"];
+const REPLY_ROOTS: [&str; 3] = ["output", "reply", "outcome"];
+
+impl Reader<'_> {
+    /// Reads a template.
+    pub(super) fn template(&mut self, entry: &Entry, when: When) -> Option<Template> {
+        let scalar = self.scalar(entry, "text or a template")?;
+        if let Some(told) = foreign_syntax(scalar) {
+            let help = "put the variable into `vars`, and write `{{vars.NAME}}`";
+            return self.refuse(entry, told, Some(help));
+        }
+        match Template::parse(&scalar.text) {
+            Ok(template) => {
+                self.check_names(entry, scalar, template.references(), when);
+                self.look_up(entry, scalar, template.variables());
+                Some(template)
+            }
+            Err(error) => self.refuse_syntax(entry, scalar, &error),
+        }
+    }
+
+    /// Reads a condition.
+    pub(super) fn condition(&mut self, entry: &Entry) -> Option<Expression> {
+        let scalar = self.scalar(entry, "a condition")?;
+        match Expression::parse(&scalar.text) {
+            Ok(condition) => {
+                self.check_names(entry, scalar, condition.references(), When::BeforeReply);
+                Some(condition)
+            }
+            Err(error) => self.refuse_syntax(entry, scalar, &error),
+        }
+    }
+
+    fn refuse_syntax<T>(&mut self, entry: &Entry, scalar: &Scalar, error: &SyntaxError) -> Option<T> {
+        let message = format!("`{}`: {}", entry.name, error.message);
+        let mut diagnostic = entry.node.place.error(message);
+        diagnostic.help.clone_from(&error.help);
+        if let Some(at) = self.place_in(&entry.node.place, scalar, error.offset) {
+            diagnostic.span = Some(at..at);
+        }
+        self.diagnostics.push(diagnostic);
+        None
+    }
+
+    /// Looks up the variables that a template reads by `env "NAME"`.
+    fn look_up(&mut self, entry: &Entry, scalar: &Scalar, variables: &[Reference]) {
+        for variable in variables {
+            let Some(name) = variable.path.first() else { continue };
+            let place = match self.place_in(&entry.node.place, scalar, variable.offset) {
+                Some(at) => Place::File(at..at),
+                None => entry.node.place.clone(),
+            };
+            if let Some(value) = (self.environment)(name) {
+                self.env.entry(name.clone()).or_insert((value, place));
+            } else if !variable.optional && !self.env.contains_key(name) {
+                let message = format!("the environment variable `{name}` is not set");
+                self.diagnostics.push(place.error(message).with_help("set it before the run"));
+            }
+        }
+    }
+
+    fn check_names(&mut self, entry: &Entry, scalar: &Scalar, references: &[Reference], when: When) {
+        for reference in references {
+            let place = match self.place_in(&entry.node.place, scalar, reference.offset) {
+                Some(at) => Place::File(at..at + written_length(&scalar.text[reference.offset..])),
+                None => entry.node.place.clone(),
+            };
+            let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+            match path.as_slice() {
+                ["row", column, ..] => self.references.push(ColumnReference {
+                    column: (*column).to_owned(),
+                    span: place.span(),
+                    optional: reference.optional,
+                }),
+                ["vars", name, ..] => {
+                    if self.vars.contains_key(*name) {
+                        self.used_vars.push((*name).to_owned());
+                    } else if !reference.optional {
+                        let names: Vec<&str> = self.vars.keys().map(String::as_str).collect();
+                        let help = if names.is_empty() {
+                            format!("declare it: `vars: {{{name}: …}}`, or give `--var {name}=…`")
+                        } else {
+                            did_you_mean(name, &names)
+                        };
+                        let message = format!("`vars` has no `{name}`");
+                        self.diagnostics.push(place.error(message).with_help(help));
+                    }
+                }
+                _ => {
+                    if let Some(diagnostic) = unknown_root(&path, &place, when) {
+                        self.diagnostics.push(diagnostic);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives the place in the manifest of a byte of a scalar's text: exact where the text stands as it was written,
+    /// else none.
+    fn place_in(&self, place: &Place, scalar: &Scalar, offset: usize) -> Option<usize> {
+        let span = place.span()?;
+        let written = self.source.get(span.clone())?;
+        if !scalar.replaced.is_empty() || !scalar.text.is_char_boundary(offset) {
+            return None;
+        }
+        match scalar.style {
+            Style::Literal => place_in_block(self.source, &span, &scalar.text, offset),
+            _ if written == scalar.text => Some(span.start + offset),
+            _ if written.get(1..written.len().saturating_sub(1)) == Some(scalar.text.as_str()) => {
+                Some(span.start + 1 + offset)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Finds a byte of a literal block: its lines stand in the manifest as they are, behind an indentation.
+fn place_in_block(source: &str, span: &Span, text: &str, offset: usize) -> Option<usize> {
+    let before = &text[..offset];
+    let line_index = before.matches('\n').count();
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let wanted = text[line_start..].lines().next().unwrap_or_default();
+    // The block begins after the line of its `|`, wherever the parser says that the scalar starts.
+    let content = source[..span.end].get(span.start..)?;
+    let first = if content.starts_with('|') { content.find('\n')? + 1 } else { 0 };
+    let mut at = span.start + first - if first == 0 { column_of(source, span.start) } else { 0 };
+    for _ in 0..line_index {
+        at += source[at..].find('\n')? + 1;
+    }
+    let written = source[at..].lines().next()?;
+    let indent = written.len().checked_sub(wanted.len())?;
+    let is_the_line = written.ends_with(wanted) && written[..indent].bytes().all(|b| b == b' ');
+    is_the_line.then_some(at + indent + offset - line_start)
+}
+
+fn column_of(source: &str, at: usize) -> usize {
+    at - source[..at].rfind('\n').map_or(0, |line| line + 1)
+}
+
+/// Says how long a name is as it was written, brackets included.
+fn written_length(text: &str) -> usize {
+    let mut in_brackets = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            '[' => in_brackets = true,
+            ']' => in_brackets = false,
+            _ if in_brackets => {}
+            _ if c.is_alphanumeric() || "._-$".contains(c) => {}
+            _ => return at,
+        }
+    }
+    text.len()
+}
+
+fn unknown_root(path: &[&str], place: &Place, when: When) -> Option<Diagnostic> {
+    let written = path.join(".");
+    let (message, help) = match path {
+        []
+        | ["row" | "vars" | "row_number" | "row_key" | "row_tag" | "run" | "manifest"]
+        | ["run", "id"]
+        | ["manifest", "name"] => {
+            return None;
+        }
+        ["output" | "reply" | "outcome", ..] if when == When::AfterReply => return None,
+        [root @ ("output" | "reply" | "outcome"), ..] => (
+            format!("`{root}` is known only after the workflow has answered"),
+            "it may stand in `output.columns` and in `report.group_by`".to_owned(),
+        ),
+        ["schedule", ..] => (
+            "`schedule` is not supported by this version of flowbatch yet".to_owned(),
+            format!("there are {}", listed(&ROOTS)),
+        ),
+        ["run", ..] => (format!("there is no `{written}`"), "did you mean `run.id`?".to_owned()),
+        ["manifest", ..] => (format!("there is no `{written}`"), "did you mean `manifest.name`?".to_owned()),
+        ["row_number" | "row_key" | "row_tag", ..] => {
+            (format!("`{}` has nothing inside it", path[0]), "a column is written `{{row.NAME}}`".to_owned())
+        }
+        [root, ..] => {
+            let mut roots = ROOTS.to_vec();
+            if when == When::AfterReply {
+                roots.extend(REPLY_ROOTS);
+            }
+            let mut help = did_you_mean(root, &roots);
+            if !help.starts_with("did") {
+                help = format!("a column is written `row.{root}`; the names are {}", listed(&roots));
+            }
+            (format!("there is no `{written}`"), help)
+        }
+    };
+    Some(place.error(message).with_help(help))
+}
+
+/// Says why values from the environment can't stand where they do: they are text, and never syntax of a template.
+fn foreign_syntax(scalar: &Scalar) -> Option<&'static str> {
+    if scalar.replaced.is_empty() {
+        return None;
+    }
+    let text = scalar.text.as_str();
+    let is_foreign = |at: usize| scalar.replaced.iter().any(|span| span.contains(&at));
+    let mut from = 0;
+    while let Some(at) = text[from..].find("{{").map(|at| from + at) {
+        let opens_foreign = is_foreign(at)
+            || is_foreign(at + 1)
+            || at > 0 && text.as_bytes()[at - 1] == b'\\' && is_foreign(at - 1);
+        if opens_foreign {
+            return Some("takes a variable whose value holds `{{`");
+        }
+        let end = text[at..].find("}}").map_or(text.len(), |end| at + end + 2);
+        if (at..end).any(is_foreign) || scalar.replaced.iter().any(|span| span.start > at && span.start < end)
+        {
+            return Some("has `${…}` inside of `{{…}}`");
+        }
+        from = end;
+    }
+    None
+}

@@ -1,0 +1,138 @@
+//! What a manifest comes to, in forms that a run lock keeps: the settings without secrets, and the mapping's text.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::manifest::units::write_duration;
+use crate::manifest::{FirstPoll, Limits, Manifest, Mode, Provider, RetryAlso};
+use crate::mapping::{InputTemplate, Template};
+use crate::model::Limit;
+
+impl Manifest {
+    /// Gives the workflow's and the limits' settings as they are in force, with the manifest's keys; no secret, and
+    /// no address of the embedded emulator.
+    pub fn settings(&self) -> Value {
+        let workflow = &self.workflow;
+        let mut found = Map::new();
+        match &workflow.provider {
+            Provider::Gptbots { base_url, .. } => {
+                found.insert("provider".to_owned(), json!("gptbots"));
+                found.insert("base_url".to_owned(), json!(base_url));
+            }
+            Provider::Emulator { definition } => {
+                found.insert("provider".to_owned(), json!("emulator"));
+                found.insert("definition".to_owned(), self.relative(definition));
+            }
+        }
+        let mode = if workflow.mode == Mode::Async { "async" } else { "sync" };
+        found.insert("mode".to_owned(), json!(mode));
+        let first = match workflow.poll.first {
+            FirstPoll::Auto => "auto".to_owned(),
+            FirstPoll::After(duration) => write_duration(duration),
+        };
+        let interval = write_range(workflow.poll.shortest, workflow.poll.longest);
+        found.insert("poll".to_owned(), json!({"first": first, "interval": interval}));
+        found.insert("user_id".to_owned(), json!(workflow.user_id.source()));
+        if let Some(path) = &workflow.flow_file {
+            found.insert("flow_file".to_owned(), self.relative(path));
+        }
+        if let Some(price) = &workflow.price {
+            let per_unit = price.per_unit.to_string();
+            let price = json!({"unit": price.unit, "per_unit": per_unit, "currency": price.currency});
+            found.insert("price".to_owned(), price);
+        }
+        if let Some(ca) = &workflow.tls.ca {
+            found.insert("tls".to_owned(), json!({"ca": self.relative(ca)}));
+        }
+        found.insert("connect_timeout".to_owned(), json!(write_duration(workflow.connect_timeout)));
+        found.insert("keep_alive".to_owned(), json!(write_duration(workflow.keep_alive)));
+        found.insert("body_limit".to_owned(), json!(workflow.body_limit));
+        json!({"workflow": found, "limits": limits(&self.limits)})
+    }
+
+    /// Gives a text that is the same for two manifests exactly when they send the same input for the same row: the
+    /// input, `user_id`, `vars`, and the variables of the environment that they use. It is meant for a digest.
+    pub fn mapping_text(&self) -> String {
+        let mapping = json!({
+            "input": shape(&self.input),
+            "user_id": self.workflow.user_id.source(),
+            "vars": sorted(&Value::Object(self.vars.clone())),
+            "env": self.env,
+        });
+        mapping.to_string()
+    }
+
+    /// Writes a path as it can be found again from the manifest's folder, with `/` on every system.
+    fn relative(&self, path: &Path) -> Value {
+        let path = path.strip_prefix(&self.folder).unwrap_or(path);
+        json!(path.to_string_lossy().replace('\\', "/"))
+    }
+}
+
+fn limits(limits: &Limits) -> Value {
+    let mut retry = Map::new();
+    retry.insert("attempts".to_owned(), json!(limits.retry.attempts));
+    let backoff = limits.retry.backoff;
+    retry.insert("backoff".to_owned(), json!(write_range(backoff.first, backoff.longest)));
+    let also = limits.retry.also.iter().map(|also| match also {
+        RetryAlso::Failed => "failed",
+        RetryAlso::ServerError => "server_error",
+    });
+    retry.insert("also".to_owned(), also.collect());
+    let halt = match &limits.halt {
+        None => json!("none"),
+        Some(halt) => json!({"failures": limit(halt.failures), "after": halt.after}),
+    };
+    json!({
+        "concurrency": limits.concurrency.0,
+        "timeout": write_duration(limits.timeout),
+        "deadline": limits.deadline.map(write_duration),
+        "drain": limits.drain.map(write_duration),
+        "retry": retry,
+        "halt": halt,
+    })
+}
+
+fn write_range(from: Duration, to: Duration) -> String {
+    format!("{}..{}", write_duration(from), write_duration(to))
+}
+
+fn limit(limit: Limit) -> Value {
+    match limit {
+        Limit::Count(count) => json!(count),
+        Limit::Share(share) => {
+            json!(format!("{}%", (share * rust_decimal::Decimal::ONE_HUNDRED).normalize()))
+        }
+    }
+}
+
+/// Writes the input's shape; templates are told from literals, so that `"5"` and `5` differ.
+fn shape(input: &InputTemplate) -> Value {
+    match input {
+        InputTemplate::Literal(value) => json!({"literal": value}),
+        InputTemplate::Text(template) => json!({"template": template.source()}),
+        InputTemplate::List(items) => items.iter().map(shape).collect(),
+        InputTemplate::Object(entries) => {
+            let entries = entries.iter().map(|(key, value)| json!([key, shape(value)]));
+            json!({"object": entries.collect::<Vec<_>>()})
+        }
+        InputTemplate::File { path, format } => {
+            json!({"file": path.source(), "format": format.as_ref().map(Template::source)})
+        }
+    }
+}
+
+/// The order in which `vars` are written means nothing.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(entries.into_iter().collect())
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
