@@ -10,3 +10,4 @@ pub mod manifest;
 pub mod mapping;
 pub mod model;
 pub mod reply;
+pub mod workflow;

@@ -136,8 +136,8 @@ impl<'a> Run<'a> {
 
     /// Gives the service's error code: one of its names, else a number.
     pub(super) fn code(&self) -> Option<String> {
-        let mut names = [self.code, self.name].into_iter().flatten().filter_map(string);
-        let named = names.find(|name| NAMES.contains(&name.as_str()));
+        let mut words = [self.code, self.name].into_iter().flatten().filter_map(string);
+        let named = words.find(|word| NAMES.contains(&word.as_str()));
         let mentioned = || {
             let message = self.message()?;
             NAMES.iter().find(|name| message.contains(**name)).map(|name| (*name).to_owned())
