@@ -450,6 +450,19 @@ fn a_client_that_can_not_work_is_not_made() {
 }
 
 #[test]
+fn a_proxy_in_the_environment_is_not_used_on_this_machine() {
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+        child.env(name, format!("http://{}", nobody()));
+    }
+    child.env_remove("NO_PROXY").env_remove("no_proxy");
+    child.args(["--exact", "workflow::tests::an_invoke_is_the_documented_request"]);
+    let output = child.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
 fn what_runs_on_this_machine_is_told_from_the_rest() {
     for (url, expected) in [
         ("http://127.0.0.1:9", true),

@@ -341,6 +341,18 @@ fn a_message_names_status_code_and_reason() {
 }
 
 #[test]
+fn every_kind_of_trouble_has_words_of_its_own() {
+    let mut leads = std::collections::BTreeMap::new();
+    for (status, body, ..) in ANSWERS {
+        if let Meaning::Trouble(_, error) = meaning_of(&whole(*status, body)) {
+            let lead = error.message.split(" (HTTP").next().unwrap().to_owned();
+            assert_eq!(leads.entry(lead).or_insert_with(|| error.kind.clone()), &error.kind);
+        }
+    }
+    assert_eq!(leads.len(), 11, "{leads:?}");
+}
+
+#[test]
 fn a_redirect_names_the_host_that_it_points_to() {
     let location = Some("eu.example.com".to_owned());
     let body = Body::Whole(Bytes::from(r#"{"message":"Moved"}"#));
