@@ -7,6 +7,7 @@
 //! `manifest` → `dataset` → `mapping` → `runner` → `workflow` → `journal` → `report`.
 
 pub mod dataset;
+pub mod flow_file;
 pub mod journal;
 pub mod manifest;
 pub mod mapping;
