@@ -6,6 +6,7 @@
 //! The way through the modules is the way of one row:
 //! `manifest` → `dataset` → `mapping` → `runner` → `workflow` → `journal` → `report`.
 
+pub mod emulator;
 pub mod manifest;
 pub mod mapping;
 pub mod model;
