@@ -9,6 +9,7 @@
 pub mod dataset;
 pub mod flow_file;
 pub mod journal;
+pub mod emulator;
 pub mod manifest;
 pub mod mapping;
 pub mod model;
