@@ -1,14 +1,23 @@
 //! What a manifest's strings mean: templates, parsed once and rendered to typed JSON, and the expressions of
 //! conditions. Pure: reads no file, no clock and no environment.
 
+mod compile;
+mod error;
 mod expression;
+mod helpers;
 mod input;
+mod mistake;
+mod node;
+mod path;
 mod scope;
 mod template;
 mod types;
+mod values;
 
+pub use error::{Reference, RenderError, SyntaxError};
 pub use expression::{Expression, ValueType};
+pub use helpers::{HelperDoc, helpers};
 pub use input::{FileInput, InputTemplate, Rendered};
 pub use scope::{ReplyScope, Scope, ScopeParts};
-pub use template::{Reference, RenderError, SyntaxError, Template};
+pub use template::Template;
 pub use types::{ColumnType, ColumnTypes};

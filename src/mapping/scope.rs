@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::model::{Outcome, RowNumber};
 
@@ -43,13 +43,41 @@ pub struct ReplyScope<'a> {
 /// What a template or an expression can see, laid out once for all templates of a row.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    #[expect(dead_code, reason = "stub")]
-    context: Value,
+    names: Value,
+    env: BTreeMap<String, String>,
 }
 
 impl Scope {
     /// Lays out the names for rendering.
-    pub fn new(_parts: &ScopeParts<'_>) -> Self {
-        unimplemented!()
+    pub fn new(parts: &ScopeParts<'_>) -> Self {
+        let mut names = Map::with_capacity(9);
+        names.insert("row".to_owned(), Value::Object(parts.row.clone()));
+        names.insert("row_number".to_owned(), parts.row_number.into());
+        names.insert("row_key".to_owned(), parts.row_key.into());
+        names.insert("row_tag".to_owned(), parts.row_tag.into());
+        names.insert("vars".to_owned(), Value::Object(parts.vars.clone()));
+        names.insert("run".to_owned(), json!({ "id": parts.run_id }));
+        names.insert("manifest".to_owned(), json!({ "name": parts.manifest_name }));
+        if let Some(reply) = parts.reply {
+            names.insert("output".to_owned(), reply.output.clone());
+            names.insert("reply".to_owned(), reply.reply.clone());
+            names.insert("outcome".to_owned(), reply.outcome.as_str().into());
+        }
+        Self { names: Value::Object(names), env: parts.env.clone() }
+    }
+
+    /// Lays out names of another kind (the emulator's `input.*`); `env` sees nothing.
+    pub fn of(names: Map<String, Value>) -> Self {
+        Self { names: Value::Object(names), env: BTreeMap::new() }
+    }
+
+    /// Gives all names, as one object.
+    pub(super) fn names(&self) -> &Value {
+        &self.names
+    }
+
+    /// Gives what `env` may read.
+    pub(super) fn env(&self) -> &BTreeMap<String, String> {
+        &self.env
     }
 }
