@@ -6,7 +6,9 @@
 //! The way through the modules is the way of one row:
 //! `manifest` → `dataset` → `mapping` → `runner` → `workflow` → `journal` → `report`.
 
+pub mod artifact;
 pub mod manifest;
 pub mod mapping;
 pub mod model;
 pub mod reply;
+pub mod report;
