@@ -53,7 +53,6 @@ pub struct Price {
 
 /// How CSV files are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a key of the manifest")]
 pub struct CsvOptions {
     /// A byte order mark first, where the encoding has one.
     pub bom: bool,

@@ -84,7 +84,7 @@ impl Layout {
                 self.dataset.see(&name);
             }
         }
-        if let (Some(fields), Some(output)) = (&mut self.output, row.output) {
+        if let (Some(fields), Some(output)) = (&mut self.output, row.output.as_deref()) {
             each_field(output, &mut |name, _| fields.see(name));
         }
     }
@@ -108,7 +108,7 @@ impl Layout {
     /// Gives the cells of a row; `columns` are those of the manifest, rendered.
     pub(super) fn cells<'a>(
         &self,
-        row: &ResultRow<'a>,
+        row: &'a ResultRow<'_>,
         record: Option<&'a RawValue>,
         columns: Vec<Cow<'a, str>>,
     ) -> Cells<'a> {
@@ -123,7 +123,7 @@ impl Layout {
         if let Some(fields) = &self.output {
             others = fields.empty();
             let mut index = 0;
-            if let Some(output) = row.output {
+            if let Some(output) = row.output.as_deref() {
                 each_field(output, &mut |name, value| {
                     if let Some(place) = fields.place(index, name) {
                         others[place] = json::plain(value);
@@ -217,7 +217,7 @@ fn descend<'a>(
 }
 
 /// The cells of `OWN`; what is unknown is empty, and never zero.
-fn own_cells<'a>(row: &ResultRow<'a>) -> [Cow<'a, str>; 9] {
+fn own_cells<'a>(row: &'a ResultRow<'_>) -> [Cow<'a, str>; 9] {
     fn number<'b>(value: Option<u64>) -> Cow<'b, str> {
         value.map_or(Cow::Borrowed(""), |value| Cow::Owned(value.to_string()))
     }

@@ -26,7 +26,7 @@ impl<'a> Phrases<'a> {
         Self { summary, numbers }
     }
 
-    pub(super) fn number(&self, number: impl ToString) -> String {
+    pub(super) fn number<N: ToString + ?Sized>(&self, number: &N) -> String {
         match self.numbers {
             Numbers::Grouped => words::grouped(number),
             Numbers::Plain => number.to_string(),
@@ -35,7 +35,7 @@ impl<'a> Phrases<'a> {
 
     pub(super) fn count(&self, number: u64, noun: &str) -> String {
         let plural = if number == 1 { "" } else { "s" };
-        format!("{} {noun}{plural}", self.number(number))
+        format!("{} {noun}{plural}", self.number(&number))
     }
 
     /// The verdict in one or two words.
@@ -63,12 +63,12 @@ impl<'a> Phrases<'a> {
             (_, 0) if answered == 1 => ": it succeeded".to_owned(),
             (_, 0) => ", and all of these succeeded".to_owned(),
             (_, failed) if failed == answered => ", and all of these failed".to_owned(),
-            (_, failed) => format!(", {} of these failed", self.number(failed)),
+            (_, failed) => format!(", {} of these failed", self.number(&failed)),
         };
         let of = self.count(rows.total, "row");
-        let short = format!("{} of {of} answered{how}", self.number(answered));
+        let short = format!("{} of {of} answered{how}", self.number(&answered));
         let share = words::percent(self.summary.coverage);
-        [format!("{} of {of} answered ({share}){how}", self.number(answered)), short]
+        [format!("{} of {of} answered ({share}){how}", self.number(&answered)), short]
     }
 
     /// How many rows were not answered, and why: in full, and shorter for a narrow page.
@@ -81,7 +81,7 @@ impl<'a> Phrases<'a> {
         ];
         let some = || parts.iter().filter(|(_, count)| *count > 0);
         let say = |(outcome, count): &(Outcome, u64)| {
-            format!("{} {}", self.number(*count), words::outcome(*outcome))
+            format!("{} {}", self.number(count), words::outcome(*outcome))
         };
         let explained = |part: &(Outcome, u64)| match self.why(part.0) {
             Some(why) => format!("{} ({why})", say(part)),
@@ -91,7 +91,7 @@ impl<'a> Phrases<'a> {
             0 => ["none".to_owned(), "none".to_owned()],
             1 => [some().map(explained).collect(), some().map(say).collect()],
             _ => {
-                let total = self.number(some().map(|(_, count)| count).sum::<u64>());
+                let total = self.number(&some().map(|(_, count)| count).sum::<u64>());
                 let full: Vec<_> = some().map(explained).collect();
                 let short: Vec<_> = some().map(say).collect();
                 [format!("{total}: {}", full.join(", ")), format!("{total}: {}", short.join(", "))]
@@ -132,15 +132,15 @@ impl<'a> Phrases<'a> {
     /// What a row cost, when that is known of any.
     pub(super) fn cost_per_row(&self) -> Option<String> {
         let spread = &self.summary.cost.per_row;
-        let [p50, p95, max] = [spread.p50?, spread.p95?, spread.max?].map(|cost| self.number(cost));
-        let mean = spread.mean.map(|mean| format!("mean {}, ", self.number(mean))).unwrap_or_default();
+        let [p50, p95, max] = [spread.p50?, spread.p95?, spread.max?].map(|cost| self.number(&cost));
+        let mean = spread.mean.map(|mean| format!("mean {}, ", self.number(&mean))).unwrap_or_default();
         Some(format!("{mean}p50 {p50}, p95 {p95}, max {max}"))
     }
 
     /// How many tokens it used.
     pub(super) fn tokens(&self) -> String {
         let tokens = &self.summary.tokens;
-        let mut text = self.number(tokens.total);
+        let mut text = self.number(&tokens.total);
         if tokens.unknown_rows > 0 {
             text.push_str(&self.not_counting(tokens.unknown_rows, "tokens are"));
         }
@@ -156,7 +156,7 @@ impl<'a> Phrases<'a> {
         let summary = self.summary;
         let mut text = self.count(summary.invokes, "invoke");
         if summary.throttled > 0 {
-            let _ = write!(text, " ({} throttled)", self.number(summary.throttled));
+            let _ = write!(text, " ({} throttled)", self.number(&summary.throttled));
         }
         if summary.polls > 0 {
             let _ = write!(text, ", {}", self.count(summary.polls, "poll"));

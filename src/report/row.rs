@@ -1,5 +1,7 @@
 //! A results row: what is said of one row of the dataset, in the fields and the order of the contract.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -19,7 +21,7 @@ pub struct ResultRow<'a> {
     /// The rendered input; files stand in it as `{file, format, bytes, sha256}`.
     pub input: Option<&'a RawValue>,
     /// The workflow's output in the reply's own text, so that no digit of it is lost.
-    pub output: Option<&'a RawValue>,
+    pub output: Option<Cow<'a, RawValue>>,
     /// Why it did not succeed.
     pub error: Option<ResultError<'a>>,
     /// Sends of invoke that were not throttled.
@@ -102,7 +104,7 @@ impl<'a> ResultRow<'a> {
             },
             outcome,
             input: intended.and_then(|event| event.input.as_deref()),
-            output: answer.and_then(|answer| answer.raw.as_deref()).and_then(reply::output_of),
+            output: answer.and_then(output_of),
             error: error_of(facts, outcome),
             attempts: facts.attempts,
             workflow_run_id: run_id_of(facts),
@@ -145,6 +147,14 @@ pub(super) fn answer_of(facts: &RowFacts) -> Option<&Answered> {
 fn end_of(facts: &RowFacts) -> Option<&(u64, RunEvent)> {
     let over = matches!(facts.state, RowState::Ended(_) | RowState::InDoubt(_));
     facts.last.as_ref().filter(|_| over)
+}
+
+fn output_of(answer: &Answered) -> Option<Cow<'_, RawValue>> {
+    match (&answer.raw, &answer.raw_text) {
+        (Some(raw), _) => reply::output_of(raw).map(Cow::Borrowed),
+        (None, Some(text)) => reply::output_of_text(text).map(Cow::Owned),
+        (None, None) => None,
+    }
 }
 
 fn run_id_of(facts: &RowFacts) -> Option<&str> {

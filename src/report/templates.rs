@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::mapping::{RenderError, ReplyScope, Scope, ScopeParts, Template};
@@ -12,11 +13,13 @@ use crate::report::{ReportContext, json};
 /// Lays out what the templates of a row can see.
 pub(super) fn scope_of(context: &ReportContext, row: &ResultRow<'_>, facts: &RowFacts) -> Scope {
     let record = typed_record(context, facts);
-    let output = row.output.map_or(Value::Null, json::exact);
+    let output = row.output.as_deref().map_or(Value::Null, json::exact);
     let answer = answer_of(facts);
     let reply = answer.map(|answer| match (&answer.raw, &answer.raw_text) {
         (Some(raw), _) => json::exact(raw),
-        (None, Some(text)) => Value::String(text.clone()),
+        (None, Some(text)) => {
+            serde_json::from_str::<&RawValue>(text).map_or_else(|_| Value::String(text.clone()), json::exact)
+        }
         (None, None) => Value::Null,
     });
     Scope::new(&ScopeParts {

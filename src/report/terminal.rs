@@ -113,8 +113,7 @@ fn times(page: &mut Page, summary: &Summary) {
     let titles = format!("{:LABEL$}{}", "", cells(["p50", "p90", "p95", "p99", "max"]));
     page.painted(Ink::Dim, &titles);
     for (name, times) in rows {
-        let times =
-            [times.p50, times.p90, times.p95, times.p99, times.max].map(|time| words::time_or_dash(time));
+        let times = [times.p50, times.p90, times.p95, times.p99, times.max].map(words::time_or_dash);
         let line = cells(times.each_ref().map(String::as_str));
         page.start(Ink::Dim, name);
         page.end(&line);
@@ -127,13 +126,13 @@ fn errors(page: &mut Page, summary: &Summary) {
     }
     page.heading("Errors");
     let shown = &summary.errors[..summary.errors.len().min(MAX_ERRORS)];
-    let counts: Vec<_> = shown.iter().map(|error| words::grouped(error.count)).collect();
+    let counts: Vec<_> = shown.iter().map(|error| words::grouped(&error.count)).collect();
     let digits = counts.iter().map(String::len).max().unwrap_or(0);
     for (error, count) in shown.iter().zip(&counts) {
         let kind = words::harmless(&error.kind);
         let outcome = words::outcome(error.outcome);
         page.hanging(&format!("  {count:>digits$} "), Some(Ink::Red), &format!("{outcome}, {kind}"));
-        let row = words::grouped(error.row_number);
+        let row = words::grouped(&error.row_number);
         let example = if error.example.is_empty() {
             format!("for instance row {row}")
         } else {
@@ -174,11 +173,11 @@ fn group_cells(group: &GroupSummary, phrases: &Phrases<'_>) -> [String; 5] {
     let value = if group.value.is_empty() { "(empty)" } else { &group.value };
     let mut cost = phrases.amount(group.cost.total);
     if group.cost.unknown_rows > 0 {
-        let _ = write!(cost, " + {} unknown", words::grouped(group.cost.unknown_rows));
+        let _ = write!(cost, " + {} unknown", words::grouped(&group.cost.unknown_rows));
     }
     [
         words::harmless(value).into_owned(),
-        words::grouped(group.rows),
+        words::grouped(&group.rows),
         words::percent(group.success_rate),
         words::harmless(&cost).into_owned(),
         words::time_or_dash(group.latency_ms.p95),
@@ -260,7 +259,10 @@ impl Page {
 
     fn more(&mut self, all: usize, shown: usize) {
         if all > shown {
-            self.painted(Ink::Dim, &format!("  … and {} more in report.json", words::grouped(all - shown)));
+            self.painted(
+                Ink::Dim,
+                &format!("  … and {} more in report.json", words::grouped(&(all - shown))),
+            );
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::model::Outcome;
 use crate::report::Rate;
 
 /// Gives a decimal number with its whole part in groups of three: `1,385.60`.
-pub(super) fn grouped(number: impl ToString) -> String {
+pub(super) fn grouped<N: ToString + ?Sized>(number: &N) -> String {
     let text = number.to_string();
     let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
     let mut grouped = String::with_capacity(text.len() + text.len() / 3);
