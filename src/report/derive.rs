@@ -9,7 +9,7 @@ use crate::mapping::Scope;
 use crate::model::{Outcome, RowFacts, RowNumber, RunState};
 use crate::report::builder::SummaryBuilder;
 use crate::report::layout::Layout;
-use crate::report::row::record_of;
+use crate::report::row::{answer_of, output_of, record_of};
 use crate::report::table::{Purpose, Table, Unfit};
 use crate::report::templates::{Columns, scope_of};
 use crate::report::{ReportContext, ResultRow, Summary};
@@ -23,7 +23,7 @@ pub struct Targets<'a> {
     pub failures_jsonl: Option<&'a mut dyn Write>,
     /// One row per row, in dataset order.
     pub results_csv: Option<&'a mut dyn Write>,
-    /// The rows that did not succeed, usable as a dataset.
+    /// The rows that did not succeed, usable as a dataset: without rows whose record is not known.
     pub failures_csv: Option<&'a mut dyn Write>,
 }
 
@@ -73,7 +73,7 @@ where
     if csv && layout.needs_a_pass() {
         for facts in rows() {
             let facts = facts.map_err(Error::Rows)?;
-            layout.see(&ResultRow::of(&facts), record_of(&facts));
+            layout.see(record_of(&facts), answer_of(&facts).and_then(output_of).as_deref());
         }
     }
     let mut files = Files::begin(context, &layout, targets).map_err(Failed::into_error)?;
@@ -127,6 +127,8 @@ struct Files<'a, 't> {
     results_csv: Option<Table<&'t mut dyn Write>>,
     failures_csv: Option<Table<&'t mut dyn Write>>,
     line: Vec<u8>,
+    /// Rows that failures.csv leaves out.
+    without_record: u64,
 }
 
 impl<'a, 't> Files<'a, 't> {
@@ -145,6 +147,7 @@ impl<'a, 't> Files<'a, 't> {
             results_csv: begin(targets.results_csv, Purpose::Results, RESULTS_CSV)?,
             failures_csv: begin(targets.failures_csv, Purpose::Failures, FAILURES_CSV)?,
             line: Vec::new(),
+            without_record: 0,
         })
     }
 
@@ -171,7 +174,12 @@ impl<'a, 't> Files<'a, 't> {
                 table.write(&cells).map_err(|error| Failed(RESULTS_CSV, error))?;
             }
             if let Some(table) = self.failures_csv.as_mut().filter(|_| failed) {
-                table.write(&cells).map_err(|error| Failed(FAILURES_CSV, error))?;
+                // Subtle: as a row of a dataset, empty cells would be sent, and paid for.
+                if cells.recorded {
+                    table.write(&cells).map_err(|error| Failed(FAILURES_CSV, error))?;
+                } else {
+                    self.without_record += 1;
+                }
             }
         }
         Ok(())
@@ -207,6 +215,13 @@ impl<'a, 't> Files<'a, 't> {
         let results = finish(self.results_csv, RESULTS_CSV)?;
         let failures = finish(self.failures_csv, FAILURES_CSV)?;
         let mut notes: Vec<String> = self.layout.notes().chain(self.columns.notes()).collect();
+        if self.without_record > 0 {
+            notes.push(format!(
+                "{FAILURES_CSV} leaves out rows whose records the journal does not hold ({}): they were not begun, \
+                 or are malformed",
+                self.without_record
+            ));
+        }
         notes.extend(unfit_notes(RESULTS_CSV, results));
         notes.extend(unfit_notes(FAILURES_CSV, failures));
         Ok(notes)

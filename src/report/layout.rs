@@ -52,6 +52,8 @@ struct Fields {
 /// The cells of a row, before they are made fit for a file.
 #[derive(Debug)]
 pub(super) struct Cells<'a> {
+    /// Whether the row's record is known: else the dataset's cells are empty for want of it.
+    pub(super) recorded: bool,
     /// Those of the dataset, as read.
     pub(super) dataset: Vec<Cow<'a, str>>,
     /// All others.
@@ -78,13 +80,13 @@ impl Layout {
     }
 
     /// Learns the columns of one row.
-    pub(super) fn see(&mut self, row: &ResultRow<'_>, record: Option<&RawValue>) {
+    pub(super) fn see(&mut self, record: Option<&RawValue>, output: Option<&RawValue>) {
         if !self.dataset_known {
             for (name, _) in record.and_then(json::members).unwrap_or_default() {
                 self.dataset.see(&name);
             }
         }
-        if let (Some(fields), Some(output)) = (&mut self.output, row.output.as_deref()) {
+        if let (Some(fields), Some(output)) = (&mut self.output, output) {
             each_field(output, &mut |name, _| fields.see(name));
         }
     }
@@ -102,7 +104,7 @@ impl Layout {
         };
         let output = self.output.as_ref().map_or(&self.columns, |fields| &fields.names);
         let others = output.iter().map(String::as_str).chain(OWN).map(&mut free).collect();
-        Cells { dataset, others }
+        Cells { recorded: true, dataset, others }
     }
 
     /// Gives the cells of a row; `columns` are those of the manifest, rendered.
@@ -112,9 +114,10 @@ impl Layout {
         record: Option<&'a RawValue>,
         columns: Vec<Cow<'a, str>>,
     ) -> Cells<'a> {
-        let members = record.and_then(json::members).unwrap_or_default();
+        let members = record.and_then(json::members);
+        let recorded = members.is_some();
         let mut dataset = self.dataset.empty();
-        for (index, (name, value)) in members.iter().enumerate() {
+        for (index, (name, value)) in members.iter().flatten().enumerate() {
             if let Some(place) = self.dataset.place(index, name) {
                 dataset[place] = json::plain(value);
             }
@@ -133,7 +136,7 @@ impl Layout {
             }
         }
         others.extend(own_cells(row));
-        Cells { dataset, others }
+        Cells { recorded, dataset, others }
     }
 
     /// Says what found no place.

@@ -26,7 +26,7 @@ const MAX_NOTES: usize = 20;
 /// Gives report.md. Texts from outside stand in code spans, so that they format, link and notify nothing.
 pub fn render_markdown(summary: &Summary) -> String {
     let phrases = Phrases::new(summary, Numbers::Plain);
-    let [answered, _] = phrases.answered();
+    let answered = phrases.answered(usize::MAX);
     let mut page = format!("## {}: {}\n\n", phrases.verdict(), escape(&answered));
     head(&mut page, summary, &phrases);
     times(&mut page, summary);
@@ -43,10 +43,10 @@ pub fn render_markdown(summary: &Summary) -> String {
 }
 
 fn head(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
-    let [not_answered, _] = phrases.not_answered();
+    let not_answered = phrases.not_answered(usize::MAX);
     let mut rows = vec![
         ("Not answered", escape(&not_answered)),
-        ("Cost", escape(&phrases.cost())),
+        ("Cost", escape(&phrases.cost(usize::MAX))),
         ("Time", words::time(summary.wall_ms)),
         ("Tokens", phrases.tokens()),
     ];

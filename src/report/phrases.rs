@@ -50,51 +50,59 @@ impl<'a> Phrases<'a> {
         }
     }
 
-    /// How many rows were answered of how many asked: in full, and shorter for a narrow page.
-    pub(super) fn answered(&self) -> [String; 2] {
+    /// How many rows were answered of how many asked; shorter when it does not fit into so many columns.
+    pub(super) fn answered(&self, room: usize) -> String {
         let rows = &self.summary.rows;
         if rows.total == 0 {
-            let empty = "the dataset has no rows: nothing was sent".to_owned();
-            return [empty.clone(), empty];
+            return "the dataset has no rows: nothing was sent".to_owned();
         }
         let answered = rows.answered();
         let how = match (answered, rows.failed) {
             (0, _) => String::new(),
-            (_, 0) if answered == 1 => ": it succeeded".to_owned(),
+            (1, 0) => ": it succeeded".to_owned(),
+            (1, _) => ": it failed".to_owned(),
             (_, 0) => ", and all of these succeeded".to_owned(),
             (_, failed) if failed == answered => ", and all of these failed".to_owned(),
             (_, failed) => format!(", {} of these failed", self.number(&failed)),
         };
-        let of = self.count(rows.total, "row");
-        let short = format!("{} of {of} answered{how}", self.number(&answered));
+        let of = format!("{} of {}", self.number(&answered), self.count(rows.total, "row"));
         let share = words::percent(self.summary.coverage);
-        [format!("{} of {of} answered ({share}){how}", self.number(&answered)), short]
+        fitting(room, format!("{of} answered ({share}){how}"), || format!("{of} answered{how}"))
     }
 
-    /// How many rows were not answered, and why: in full, and shorter for a narrow page.
-    pub(super) fn not_answered(&self) -> [String; 2] {
+    /// How many rows were not answered and why, with as many reasons as fit into so many columns, those of most rows
+    /// first.
+    pub(super) fn not_answered(&self, room: usize) -> String {
         let rows = &self.summary.rows;
-        let parts = [
-            (Outcome::InDoubt, rows.in_doubt),
-            (Outcome::Rejected, rows.rejected),
-            (Outcome::NotRun, rows.not_run),
+        let mut parts = vec![
+            (Outcome::InDoubt, rows.in_doubt, None),
+            (Outcome::Rejected, rows.rejected, None),
+            (Outcome::NotRun, rows.not_run, None),
         ];
-        let some = || parts.iter().filter(|(_, count)| *count > 0);
-        let say = |(outcome, count): &(Outcome, u64)| {
-            format!("{} {}", self.number(count), words::outcome(*outcome))
-        };
-        let explained = |part: &(Outcome, u64)| match self.why(part.0) {
-            Some(why) => format!("{} ({why})", say(part)),
-            None => say(part),
-        };
-        match some().count() {
-            0 => ["none".to_owned(), "none".to_owned()],
-            1 => [some().map(explained).collect(), some().map(say).collect()],
+        parts.retain(|(_, count, _)| *count > 0);
+        let mut by_count: Vec<_> = (0..parts.len()).collect();
+        by_count.sort_by_key(|index| std::cmp::Reverse(parts[*index].1));
+        for index in by_count {
+            parts[index].2 = self.why(parts[index].0);
+            if words::width(&self.listed(&parts)) > room {
+                parts[index].2 = None;
+            }
+        }
+        self.listed(&parts)
+    }
+
+    fn listed(&self, parts: &[(Outcome, u64, Option<String>)]) -> String {
+        let said = parts.iter().map(|(outcome, count, why)| {
+            let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            format!("{} {}{why}", self.number(count), words::outcome(*outcome))
+        });
+        let said = said.collect::<Vec<_>>().join(", ");
+        match parts.len() {
+            0 => "none".to_owned(),
+            1 => said,
             _ => {
-                let total = self.number(&some().map(|(_, count)| count).sum::<u64>());
-                let full: Vec<_> = some().map(explained).collect();
-                let short: Vec<_> = some().map(say).collect();
-                [format!("{total}: {}", full.join(", ")), format!("{total}: {}", short.join(", "))]
+                let total: u64 = parts.iter().map(|(_, count, _)| count).sum();
+                format!("{}: {said}", self.number(&total))
             }
         }
     }
@@ -110,17 +118,19 @@ impl<'a> Phrases<'a> {
         Some(if kinds.next().is_some() { format!("mostly {first}") } else { first.clone() })
     }
 
-    /// What it cost.
-    pub(super) fn cost(&self) -> String {
+    /// What it cost; shorter when it does not fit into so many columns.
+    pub(super) fn cost(&self, room: usize) -> String {
         let cost = &self.summary.cost;
-        let mut text = self.amount(cost.total);
-        if let Some(money) = &cost.money {
-            let _ = write!(text, " ({} {})", self.number(&money.amount), money.currency);
+        let total = self.amount(cost.total);
+        let money =
+            cost.money.as_ref().map(|money| format!(" ({} {})", self.number(&money.amount), money.currency));
+        let total = format!("{total}{}", money.unwrap_or_default());
+        match cost.unknown_rows {
+            0 => total,
+            rows => fitting(room, format!("{total}{}", self.not_counting(rows, "cost is")), || {
+                format!("{total} + {} unknown", self.count(rows, "row"))
+            }),
         }
-        if cost.unknown_rows > 0 {
-            text.push_str(&self.not_counting(cost.unknown_rows, "cost is"));
-        }
-        text
     }
 
     /// An amount with its unit.
@@ -178,4 +188,8 @@ impl<'a> Phrases<'a> {
         }
         Some(said.join(", "))
     }
+}
+
+fn fitting(room: usize, full: String, short: impl FnOnce() -> String) -> String {
+    if words::width(&full) <= room { full } else { short() }
 }

@@ -149,7 +149,8 @@ fn end_of(facts: &RowFacts) -> Option<&(u64, RunEvent)> {
     facts.last.as_ref().filter(|_| over)
 }
 
-fn output_of(answer: &Answered) -> Option<Cow<'_, RawValue>> {
+/// The workflow's output, in the reply's own text.
+pub(super) fn output_of(answer: &Answered) -> Option<Cow<'_, RawValue>> {
     match (&answer.raw, &answer.raw_text) {
         (Some(raw), _) => reply::output_of(raw).map(Cow::Borrowed),
         (None, Some(text)) => reply::output_of_text(text).map(Cow::Owned),

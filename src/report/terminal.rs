@@ -11,7 +11,7 @@ use crate::report::{GroupSummary, Summary, words};
 const LABEL: usize = 14;
 
 /// Columns below which a page is not made narrower.
-const NARROWEST: usize = 40;
+const NARROWEST: usize = 56;
 
 /// Errors shown; all are in report.json.
 const MAX_ERRORS: usize = 8;
@@ -27,7 +27,7 @@ const MAX_VERSIONS: usize = 4;
 pub struct Style {
     /// With ANSI colours.
     pub colour: bool,
-    /// In so many columns; at least 40 are taken.
+    /// In so many columns; at least 56 are taken.
     pub width: usize,
 }
 
@@ -75,10 +75,11 @@ fn head(page: &mut Page, summary: &Summary, phrases: &Phrases<'_>) {
         code if code == ExitCode::Interrupted.code() => Ink::Yellow,
         _ => Ink::Red,
     };
-    page.line(phrases.verdict(), ink, &phrases.answered());
-    page.line("Not answered", Ink::Dim, &phrases.not_answered());
-    page.field("Cost", &phrases.cost());
-    page.field("Time", &words::time(summary.wall_ms));
+    let room = page.style.width - LABEL;
+    page.line(phrases.verdict(), ink, &phrases.answered(room));
+    page.line("Not answered", Ink::Dim, &phrases.not_answered(room));
+    page.line("Cost", Ink::Dim, &phrases.cost(room));
+    page.line("Time", Ink::Dim, &words::time(summary.wall_ms));
 }
 
 fn details(page: &mut Page, summary: &Summary, phrases: &Phrases<'_>) {
@@ -163,6 +164,7 @@ fn groups(page: &mut Page, summary: &Summary, phrases: &Phrases<'_>) {
             for (cell, width) in cells[1..].iter().zip(widths) {
                 let _ = write!(line, "{}{cell}", " ".repeat(width - words::width(cell)));
             }
+            let line = words::fit(&line, page.style.width);
             if index == 0 { page.painted(Ink::Dim, &line) } else { page.end(&line) }
         }
         page.more(groups.len(), MAX_GROUPS);
@@ -225,13 +227,11 @@ impl Page {
         self.painted(Ink::Bold, &title);
     }
 
-    /// A label, and the first of the texts that fits on its line, else as much as fits of the last.
-    fn line(&mut self, label: &str, ink: Ink, texts: &[String; 2]) {
-        let room = self.style.width - LABEL;
-        let [full, short] = texts.each_ref().map(|text| words::harmless(text));
-        let text = if words::width(&full) <= room { full } else { short };
+    /// A label and as much of a text as fits beside it: never more than one line.
+    fn line(&mut self, label: &str, ink: Ink, text: &str) {
         self.start(ink, label);
-        let text = self.paint(Ink::Bold, &words::fit(&text, room));
+        let text = words::harmless(text);
+        let text = self.paint(Ink::Bold, &words::fit(&text, self.style.width - LABEL));
         self.end(&text);
     }
 
