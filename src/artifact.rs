@@ -1,0 +1,131 @@
+//! A derived file, whole or not at all: written beside its place, made durable, then moved there.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// Bytes gathered before they are written.
+const BUFFER: usize = 64 * 1024;
+
+/// A file that is being written. Dropped without `commit`, it leaves nothing behind, and what stood at its place
+/// stays as it was.
+#[derive(Debug)]
+pub struct Artifact {
+    writer: BufWriter<NamedTempFile>,
+    path: PathBuf,
+}
+
+impl Artifact {
+    /// Begins a file in the folder of `path`, which must exist.
+    pub fn create(path: impl Into<PathBuf>) -> io::Result<Self> {
+        let path = path.into();
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".flowbatch-").suffix(".tmp");
+        // A temporary file is its owner's alone unless told otherwise; a result is as readable as any other file.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(folder_of(&path))?;
+        Ok(Self { writer: BufWriter::with_capacity(BUFFER, file), path })
+    }
+
+    /// Writes a whole file at once.
+    pub fn write(path: impl Into<PathBuf>, bytes: &[u8]) -> io::Result<()> {
+        let mut artifact = Self::create(path)?;
+        artifact.write_all(bytes)?;
+        artifact.commit()
+    }
+
+    /// Makes the file durable and moves it to its place, over what stood there.
+    pub fn commit(self) -> io::Result<()> {
+        let file = self.writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.as_file().sync_all()?;
+        file.persist(&self.path).map_err(|refused| refused.error)?;
+        sync_folder(folder_of(&self.path))
+    }
+}
+
+impl Write for Artifact {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes the move itself durable. Windows opens no folder as a file, and keeps its journal of names on its own.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_committed_file_is_whole_and_replaces_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        fs::write(&path, "old").unwrap();
+        let mut artifact = Artifact::create(&path).unwrap();
+        artifact.write_all(&vec![b'x'; 3 * BUFFER]).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old", "until it is committed, the old one stands");
+        artifact.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap().len(), 3 * BUFFER);
+        assert_eq!(names(folder.path()), ["report.json"]);
+    }
+
+    #[test]
+    fn a_dropped_file_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        fs::write(&path, "old").unwrap();
+        let mut artifact = Artifact::create(&path).unwrap();
+        artifact.write_all(b"half").unwrap();
+        drop(artifact);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["report.json"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Artifact::create(folder.path().join("none").join("report.json")).is_err());
+    }
+
+    #[test]
+    fn a_place_that_is_a_folder_keeps_it_and_leaves_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("inside"), "").unwrap();
+        assert!(Artifact::write(&path, b"text").is_err());
+        assert_eq!(names(folder.path()), ["report.json"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_as_readable_as_any_other() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        Artifact::write(&path, b"text").unwrap();
+        fs::write(folder.path().join("plain"), "").unwrap();
+        let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode("report.json"), mode("plain"));
+    }
+}

@@ -1,0 +1,191 @@
+//! The summary, gathered row by row.
+
+use std::collections::BTreeMap;
+
+use crate::mapping::Scope;
+use crate::model::{Cost, Counts, Outcome, RowFacts, RowNumber, RunState, Verdict};
+use crate::report::groups::Grouping;
+use crate::report::money::{CostSpread, worth};
+use crate::report::row::{ResultRow, answer_of};
+use crate::report::spread::Spread;
+use crate::report::{
+    CostSummary, ErrorSummary, GroupSummary, Money, Rate, ReportContext, Summary, TokenSummary,
+};
+
+/// Characters of an error's example.
+const EXAMPLE_CHARS: usize = 500;
+
+/// Different errors that are kept apart.
+const MAX_ERRORS: usize = 1_000;
+
+/// What the rows seen so far come to.
+#[derive(Debug)]
+pub(super) struct SummaryBuilder<'a> {
+    context: &'a ReportContext,
+    counts: Counts,
+    costs: CostSpread,
+    token_rows: u64,
+    latency: Spread,
+    server: Spread,
+    queue: Spread,
+    backoff: Spread,
+    errors: BTreeMap<(String, Outcome), Errors>,
+    groupings: Vec<Grouping<'a>>,
+}
+
+#[derive(Clone, Debug)]
+struct Errors {
+    count: u64,
+    example: String,
+    row: RowNumber,
+}
+
+impl<'a> SummaryBuilder<'a> {
+    /// Begins a summary of about so many executed rows.
+    pub(super) fn new(context: &'a ReportContext, executed: u64) -> Self {
+        Self {
+            context,
+            counts: Counts::default(),
+            costs: CostSpread::with_room_for(executed),
+            token_rows: 0,
+            latency: Spread::default(),
+            server: Spread::default(),
+            queue: Spread::default(),
+            backoff: Spread::default(),
+            errors: BTreeMap::new(),
+            groupings: context.group_by.iter().map(Grouping::new).collect(),
+        }
+    }
+
+    /// Takes a row in; `scope` is needed when there are groups.
+    pub(super) fn add(&mut self, row: &ResultRow<'_>, facts: &RowFacts, scope: Option<&Scope>) {
+        self.count(row.outcome);
+        let executed = answer_of(facts).is_some_and(|answer| answer.executed);
+        if let Some(cost) = row.cost.filter(|cost| executed || *cost > Cost::ZERO) {
+            self.costs.add(cost);
+        }
+        self.token_rows += u64::from(row.tokens.is_some_and(|tokens| executed || tokens > 0));
+        self.latency.add(row.latency_ms);
+        self.server.add(row.server_ms);
+        self.queue.add(row.queue_ms);
+        self.backoff.add(row.backoff_ms.filter(|_| row.queue_ms.is_some()));
+        self.note_error(row);
+        if let Some(scope) = scope {
+            for grouping in &mut self.groupings {
+                grouping.add(row, scope);
+            }
+        }
+    }
+
+    /// Gives the rows seen so far, by outcome.
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn count(&mut self, outcome: Outcome) {
+        self.counts.total += 1;
+        let count = match outcome {
+            Outcome::Succeeded => &mut self.counts.succeeded,
+            Outcome::Failed => &mut self.counts.failed,
+            Outcome::InDoubt => &mut self.counts.in_doubt,
+            Outcome::Rejected => &mut self.counts.rejected,
+            Outcome::NotRun => &mut self.counts.not_run,
+        };
+        *count += 1;
+    }
+
+    fn note_error(&mut self, row: &ResultRow<'_>) {
+        let Some(error) = &row.error else { return };
+        let key = (error.kind.to_owned(), row.outcome);
+        if let Some(errors) = self.errors.get_mut(&key) {
+            errors.count += 1;
+        } else if self.errors.len() < MAX_ERRORS {
+            let example = error.message.chars().take(EXAMPLE_CHARS).collect();
+            self.errors.insert(key, Errors { count: 1, example, row: row.row_number });
+        }
+    }
+
+    /// Ends the summary with what the run's events say as a whole.
+    pub(super) fn finish(self, state: &RunState, mut notes: Vec<String>) -> Summary {
+        let context = self.context;
+        let (counts, tally) = (self.counts, state.tally());
+        let stop = state.stopped().map(|stopped| (stopped.cause, stopped.detail.as_str()));
+        notes.extend(self.groupings.iter().filter_map(Grouping::note));
+        if tally.contradictions > 0 {
+            let count = tally.contradictions;
+            notes.push(format!(
+                "the service delivered {count} times something else than the answer that counts"
+            ));
+        }
+        let money = self.money(tally.cost, &mut notes);
+        Summary {
+            run_id: context.run_id.clone(),
+            manifest: context.manifest_name.clone(),
+            description: context.description.clone(),
+            labels: context.labels.iter().cloned().collect(),
+            complete: state.is_complete(),
+            verdict: Verdict::of_run(&context.run_id, &counts, state.unsettled(), stop, &context.accept),
+            coverage: Rate::of(counts.succeeded + counts.failed, counts.total),
+            success_rate: Rate::of(counts.succeeded, counts.total),
+            rows: counts.into(),
+            attempts: tally.attempts,
+            invokes: tally.invokes,
+            polls: tally.polls,
+            throttled: tally.throttled,
+            cost: CostSummary {
+                total: tally.cost,
+                unit: context.cost_unit.clone(),
+                known_rows: self.costs.rows(),
+                unknown_rows: state.cost_unknown_rows(),
+                per_row: self.costs.per_row(),
+                money,
+            },
+            tokens: TokenSummary {
+                total: tally.tokens,
+                known_rows: self.token_rows,
+                unknown_rows: state.tokens_unknown_rows(),
+            },
+            latency_ms: self.latency.percentiles(),
+            server_ms: self.server.percentiles(),
+            queue_ms: self.queue.percentiles(),
+            backoff_ms: self.backoff.percentiles(),
+            wall_ms: state.wall_ms(),
+            errors: errors_in_order(self.errors),
+            groups: groups_in_order(self.groupings),
+            checks: serde_json::Map::new(),
+            gates: Vec::new(),
+            versions: tally.versions.clone(),
+            notes,
+        }
+    }
+
+    fn money(&self, total: Cost, notes: &mut Vec<String>) -> Option<Money> {
+        let price = self.context.price.as_ref()?;
+        let money = worth(total, price);
+        if money.is_none() {
+            notes.push(format!(
+                "the cost in {} has more digits than can be kept exactly, so it is not said",
+                price.currency
+            ));
+        }
+        money
+    }
+}
+
+fn errors_in_order(errors: BTreeMap<(String, Outcome), Errors>) -> Vec<ErrorSummary> {
+    let summary = |((kind, outcome), errors): ((String, Outcome), Errors)| ErrorSummary {
+        kind,
+        outcome,
+        count: errors.count,
+        example: errors.example,
+        row_number: errors.row,
+    };
+    let mut errors: Vec<_> = errors.into_iter().map(summary).collect();
+    // Stable: those of the same count stay in the order of their kinds.
+    errors.sort_by_key(|error| std::cmp::Reverse(error.count));
+    errors
+}
+
+fn groups_in_order(groupings: Vec<Grouping<'_>>) -> Vec<GroupSummary> {
+    groupings.into_iter().flat_map(Grouping::finish).collect()
+}

@@ -1,0 +1,73 @@
+//! What a report needs to know of the manifest, as types of its own.
+
+use std::collections::BTreeMap;
+
+use encoding_rs::Encoding;
+use rust_decimal::Decimal;
+use serde_json::{Map, Value};
+
+use crate::mapping::{ColumnTypes, Template};
+use crate::model::Accept;
+
+/// What the journal does not hold, and a report needs: taken from the run's frozen manifest.
+#[derive(Clone, Debug)]
+pub struct ReportContext {
+    /// The run's id.
+    pub run_id: String,
+    /// The manifest's `name`.
+    pub manifest_name: String,
+    /// Its `description`.
+    pub description: Option<String>,
+    /// Its `labels`.
+    pub labels: Vec<(String, String)>,
+    /// Its `vars`, for templates.
+    pub vars: Map<String, Value>,
+    /// What `{{env "NAME"}}` may read.
+    pub env: BTreeMap<String, String>,
+    /// `dataset.types`, for templates.
+    pub types: ColumnTypes,
+    /// The unit of cost, for instance `credit`.
+    pub cost_unit: String,
+    /// What a unit of cost is worth, when the manifest says so.
+    pub price: Option<Price>,
+    /// What still counts as accepted.
+    pub accept: Accept,
+    /// `report.group_by`, in the order written.
+    pub group_by: Vec<(String, Template)>,
+    /// `output.columns`, in the order written; when empty, each field of the output becomes a column.
+    pub columns: Vec<(String, Template)>,
+    /// The dataset's header, when it is known; else it is gathered from the rows' records, in a pass of its own.
+    pub dataset_columns: Option<Vec<String>>,
+    /// `output.csv`.
+    pub csv: CsvOptions,
+}
+
+/// What a unit of cost is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// In `currency`.
+    pub per_unit: Decimal,
+    /// For instance `USD`.
+    pub currency: String,
+}
+
+/// How CSV files are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// A byte order mark first, where the encoding has one.
+    pub bom: bool,
+    /// The dataset's columns first. failures.csv always has them, since it serves as a dataset.
+    pub inputs: bool,
+    /// Text that a spreadsheet would execute is defused.
+    pub safe: bool,
+    /// One byte.
+    pub delimiter: u8,
+    /// Any WHATWG encoding, UTF-16 included.
+    pub encoding: &'static Encoding,
+}
+
+impl Default for CsvOptions {
+    fn default() -> Self {
+        Self { bom: true, inputs: true, safe: true, delimiter: b',', encoding: encoding_rs::UTF_8 }
+    }
+}

@@ -1,0 +1,36 @@
+//! What is derived from a journal: results, failures and the summary of a run, as text, JSON, Markdown and CSV.
+//!
+//! Sees neither network nor dataset nor manifest: what it needs of a manifest stands in `ReportContext`. The same
+//! journal gives the same bytes; nothing here knows a clock, a time zone or a path.
+
+mod builder;
+mod cell;
+mod context;
+mod derive;
+mod encoding;
+mod groups;
+mod json;
+mod layout;
+mod markdown;
+mod money;
+mod phrases;
+mod row;
+mod spread;
+mod summary;
+mod table;
+mod templates;
+mod terminal;
+mod words;
+
+pub use context::{CsvOptions, Price, ReportContext};
+pub use derive::{Error, Targets, derive};
+pub use markdown::render_markdown;
+pub use row::{Checks, ResultError, ResultRow};
+pub use summary::{
+    CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money, Percentiles, Rate,
+    RowCounts, Summary, TokenSummary, write_json,
+};
+pub use terminal::{Style, render_text};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! The sentences of a summary that terminal and Markdown share.
+
+use std::fmt::Write;
+
+use crate::model::{Cost, Outcome, Reason};
+use crate::report::{Summary, words};
+
+/// How numbers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// In groups of three: `20,000`.
+    Grouped,
+    /// As they are, to be copied from.
+    Plain,
+}
+
+/// The sentences about one summary. What comes from outside in them is not yet made harmless.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Phrases<'a> {
+    summary: &'a Summary,
+    numbers: Numbers,
+}
+
+impl<'a> Phrases<'a> {
+    pub(super) fn new(summary: &'a Summary, numbers: Numbers) -> Self {
+        Self { summary, numbers }
+    }
+
+    pub(super) fn number<N: ToString + ?Sized>(&self, number: &N) -> String {
+        match self.numbers {
+            Numbers::Grouped => words::grouped(number),
+            Numbers::Plain => number.to_string(),
+        }
+    }
+
+    pub(super) fn count(&self, number: u64, noun: &str) -> String {
+        let plural = if number == 1 { "" } else { "s" };
+        format!("{} {noun}{plural}", self.number(&number))
+    }
+
+    /// The verdict in one or two words.
+    pub(super) fn verdict(&self) -> &'static str {
+        match self.summary.verdict.reason {
+            Reason::Accepted => "Accepted",
+            Reason::RowsFailed => "Not accepted",
+            Reason::GateFailed => "Gate failed",
+            Reason::Interrupted | Reason::Deadline | Reason::Throttled => "Interrupted",
+            Reason::Bug => "A bug",
+            _ => "Stopped",
+        }
+    }
+
+    /// How many rows were answered of how many asked; shorter when it does not fit into so many columns.
+    pub(super) fn answered(&self, room: usize) -> String {
+        let rows = &self.summary.rows;
+        if rows.total == 0 {
+            return "the dataset has no rows: nothing was sent".to_owned();
+        }
+        let answered = rows.answered();
+        let how = match (answered, rows.failed) {
+            (0, _) => String::new(),
+            (1, 0) => ": it succeeded".to_owned(),
+            (1, _) => ": it failed".to_owned(),
+            (_, 0) => ", and all of these succeeded".to_owned(),
+            (_, failed) if failed == answered => ", and all of these failed".to_owned(),
+            (_, failed) => format!(", {} of these failed", self.number(&failed)),
+        };
+        let of = format!("{} of {}", self.number(&answered), self.count(rows.total, "row"));
+        let share = words::percent(self.summary.coverage);
+        fitting(room, format!("{of} answered ({share}){how}"), || format!("{of} answered{how}"))
+    }
+
+    /// How many rows were not answered and why, with as many reasons as fit into so many columns, those of most rows
+    /// first.
+    pub(super) fn not_answered(&self, room: usize) -> String {
+        let rows = &self.summary.rows;
+        let mut parts = vec![
+            (Outcome::InDoubt, rows.in_doubt, None),
+            (Outcome::Rejected, rows.rejected, None),
+            (Outcome::NotRun, rows.not_run, None),
+        ];
+        parts.retain(|(_, count, _)| *count > 0);
+        let mut by_count: Vec<_> = (0..parts.len()).collect();
+        by_count.sort_by_key(|index| std::cmp::Reverse(parts[*index].1));
+        for index in by_count {
+            parts[index].2 = self.why(parts[index].0);
+            if words::width(&self.listed(&parts)) > room {
+                parts[index].2 = None;
+            }
+        }
+        self.listed(&parts)
+    }
+
+    fn listed(&self, parts: &[(Outcome, u64, Option<String>)]) -> String {
+        let said = parts.iter().map(|(outcome, count, why)| {
+            let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            format!("{} {}{why}", self.number(count), words::outcome(*outcome))
+        });
+        let said = said.collect::<Vec<_>>().join(", ");
+        match parts.len() {
+            0 => "none".to_owned(),
+            1 => said,
+            _ => {
+                let total: u64 = parts.iter().map(|(_, count, _)| count).sum();
+                format!("{}: {said}", self.number(&total))
+            }
+        }
+    }
+
+    /// The reason that most rows of an outcome have.
+    fn why(&self, outcome: Outcome) -> Option<String> {
+        if outcome == Outcome::NotRun {
+            let reason = serde_json::to_value(self.summary.verdict.reason).ok()?;
+            return Some(reason.as_str()?.replace('_', " "));
+        }
+        let mut kinds = self.summary.errors.iter().filter(|error| error.outcome == outcome);
+        let first = &kinds.next()?.kind;
+        Some(if kinds.next().is_some() { format!("mostly {first}") } else { first.clone() })
+    }
+
+    /// What it cost; shorter when it does not fit into so many columns.
+    pub(super) fn cost(&self, room: usize) -> String {
+        let cost = &self.summary.cost;
+        let total = self.amount(cost.total);
+        let money =
+            cost.money.as_ref().map(|money| format!(" ({} {})", self.number(&money.amount), money.currency));
+        let total = format!("{total}{}", money.unwrap_or_default());
+        match cost.unknown_rows {
+            0 => total,
+            rows => fitting(room, format!("{total}{}", self.not_counting(rows, "cost is")), || {
+                format!("{total} + {} unknown", self.count(rows, "row"))
+            }),
+        }
+    }
+
+    /// An amount with its unit.
+    pub(super) fn amount(&self, amount: Cost) -> String {
+        let amount = amount.to_string();
+        format!("{} {}", self.number(&amount), words::unit(&amount, &self.summary.cost.unit))
+    }
+
+    /// What a row cost, when that is known of any.
+    pub(super) fn cost_per_row(&self) -> Option<String> {
+        let spread = &self.summary.cost.per_row;
+        let [p50, p95, max] = [spread.p50?, spread.p95?, spread.max?].map(|cost| self.number(&cost));
+        let mean = spread.mean.map(|mean| format!("mean {}, ", self.number(&mean))).unwrap_or_default();
+        Some(format!("{mean}p50 {p50}, p95 {p95}, max {max}"))
+    }
+
+    /// How many tokens it used.
+    pub(super) fn tokens(&self) -> String {
+        let tokens = &self.summary.tokens;
+        let mut text = self.number(&tokens.total);
+        if tokens.unknown_rows > 0 {
+            text.push_str(&self.not_counting(tokens.unknown_rows, "tokens are"));
+        }
+        text
+    }
+
+    fn not_counting(&self, rows: u64, what: &str) -> String {
+        format!(", and {} whose {what} unknown", self.count(rows, "row"))
+    }
+
+    /// What was sent.
+    pub(super) fn sent(&self) -> String {
+        let summary = self.summary;
+        let mut text = self.count(summary.invokes, "invoke");
+        if summary.throttled > 0 {
+            let _ = write!(text, " ({} throttled)", self.number(&summary.throttled));
+        }
+        if summary.polls > 0 {
+            let _ = write!(text, ", {}", self.count(summary.polls, "poll"));
+        }
+        text
+    }
+
+    /// The versions of the workflow that answered.
+    pub(super) fn versions(&self, most: usize) -> Option<String> {
+        let versions = &self.summary.versions;
+        if versions.is_empty() {
+            return None;
+        }
+        let said = versions.iter().take(most);
+        let mut said: Vec<_> =
+            said.map(|(version, count)| format!("{version} ({})", self.count(*count, "answer"))).collect();
+        if versions.len() > most {
+            said.push(format!("{} more", versions.len() - most));
+        }
+        Some(said.join(", "))
+    }
+}
+
+fn fitting(room: usize, full: String, short: impl FnOnce() -> String) -> String {
+    if words::width(&full) <= room { full } else { short() }
+}

@@ -1,0 +1,291 @@
+//! The summary of a run: the content of report.json. Its field names are a contract.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::model::{Cost, Counts, Outcome, RowNumber, Verdict};
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The run's id.
+    pub run_id: String,
+    /// The manifest's name.
+    pub manifest: String,
+    /// The manifest's description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The manifest's labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether every row ended and none is still at the provider.
+    pub complete: bool,
+    /// What it means, with the exit code and the command to go on with.
+    pub verdict: Verdict,
+    /// Rows with a definite answer (succeeded or failed) of all rows; null for no rows.
+    pub coverage: Option<Rate>,
+    /// Rows that succeeded of all rows; null for no rows.
+    pub success_rate: Option<Rate>,
+    /// Rows by outcome.
+    pub rows: RowCounts,
+    /// Sends of invoke that were not throttled.
+    pub attempts: u64,
+    /// Sends of invoke, every one.
+    pub invokes: u64,
+    /// Queries of a result.
+    pub polls: u64,
+    /// Replies that asked to slow down.
+    pub throttled: u64,
+    /// The bill.
+    pub cost: CostSummary,
+    /// Tokens used.
+    pub tokens: TokenSummary,
+    /// From the send of a row's last attempt to its result, over the rows that have it.
+    pub latency_ms: Percentiles,
+    /// The execution time that the service reports.
+    pub server_ms: Percentiles,
+    /// How long rows that were sent had waited for a place.
+    pub queue_ms: Percentiles,
+    /// How long rows that were sent spent in back-off and pauses.
+    pub backoff_ms: Percentiles,
+    /// The time that processes worked on the run, each from its first to its last event.
+    pub wall_ms: u64,
+    /// Why rows did not succeed, the most frequent first.
+    pub errors: Vec<ErrorSummary>,
+    /// The figures by group, in the order of `report.group_by`, within one the largest group first.
+    pub groups: Vec<GroupSummary>,
+    /// Verdicts of checks by name.
+    pub checks: Map<String, Value>,
+    /// The run's gates.
+    pub gates: Vec<Value>,
+    /// Answers by the version of the workflow that gave them.
+    pub versions: BTreeMap<String, u64>,
+    /// What else a reader should know, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Rows by outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowCounts {
+    /// Rows that belong to the run.
+    pub total: u64,
+    /// Rows that succeeded.
+    pub succeeded: u64,
+    /// Rows with a definite failure.
+    pub failed: u64,
+    /// Rows that may have run.
+    pub in_doubt: u64,
+    /// Rows that could not be sent.
+    pub rejected: u64,
+    /// Rows not started.
+    pub not_run: u64,
+}
+
+impl RowCounts {
+    /// Gives the rows with a definite answer.
+    pub fn answered(&self) -> u64 {
+        self.succeeded + self.failed
+    }
+}
+
+impl From<Counts> for RowCounts {
+    fn from(counts: Counts) -> Self {
+        let Counts { total, succeeded, failed, in_doubt, rejected, not_run } = counts;
+        Self { total, succeeded, failed, in_doubt, rejected, not_run }
+    }
+}
+
+/// The bill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CostSummary {
+    /// The exact sum of all costs that the service reported, also of rows asked again later.
+    pub total: Cost,
+    /// The unit.
+    pub unit: String,
+    /// Rows that were executed, and whose cost is known.
+    pub known_rows: u64,
+    /// Rows with an execution, certain or possible, whose cost is not known. Rows that never ran count in neither.
+    pub unknown_rows: u64,
+    /// Over the known rows.
+    pub per_row: CostPerRow,
+    /// What the total is worth, when the manifest gives a price and the product is exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money: Option<Money>,
+}
+
+/// The spread of costs over rows: nearest rank; null for no rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CostPerRow {
+    /// Rounded half to even, six digits after those of the sum.
+    pub mean: Option<Cost>,
+    /// The median.
+    pub p50: Option<Cost>,
+    /// The 95th percentile.
+    pub p95: Option<Cost>,
+    /// The largest.
+    pub max: Option<Cost>,
+}
+
+/// An amount of money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Money {
+    /// An exact decimal.
+    pub amount: String,
+    /// For instance `USD`.
+    pub currency: String,
+}
+
+/// Tokens used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenSummary {
+    /// The sum of all token counts that the service reported.
+    pub total: u64,
+    /// Rows that were executed, and whose tokens are known.
+    pub known_rows: u64,
+    /// Rows with an execution, certain or possible, whose tokens are not known.
+    pub unknown_rows: u64,
+}
+
+/// Percentiles of milliseconds: nearest rank over the rows that have a value; null when none has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// The median.
+    pub p50: Option<u64>,
+    /// The 90th.
+    pub p90: Option<u64>,
+    /// The 95th.
+    pub p95: Option<u64>,
+    /// The 99th.
+    pub p99: Option<u64>,
+    /// The largest.
+    pub max: Option<u64>,
+}
+
+/// A reason for which rows did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorSummary {
+    /// The stable word.
+    pub kind: String,
+    /// How these rows ended.
+    pub outcome: Outcome,
+    /// How many rows.
+    pub count: u64,
+    /// The message of the first of them.
+    pub example: String,
+    /// The first of them.
+    pub row_number: RowNumber,
+}
+
+/// The figures of the rows that have one value of a `report.group_by` template.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSummary {
+    /// The name in `report.group_by`.
+    pub by: String,
+    /// The value; `(other)` for those beyond the limit, `(unknown)` for rows that it can't be rendered for.
+    pub value: String,
+    /// How many rows.
+    pub rows: u64,
+    /// How many of them succeeded.
+    pub succeeded: u64,
+    /// The share of them that succeeded.
+    pub success_rate: Option<Rate>,
+    /// What they cost, over the rows whose cost is known.
+    pub cost: KnownCost,
+    /// The same for tokens.
+    pub tokens: KnownTokens,
+    /// Their latency.
+    pub latency_ms: Percentiles,
+}
+
+/// A sum of costs, and how many rows are missing in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownCost {
+    /// The exact sum over the rows whose cost is known.
+    pub total: Cost,
+    /// The other rows.
+    pub unknown_rows: u64,
+}
+
+/// A sum of tokens, and how many rows are missing in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownTokens {
+    /// The sum over the rows whose tokens are known.
+    pub total: u64,
+    /// The other rows.
+    pub unknown_rows: u64,
+}
+
+/// A share, in millionths: written as a JSON number of at most six decimals. What is beyond them is cut off, so that
+/// it is 1 only when nothing is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate(u32);
+
+impl Rate {
+    /// Gives `part` of `total`, or nothing when there is no total.
+    pub fn of(part: u64, total: u64) -> Option<Self> {
+        let millionths = (u128::from(part) * 1_000_000).checked_div(u128::from(total))?;
+        u32::try_from(millionths).ok().map(Self)
+    }
+
+    /// Gives the share in millionths.
+    pub fn millionths(self) -> u32 {
+        self.0
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The double nearest to a decimal of six places prints as that decimal.
+        serializer.serialize_f64(f64::from(self.0) / 1e6)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let share = f64::deserialize(deserializer)?;
+        if !(0.0..=1.0).contains(&share) {
+            return Err(serde::de::Error::custom("a share is between 0 and 1"));
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and 1,000,000"
+        )]
+        let millionths = (share * 1e6).round() as u32;
+        Ok(Self(millionths))
+    }
+}
+
+/// Writes report.json: fields in the order of the contract, indented.
+pub fn write_json(summary: &Summary, target: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *target, summary)?;
+    target.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_has_at_most_six_decimals_and_is_one_only_when_nothing_is_missing() {
+        let check = |part: u64, total: u64, expected: &str| {
+            let text = serde_json::to_string(&Rate::of(part, total)).unwrap();
+            assert_eq!(text, expected);
+            assert_eq!(serde_json::from_str::<Option<Rate>>(&text).unwrap(), Rate::of(part, total));
+        };
+        check(0, 0, "null");
+        check(0, 3, "0.0");
+        check(1, 3, "0.333333");
+        check(2, 3, "0.666666");
+        check(19_958, 20_000, "0.9979");
+        check(9_999_999, 10_000_000, "0.999999");
+        check(10, 10, "1.0");
+        check(u64::MAX, u64::MAX, "1.0");
+        for millionths in (0..=1_000_000).step_by(7) {
+            let text = serde_json::to_string(&Rate(millionths)).unwrap();
+            assert!(text.len() <= 8, "{text}");
+        }
+    }
+}

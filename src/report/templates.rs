@@ -1,0 +1,100 @@
+//! What the manifest's own columns and groups say of a row.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::mapping::{RenderError, ReplyScope, Scope, ScopeParts, Template};
+use crate::model::{Outcome, Record, RowFacts, row_tag};
+use crate::report::row::{ResultRow, answer_of, record_of};
+use crate::report::{ReportContext, json};
+
+/// Lays out what the templates of a row can see.
+pub(super) fn scope_of(context: &ReportContext, row: &ResultRow<'_>, facts: &RowFacts) -> Scope {
+    let record = typed_record(context, facts);
+    let output = row.output.as_deref().map_or(Value::Null, json::exact);
+    let answer = answer_of(facts);
+    let reply = answer.map(|answer| match (&answer.raw, &answer.raw_text) {
+        (Some(raw), _) => json::exact(raw),
+        (None, Some(text)) => {
+            serde_json::from_str::<&RawValue>(text).map_or_else(|_| Value::String(text.clone()), json::exact)
+        }
+        (None, None) => Value::Null,
+    });
+    Scope::new(&ScopeParts {
+        row: &record,
+        row_number: row.row_number,
+        row_key: row.row_key.map_or("", |key| &key.0),
+        row_tag: &row_tag(&context.run_id, row.row_number),
+        vars: &context.vars,
+        run_id: &context.run_id,
+        manifest_name: &context.manifest_name,
+        env: &context.env,
+        reply: reply.as_ref().map(|reply| ReplyScope { output: &output, reply, outcome: row.outcome }),
+    })
+}
+
+/// Renders a template to the text of a cell.
+pub(super) fn text_of(template: &Template, scope: &Scope) -> Result<String, RenderError> {
+    template.render(scope).map(json::plain_value)
+}
+
+/// The record with its declared types; as read when it does not fit them, which is why such a row was rejected.
+fn typed_record(context: &ReportContext, facts: &RowFacts) -> Map<String, Value> {
+    let record = record_of(facts).and_then(|record| serde_json::from_str::<Record>(record.get()).ok());
+    let record = record.unwrap_or_default();
+    context.types.apply(&record).unwrap_or(record)
+}
+
+/// The cells of `output.columns`, and how often one could not be rendered although its row succeeded.
+#[derive(Debug)]
+pub(super) struct Columns<'a> {
+    templates: &'a [(String, Template)],
+    failures: Vec<Failures>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Failures {
+    rows: u64,
+    first: Option<String>,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn new(templates: &'a [(String, Template)]) -> Self {
+        Self { templates, failures: vec![Failures::default(); templates.len()] }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.templates.is_empty()
+    }
+
+    /// Renders the row's cells; what can't be rendered is an empty cell.
+    pub(super) fn cells(&mut self, row: &ResultRow<'_>, scope: &Scope) -> Vec<Cow<'static, str>> {
+        let render = |((_, template), failures): (&(String, Template), &mut Failures)| {
+            let error = match text_of(template, scope) {
+                Ok(text) => return Cow::Owned(text),
+                Err(error) => error,
+            };
+            // A row that did not succeed has no output to speak of.
+            if row.outcome == Outcome::Succeeded {
+                failures.rows += 1;
+                failures.first.get_or_insert_with(|| format!("row {}: {error}", row.row_number));
+            }
+            Cow::Borrowed("")
+        };
+        self.templates.iter().zip(&mut self.failures).map(render).collect()
+    }
+
+    /// Says which columns could not be rendered.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> + '_ {
+        self.templates.iter().zip(&self.failures).filter_map(|((name, _), failures)| {
+            let first = failures.first.as_ref()?;
+            let rows = failures.rows;
+            Some(format!(
+                "column `{name}` is empty for {rows} of the rows that succeeded: its template could not be \
+                 rendered ({first})"
+            ))
+        })
+    }
+}
