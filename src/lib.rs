@@ -6,17 +6,17 @@
 //! The way through the modules is the way of one row:
 //! `manifest` → `dataset` → `mapping` → `runner` → `workflow` → `journal` → `report`.
 
+pub mod artifact;
 pub mod dataset;
+pub mod emulator;
 pub mod flow_file;
 pub mod journal;
-pub mod emulator;
-pub mod artifact;
 pub mod manifest;
 pub mod mapping;
 pub mod model;
 pub mod pace;
 pub mod reply;
+pub mod report;
 pub mod retry;
 pub mod runner;
 pub mod workflow;
-pub mod report;
