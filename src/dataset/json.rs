@@ -25,28 +25,35 @@ impl Fault {
 /// Reads a record.
 pub(super) fn record(text: &str) -> Result<Record, Fault> {
     let inexact = number::inexact(text);
-    if let Some(first) = inexact.first().cloned() {
-        let mut quoted = text.to_owned();
-        for place in inexact.into_iter().rev() {
-            quoted.insert(place.end, '"');
-            quoted.insert(place.start, '"');
-        }
-        let record = object(&quoted)?;
-        let number = &text[first];
-        return Err(Fault {
-            record,
-            message: format!("the number {number} can't be carried exactly; quote it: \"{number}\""),
-        });
+    let Some(first) = inexact.first().cloned() else { return object(text) };
+    // With its long numbers quoted, the record shows what was written.
+    let mut quoted = text.to_owned();
+    for place in inexact.into_iter().rev() {
+        quoted.insert(place.end, '"');
+        quoted.insert(place.start, '"');
     }
-    object(text)
+    Err(Fault { record: object(&quoted)?, message: uncarried(&text[first]) })
+}
+
+/// Reads any value, as strictly as a record.
+pub(super) fn value(text: &str) -> Result<Value, String> {
+    let Strict(value) = serde_json::from_str(text).map_err(|error| described(text, &error))?;
+    match number::inexact(text).first().cloned() {
+        Some(first) => Err(uncarried(&text[first])),
+        None => Ok(value),
+    }
 }
 
 fn object(text: &str) -> Result<Record, Fault> {
-    match serde_json::from_str::<Strict>(text) {
+    match serde_json::from_str(text) {
         Ok(Strict(Value::Object(record))) => Ok(record),
         Ok(Strict(other)) => Err(Fault::new(format!("a JSON object is expected, found {}", kind(&other)))),
         Err(error) => Err(Fault::new(described(text, &error))),
     }
+}
+
+fn uncarried(number: &str) -> String {
+    format!("the number {number} can't be carried exactly; quote it: \"{number}\"")
 }
 
 /// Names the type of a value, for messages.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Finds the numbers of a JSON text that can't be carried exactly. The text must be valid JSON.
+/// Finds the numbers of a JSON text that can't be carried exactly. What is no number at all is the parser's to refuse.
 pub(super) fn inexact(json: &str) -> Vec<Range<usize>> {
     let bytes = json.as_bytes();
     let mut found = Vec::new();
@@ -12,7 +12,8 @@ pub(super) fn inexact(json: &str) -> Vec<Range<usize>> {
             b'"' => at = after_text(bytes, at + 1),
             b'-' | b'0'..=b'9' => {
                 let length = bytes[at..].iter().position(|b| !is_of_number(*b)).unwrap_or(bytes.len() - at);
-                if !is_exact(&json[at..at + length]) {
+                let token = &json[at..at + length];
+                if !is_exact(token) && token.parse::<f64>().is_ok() {
                     found.push(at..at + length);
                 }
                 at += length;

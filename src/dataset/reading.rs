@@ -9,6 +9,7 @@ use crate::dataset::csv::Cells;
 use crate::dataset::header::Table;
 use crate::dataset::json;
 use crate::manifest::DatasetSpec;
+use crate::mapping::ColumnType;
 use crate::model::{ErrorKind, Record, RowError, RowKey, RowNumber};
 
 /// A record that could not be read as a row. It has a number like any other.
@@ -172,7 +173,25 @@ impl<'a> Body<'a> {
             Body::Cells(..) => declared.apply(&self.record())?,
             Body::Json(record) => declared.apply(record)?,
         };
+        for (column, _) in declared.0.iter().filter(|(_, kind)| **kind == ColumnType::Json) {
+            self.require_exact(column)?;
+        }
         Ok((wanted == Typed::Whole).then_some(typed))
+    }
+}
+
+impl Body<'_> {
+    /// Holds a cell of JSON text to what a JSON record is held to.
+    fn require_exact(&self, column: &str) -> Result<(), String> {
+        let text = match self {
+            Body::Cells(cells, table) => table.find(column).and_then(|at| table.cell(cells, at)),
+            Body::Json(record) => record.get(column).and_then(Value::as_str),
+        };
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Ok(()) };
+        match json::value(text) {
+            Ok(_) => Ok(()),
+            Err(message) => Err(format!("column `{column}`: {message}")),
+        }
     }
 }
 
