@@ -257,7 +257,7 @@ fn odd_values() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     /// What the schema refuses, the reader refuses too: an editor never marks a manifest that runs. The other way
     /// round the schema can't know everything (templates, files, ranges that run backwards).

@@ -174,7 +174,9 @@ kind!(
 );
 kind!(
     /// A word.
-    Word, "word", matching(&["[A-Za-z_]{1,32}"])
+    Word,
+    "word",
+    json!({"type": ["string", "boolean"], "pattern": format!("^[A-Za-z_]{{1,32}}$|{VARIABLE}")})
 );
 kind!(
     /// A secret.
