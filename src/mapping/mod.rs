@@ -1,5 +1,5 @@
 //! What a manifest's strings mean: templates, parsed once and rendered to typed JSON, and the expressions of
-//! conditions. Pure: reads no file, no clock and no environment.
+//! conditions. Pure: reads no file (the system's time zones for `date` apart), no clock and no environment.
 
 mod compile;
 mod error;
@@ -7,8 +7,10 @@ mod expression;
 mod helpers;
 mod input;
 mod mistake;
+mod names;
 mod node;
 mod path;
+mod render;
 mod scope;
 mod template;
 mod types;
@@ -21,3 +23,6 @@ pub use input::{FileInput, InputTemplate, Rendered};
 pub use scope::{ReplyScope, Scope, ScopeParts};
 pub use template::Template;
 pub use types::{ColumnType, ColumnTypes};
+
+#[cfg(test)]
+mod tests;

@@ -187,7 +187,7 @@ impl<'a> Evaluation<'a> {
 
     fn is_in(&self, ast: &Ast, item: &Operand<'a>, of: &Operand<'a>) -> Result<bool, RenderError> {
         match (item, of) {
-            (_, Operand::Null) => Ok(false),
+            (_, Operand::Null) | (Operand::Null, Operand::Text(_)) => Ok(false),
             (_, Operand::List(list)) => {
                 for candidate in list {
                     if self.equal(ast, item, candidate)? {
@@ -204,7 +204,6 @@ impl<'a> Evaluation<'a> {
                 }
                 Ok(false)
             }
-            (Operand::Null, Operand::Text(_)) => Ok(false),
             (Operand::Text(part), Operand::Text(whole)) => Ok(whole.contains(&**part)),
             (_, of) => Err(self.error(
                 ast,

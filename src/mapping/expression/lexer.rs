@@ -176,7 +176,11 @@ impl<'a> Lexer<'a> {
                 "m" => 60_000,
                 "h" => 3_600_000,
                 _ => {
-                    let error = SyntaxError::at(unit_at, format!("`{unit}` is no unit of a number"));
+                    let message = match unit {
+                        "" => format!("a unit is missing after `{}`", &self.text[start..unit_at]),
+                        _ => format!("`{unit}` is no unit of a number"),
+                    };
+                    let error = SyntaxError::at(unit_at, message);
                     return Err(
                         error.help("numbers may have the units %, ms, s, m and h, as in `5%` or `1h30m`")
                     );

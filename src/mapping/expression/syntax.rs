@@ -68,7 +68,9 @@ impl Ast {
             }
             Kind::Null | Kind::Boolean(_) | Kind::Number(_) | Kind::Text(_) => {}
             Kind::List(parts) | Kind::And(parts) | Kind::Or(parts) => {
-                parts.iter().for_each(|part| part.gather(found));
+                for part in parts {
+                    part.gather(found);
+                }
             }
             Kind::Not(part) | Kind::Negative(part) | Kind::Matches(part, _) => part.gather(found),
             Kind::Compare(left, _, right) | Kind::In { item: left, of: right, .. } => {
@@ -77,7 +79,9 @@ impl Ast {
             }
             Kind::Sum(first, rest) => {
                 first.gather(found);
-                rest.iter().for_each(|(_, part)| part.gather(found));
+                for (_, part) in rest {
+                    part.gather(found);
+                }
             }
         }
     }

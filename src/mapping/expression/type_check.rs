@@ -77,7 +77,7 @@ impl Checker<'_> {
         }
         let error =
             SyntaxError::at(ast.span.start, format!("this is {}, and {who} true or false", found.name()));
-        Err(error.maybe_help(self.declare(ast, found, "boolean")))
+        Err(error.maybe_help(declare(ast, found, "boolean")))
     }
 
     fn type_of(&self, ast: &Ast) -> Result<Type, SyntaxError> {
@@ -128,7 +128,7 @@ impl Checker<'_> {
             return Ok(());
         }
         let message = format!("this is {}, and `+` and `-` need numbers", found.name());
-        Err(SyntaxError::at(ast.span.start, message).maybe_help(self.declare(ast, found, "number")))
+        Err(SyntaxError::at(ast.span.start, message).maybe_help(declare(ast, found, "number")))
     }
 
     fn compare(
@@ -140,7 +140,7 @@ impl Checker<'_> {
     ) -> Result<Type, SyntaxError> {
         let (a, b) = (self.type_of(left)?, self.type_of(right)?);
         if !a.meets(b) {
-            return Err(self.unlike(ast, (left, a), (right, b)));
+            return Err(unlike(ast, (left, a), (right, b)));
         }
         let unordered = [a, b].into_iter().find(|side| matches!(side, Type::Boolean | Type::List));
         match unordered {
@@ -159,7 +159,7 @@ impl Checker<'_> {
                 for candidate in candidates {
                     let found = self.type_of(candidate)?;
                     if !looked_for.meets(found) {
-                        return Err(self.unlike(ast, (item, looked_for), (candidate, found)));
+                        return Err(unlike(ast, (item, looked_for), (candidate, found)));
                     }
                 }
                 Ok(Type::Boolean)
@@ -183,35 +183,36 @@ impl Checker<'_> {
             _ => Type::Any,
         }
     }
+}
 
-    fn unlike(&self, ast: &Ast, left: (&Ast, Type), right: (&Ast, Type)) -> SyntaxError {
-        let message = format!("this compares {} with {}", left.1.name(), right.1.name());
-        let help = self.declare_as(left, right).or_else(|| self.declare_as(right, left));
-        let help = help.or_else(|| {
-            let quoted = [left, right].into_iter().find(|(side, _)| matches!(side.kind, Kind::Text(_)));
-            quoted.map(|_| "leave out the quotes, or declare the column as text".to_owned())
-        });
-        SyntaxError::at(ast.span.start, message).maybe_help(help)
-    }
+fn unlike(ast: &Ast, left: (&Ast, Type), right: (&Ast, Type)) -> SyntaxError {
+    let message = format!("this compares {} with {}", left.1.name(), right.1.name());
+    let help = declare_as(left, right).or_else(|| declare_as(right, left));
+    let help = help.or_else(|| {
+        let quoted = [left, right].into_iter().find(|(side, _)| matches!(side.kind, Kind::Text(_)));
+        quoted.map(|_| "leave out the quotes, or declare the column as text".to_owned())
+    });
+    SyntaxError::at(ast.span.start, message).maybe_help(help)
+}
 
-    /// Says how to declare one side's column so that it meets the other side.
-    fn declare_as(&self, (ast, found): (&Ast, Type), (other, wanted): (&Ast, Type)) -> Option<String> {
-        let wanted = match (wanted, &other.kind) {
-            (Type::Boolean, _) => "boolean",
-            (Type::Number, Kind::Number(number)) if number.fract().is_zero() => "integer",
-            (Type::Number, _) => "number",
-            _ => return None,
-        };
-        self.declare(ast, found, wanted)
-    }
+/// Says how to declare one side's column so that it meets the other side.
+fn declare_as((ast, found): (&Ast, Type), (other, wanted): (&Ast, Type)) -> Option<String> {
+    let wanted = match (wanted, &other.kind) {
+        (Type::Boolean, _) => "boolean",
+        (Type::Number, Kind::Number(number)) if number.fract().is_zero() => "integer",
+        (Type::Number, _) => "number",
+        _ => return None,
+    };
+    declare(ast, found, wanted)
+}
 
-    fn declare(&self, ast: &Ast, found: Type, wanted: &str) -> Option<String> {
-        match &ast.kind {
-            Kind::Path(path) if path.len() == 2 && path.first()? == "row" && found == Type::Text => {
-                Some(format!("declare `types: {{{}: {wanted}}}`", yaml_key(path.get(1)?)))
-            }
-            _ => None,
+/// Says how to declare a part that is a column of text.
+fn declare(ast: &Ast, found: Type, wanted: &str) -> Option<String> {
+    match &ast.kind {
+        Kind::Path(path) if path.len() == 2 && path.first()? == "row" && found == Type::Text => {
+            Some(format!("declare `types: {{{}: {wanted}}}`", yaml_key(path.get(1)?)))
         }
+        _ => None,
     }
 }
 
@@ -220,5 +221,5 @@ fn yaml_key(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | ' '))
         && !name.ends_with(' ');
-    if plain { name.to_owned() } else { format!("{:?}", name) }
+    if plain { name.to_owned() } else { format!("{name:?}") }
 }
