@@ -28,3 +28,6 @@ pub use meant::{
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use units::{row_range, sample_size};
+
+#[cfg(test)]
+mod tests;

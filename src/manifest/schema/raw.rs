@@ -1,14 +1,12 @@
 //! A manifest as it is written: each type mirrors a map of the file. The comments here are what editors and the
 //! reference show.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 
 use super::values::{
     Amount, Boolean, ColumnType, Condition, Currency, Delimiter, Duration, Durations, FilePath, FirstPoll,
-    Format, FullText, Input, Limit, Mode, Name, NoHalt, OnBadRow, OutputFormat, Provider, Region, RetryAlso,
-    Rows, SampleSize, Secret, Sha256, Size, TemplateText, Text, Url, Version, Whole, Word,
+    Format, FullText, Input, Limit, Mode, Name, Named, NoHalt, OnBadRow, OutputFormat, Provider, Region,
+    RetryAlso, Rows, SampleSize, Secret, Sha256, Size, TemplateText, Text, Url, Version, Whole, Word,
 };
 
 /// A manifest of flowbatch: a workflow behind an HTTP API, a dataset, and the mapping of a row to the workflow's
@@ -25,7 +23,7 @@ pub(super) struct RawManifest {
     /// What the manifest is for.
     description: Text,
     /// Your own labels, which go into the run's lock and its reports.
-    labels: BTreeMap<String, Text>,
+    labels: Named<Text>,
     /// Values that templates may use as `{{vars.NAME}}`; `--var NAME=VALUE` overrides them.
     vars: Vars,
     /// The workflow that is run for each row.
@@ -173,7 +171,7 @@ pub(super) struct DatasetMap {
     /// The column that names a row; its values must differ. By default the row's number.
     key: FullText,
     /// The types of CSV columns, which are text unless declared.
-    types: BTreeMap<String, ColumnType>,
+    types: Named<ColumnType>,
     /// The file's digest; a file that differs is refused.
     sha256: Sha256,
     /// What a malformed record does: stop before anything is sent, or become a rejected row.
@@ -315,7 +313,7 @@ pub(super) struct Output {
     #[schemars(extend("default" = ["jsonl", "csv"], "uniqueItems" = true))]
     formats: Vec<OutputFormat>,
     /// The columns of results.csv beside the dataset's; by default one for each field of the output.
-    columns: BTreeMap<String, TemplateText>,
+    columns: Named<TemplateText>,
     /// How results.csv is written.
     csv: Csv,
 }
@@ -346,5 +344,5 @@ pub(super) struct Csv {
 #[schemars(default, deny_unknown_fields)]
 pub(super) struct Report {
     /// Figures for groups of rows: a name, and a template whose value names the row's group.
-    group_by: BTreeMap<String, TemplateText>,
+    group_by: Named<TemplateText>,
 }

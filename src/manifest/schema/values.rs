@@ -2,6 +2,7 @@
 //! no schema can know. `$comment` names the kind for the reference.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
@@ -230,5 +231,24 @@ impl<const FROM: u64, const TO: u64> JsonSchema for Whole<FROM, TO> {
             (format!("whole number from {FROM} to {TO}"), number)
         };
         schema(&words, or_variable(&number))
+    }
+}
+
+/// A map from names of the user's own to values of one kind.
+#[derive(Default)]
+pub(super) struct Named<T>(PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for Named<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Named_{}", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let values = generator.subschema_for::<T>();
+        schemars::json_schema!({"type": "object", "additionalProperties": values})
     }
 }
