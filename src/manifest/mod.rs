@@ -12,6 +12,7 @@ mod names;
 mod overrides;
 mod read;
 mod scalar;
+mod schema;
 mod secret;
 mod settings;
 mod tree;
@@ -25,5 +26,9 @@ pub use meant::{
     OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, Retry, RetryAlso, Sample, SampleSize,
     Select, Tls, WorkflowSpec,
 };
+pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use units::{row_range, sample_size};
+
+#[cfg(test)]
+mod tests;
