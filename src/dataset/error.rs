@@ -68,7 +68,7 @@ pub enum Error {
     )]
     OpenQuote { label: String, line: u64 },
     #[error("{label}:{line}: {message}")]
-    Json { label: String, line: u64, message: String },
+    Syntax { label: String, line: u64, message: String },
     #[error("{}", malformed(first, *count))]
     Malformed { first: Vec<Malformed>, count: u64 },
     #[error("the key `{key}` stands twice: {first} and {second}{}; keys must be unique", also(*more))]
