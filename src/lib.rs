@@ -7,7 +7,9 @@
 //! `manifest` → `dataset` → `mapping` → `runner` → `workflow` → `journal` → `report`.
 
 pub mod emulator;
+pub mod flow_file;
 pub mod manifest;
 pub mod mapping;
 pub mod model;
 pub mod reply;
+pub mod workflow;

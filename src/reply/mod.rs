@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use gptbots::{judge_invoke, judge_poll, output_of};
+pub use gptbots::{judge_invoke, judge_poll, output_of, output_of_text};
 
 use crate::model::{Cost, Json, Outcome, RowError, StopCause};
 
@@ -31,6 +31,8 @@ pub enum Received {
         status: u16,
         /// What `Retry-After` asks for, already read as a duration.
         retry_after: Option<Duration>,
+        /// The host that `Location` names; of a redirect only.
+        location: Option<String>,
         /// The body, as far as it came.
         body: Body,
         /// Whether secrets were cut out of the body.
