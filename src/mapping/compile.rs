@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::mapping::error::did_you_mean;
 use crate::mapping::helpers::{Absence, HelperDoc, find, helpers};
 use crate::mapping::mistake;
-use crate::mapping::node::{Block, BlockKind, Body, Call, Local, Node, Path, Start, Term};
-use crate::mapping::path::{self, Origin};
+use crate::mapping::names::{Frame, Names};
+use crate::mapping::node::{Block, BlockKind, Body, Call, Node, Path, Term};
 use crate::mapping::{Reference, SyntaxError};
 
 /// The block forms.
@@ -25,8 +25,15 @@ pub(super) struct Compiled {
 
 /// Compiles a template.
 pub(super) fn compile(text: &str) -> Result<Compiled, SyntaxError> {
-    let mut compiler =
-        Compiler { text, at: 0, frames: vec![], optional: false, references: vec![], variables: vec![] };
+    let mut compiler = Compiler {
+        text,
+        at: 0,
+        depth: 0,
+        names: Names::default(),
+        optional: false,
+        references: vec![],
+        variables: vec![],
+    };
     let body = if text.contains("{{") {
         mistake::check_size(text)?;
         let tree = Tree::compile(text).map_err(|error| mistake::explain(text, &error))?;
@@ -43,21 +50,13 @@ struct Compiler<'a> {
     text: &'a str,
     /// Where the tag at hand starts, in bytes.
     at: usize,
-    /// The enclosing `#each` and `#with`, outermost first.
-    frames: Vec<Scoped>,
+    /// How many blocks enclose us.
+    depth: usize,
+    names: Names,
     /// Whether absence is provided for where we are.
     optional: bool,
     references: Vec<Reference>,
     variables: Vec<Reference>,
-}
-
-/// An enclosing `#each` or `#with`.
-struct Scoped {
-    is_loop: bool,
-    /// Where names start from, when that is known at load (`#with row.meta`).
-    base: Option<Vec<String>>,
-    /// The names of `as |value key|`.
-    names: Vec<String>,
 }
 
 impl Compiler<'_> {
@@ -101,12 +100,8 @@ impl Compiler<'_> {
             }
         };
         let [subject] = block.params.as_slice() else {
-            return Err(self
-                .refuse(format!("`#{name}` needs one value, and has {}", block.params.len()))
-                .maybe_help(
-                    (block.params.len() > 1)
-                        .then(|| "write a comparison as a call: `{{#if (eq a b)}}`".to_owned()),
-                ));
+            let error = self.refuse(format!("`#{name}` needs one value, and has {}", block.params.len()));
+            return Err(error.help("a comparison is written as a call: `{{#if (eq row.lang \"en\")}}`"));
         };
         let kind = self.block_options(name, kind, block)?;
         let names = self.block_names(name, kind, block.block_param.as_ref())?;
@@ -115,13 +110,13 @@ impl Compiler<'_> {
         let scoped = matches!(kind, BlockKind::Each | BlockKind::With);
         if scoped {
             // `#with row.meta`: names inside start at a path that is known.
-            let named = self.references.get(known).filter(|_| matches!(subject, Term::Path(_)));
-            let base = named.filter(|_| kind == BlockKind::With).map(|reference| reference.path.clone());
-            self.frames.push(Scoped { is_loop: kind == BlockKind::Each, base, names });
+            let is_known = kind == BlockKind::With && matches!(subject, Term::Path(_));
+            let base = self.references.get(known).filter(|_| is_known).map(|known| known.path.clone());
+            self.names.enter(Frame { is_loop: kind == BlockKind::Each, base, names });
         }
         let body = self.branch(block.template.as_ref())?;
         if scoped {
-            self.frames.pop();
+            self.names.leave();
         }
         let otherwise = self.branch(block.inverse.as_ref())?;
         nodes.push(Node::Block(Box::new(Block { kind, subject, body, otherwise })));
@@ -129,14 +124,19 @@ impl Compiler<'_> {
     }
 
     fn branch(&mut self, tree: Option<&Tree>) -> Result<Body, SyntaxError> {
-        tree.map_or_else(|| Ok(Body::default()), |tree| self.body(tree))
+        let Some(tree) = tree else { return Ok(Body::default()) };
+        if self.depth == mistake::DEEPEST {
+            return Err(mistake::too_deep(self.at));
+        }
+        self.depth += 1;
+        let body = self.body(tree);
+        self.depth -= 1;
+        body
     }
 
     /// `{{{{raw}}}} … {{{{/raw}}}}`: text that is not looked at.
     fn raw(&mut self, block: &HelperTemplate, nodes: &mut Vec<Node>) -> Result<(), SyntaxError> {
-        if let Some(tree) = &block.template {
-            nodes.extend(self.body(tree)?.0);
-        }
+        nodes.extend(self.branch(block.template.as_ref())?.0);
         Ok(())
     }
 
@@ -219,7 +219,9 @@ impl Compiler<'_> {
         }
         self.optional = outer;
         let mut options = Vec::with_capacity(tag.hash.len());
-        for (option, value) in &tag.hash {
+        let mut hash: Vec<_> = tag.hash.iter().collect();
+        hash.sort_by_key(|(option, _)| *option);
+        for (option, value) in hash {
             if !helper.options.contains(&option.as_str()) {
                 let error =
                     SyntaxError::at(self.place_of(option), format!("`{name}` has no option `{option}`"));
@@ -227,7 +229,6 @@ impl Compiler<'_> {
             }
             options.push((option.clone(), self.term(value)?));
         }
-        options.sort_by(|(a, _), (b, _)| a.cmp(b));
         if let ("env", [Term::Literal(Value::String(variable))]) = (name, arguments.as_slice()) {
             let offset = self.place_of(variable);
             self.variables.push(Reference { path: vec![variable.clone()], offset, optional: self.optional });
@@ -237,6 +238,9 @@ impl Compiler<'_> {
 
     fn term(&mut self, parameter: &Parameter) -> Result<Term, SyntaxError> {
         match parameter {
+            Parameter::Literal(value) if is_inexact(value) => Err(self
+                .refuse(format!("{value} is larger than a number can be exactly"))
+                .help("put it in quotes")),
             Parameter::Literal(value) => Ok(Term::Literal(value.clone())),
             Parameter::Subexpression(call) => self.subexpression(call),
             Parameter::Path(path) => self.name(raw(path)).map(Term::Path),
@@ -245,94 +249,14 @@ impl Compiler<'_> {
         }
     }
 
-    /// Resolves a name to where it starts, and notes it when it starts at a root.
+    /// Resolves a name, and notes it when its path from the roots is known.
     fn name(&mut self, text: &str) -> Result<Path, SyntaxError> {
         let offset = self.place_of(text);
-        let parts = path::parse(text);
-        let (start, base) = match parts.origin {
-            Origin::Root => (Start::Root, Some(vec![])),
-            Origin::Local(up) => (self.local(text, up, &parts.segments, offset)?, None),
-            Origin::This(up) => match self.named_by_block(&parts) {
-                Some(found) => found,
-                None => self.this(text, up, offset)?,
-            },
-        };
-        let taken = usize::from(matches!(parts.origin, Origin::Local(_)) || self.is_block_name(&parts));
-        let segments = parts.segments[taken..].to_vec();
-        if let Some(mut path) = base {
-            path.extend(segments.iter().cloned());
-            if path.is_empty() {
-                let error = SyntaxError::at(
-                    offset,
-                    format!("`{text}` means something only inside `#each` and `#with`"),
-                );
-                return Err(error.help("name what you mean, for instance `row`"));
-            }
+        let resolved = self.names.resolve(text, offset)?;
+        if let Some(path) = resolved.reference {
             self.references.push(Reference { path, offset, optional: self.optional });
         }
-        Ok(Path { text: text.to_owned(), start, segments })
-    }
-
-    fn is_block_name(&self, parts: &path::Parts) -> bool {
-        let Some(first) = parts.segments.first() else { return false };
-        parts.origin == Origin::This(0)
-            && !parts.explicit
-            && self.frames.iter().any(|frame| frame.names.contains(first))
-    }
-
-    /// Finds the block that gives a name by `as |…|`.
-    fn named_by_block(&self, parts: &path::Parts) -> Option<(Start, Option<Vec<String>>)> {
-        if !self.is_block_name(parts) {
-            return None;
-        }
-        let first = parts.segments.first()?;
-        let frames = self.frames.iter().rev().enumerate();
-        let mut named = frames.filter_map(|(out, frame)| {
-            let place = frame.names.iter().position(|name| name == first)?;
-            Some(match place {
-                0 => (Start::Frame(out), frame.base.clone()),
-                _ => (Start::Local(out, Local::KeyOrIndex), None),
-            })
-        });
-        named.next()
-    }
-
-    fn this(
-        &self,
-        text: &str,
-        up: usize,
-        offset: usize,
-    ) -> Result<(Start, Option<Vec<String>>), SyntaxError> {
-        let depth = self.frames.len();
-        if up > depth {
-            let error = SyntaxError::at(offset, format!("`{text}` goes further out than there are blocks"));
-            return Err(error.help("only `#each` and `#with` count"));
-        }
-        let base = match self.frames.iter().rev().nth(up) {
-            Some(frame) => frame.base.clone(),
-            None => Some(vec![]),
-        };
-        let start = if up == depth { Start::Root } else { Start::Frame(up) };
-        Ok((start, base))
-    }
-
-    fn local(&self, text: &str, up: usize, segments: &[String], offset: usize) -> Result<Start, SyntaxError> {
-        let local = match segments.first().map(String::as_str) {
-            Some("index") => Local::Index,
-            Some("key") => Local::Key,
-            Some("first") => Local::First,
-            Some("last") => Local::Last,
-            _ => {
-                let error = SyntaxError::at(offset, format!("there is no `{text}`"));
-                return Err(error.help("`#each` gives `@index`, `@key`, `@first` and `@last`"));
-            }
-        };
-        // `#with` gives none of these: it passes on those of the `#each` around it.
-        let mut outwards = self.frames.iter().rev().enumerate().skip(up);
-        match outwards.find(|(_, frame)| frame.is_loop) {
-            Some((out, _)) => Ok(Start::Local(out, local)),
-            None => Err(SyntaxError::at(offset, format!("`{text}` means something only inside `#each`"))),
-        }
+        Ok(resolved.path)
     }
 
     /// Finds a name's place in the tag at hand; the tag's own when it can't be found.
@@ -363,6 +287,11 @@ impl Compiler<'_> {
             "a name that has spaces is written in brackets, for instance `{{row.[Customer Name]}}`".to_owned()
         }))
     }
+}
+
+/// Says whether a whole number's last digits were lost on the way here: more than 64 bits became a float.
+fn is_inexact(value: &Value) -> bool {
+    value.is_f64() && value.as_f64().is_some_and(|float| float.fract() == 0.0 && float.abs() >= 1e15)
 }
 
 fn push_text(nodes: &mut Vec<Node>, text: &str) {

@@ -139,14 +139,11 @@ impl<'a> Renderer<'a> {
     }
 
     fn placed(&self, message: &str) -> RenderError {
-        let mut place = "input".to_owned();
-        for step in &self.place {
-            match step {
-                Step::Key(key) => place.push_str(&format!(".{key}")),
-                Step::Index(index) => place.push_str(&format!("[{index}]")),
-            }
-        }
-        RenderError::new(format!("{place}: {message}"))
+        let steps = self.place.iter().map(|step| match step {
+            Step::Key(key) => format!(".{key}"),
+            Step::Index(index) => format!("[{index}]"),
+        });
+        RenderError::new(format!("input{}: {message}", steps.collect::<String>()))
     }
 
     fn pointer(&self) -> String {
@@ -157,3 +154,6 @@ impl<'a> Renderer<'a> {
         steps.collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,44 +11,58 @@ const LONGEST: usize = 256 * 1024;
 const MOST_TAGS: usize = 2_000;
 
 /// The deepest nesting of blocks, and of calls or brackets within a tag.
-const DEEPEST: usize = 64;
+pub(super) const DEEPEST: usize = 64;
 
 /// Refuses what would take Handlebars' parser, which recurses and counts lines afresh for each tag, too long or too
-/// deep. It may count too much (tags inside comments), never too little.
+/// deep. What it can't see (a block that is closed inside a comment) the compiler counts again.
 pub(super) fn check_size(text: &str) -> Result<(), SyntaxError> {
     if text.len() > LONGEST {
-        return Err(SyntaxError::at(
-            0,
-            format!("a template may have {LONGEST} bytes, and this has {}", text.len()),
-        ));
+        let message = format!("a template may have {LONGEST} bytes, and this has {}", text.len());
+        return Err(SyntaxError::at(0, message));
     }
-    let (mut blocks, mut brackets) = (0_usize, 0_usize);
-    let mut tags = 0;
+    // For each open block, how many it makes: each `{{else if …}}` is one more inside it.
+    let mut blocks: Vec<usize> = Vec::new();
+    let (mut tags, mut brackets) = (0, 0_usize);
     for (at, byte) in text.bytes().enumerate() {
         match byte {
             b'{' if text[at..].starts_with("{{") => {
                 tags += 1;
                 brackets = 0;
-                match text[at + 2..]
-                    .trim_start_matches(|c: char| c == '{' || c == '~' || c.is_ascii_whitespace())
-                {
-                    inside if inside.starts_with('#') => blocks += 1,
-                    inside if inside.starts_with('/') => blocks = blocks.saturating_sub(1),
+                match inside(text, at) {
+                    tag if tag.starts_with('#') => blocks.push(1),
+                    tag if tag.starts_with("else") => *blocks.last_mut().unwrap_or(&mut 0) += 1,
+                    tag if tag.starts_with('/') => _ = blocks.pop(),
                     _ => {}
+                }
+                if blocks.iter().sum::<usize>() > DEEPEST {
+                    return Err(too_deep(at));
                 }
             }
             b'(' | b'[' | b'{' if tags > 0 => brackets += 1,
             b')' | b']' | b'}' => brackets = brackets.saturating_sub(1),
             _ => {}
         }
-        if blocks > DEEPEST || brackets > DEEPEST {
-            return Err(SyntaxError::at(at, format!("nested more than {DEEPEST} deep")));
+        if brackets > DEEPEST {
+            return Err(too_deep(at));
+        }
+        if tags > MOST_TAGS {
+            return Err(SyntaxError::at(
+                at,
+                format!("a template may have {MOST_TAGS} tags, and this has more"),
+            ));
         }
     }
-    if tags > MOST_TAGS {
-        return Err(SyntaxError::at(0, format!("a template may have {MOST_TAGS} tags, and this has {tags}")));
-    }
     Ok(())
+}
+
+/// Says that blocks, calls or brackets are nested more than [`DEEPEST`] deep.
+pub(super) fn too_deep(offset: usize) -> SyntaxError {
+    SyntaxError::at(offset, format!("nested more than {DEEPEST} deep"))
+}
+
+/// Gives what stands inside the tag that starts at a place, and on.
+fn inside(text: &str, tag: usize) -> &str {
+    text[tag..].trim_start_matches('{').trim_start_matches(|c: char| c == '~' || c.is_ascii_whitespace())
 }
 
 /// Turns a line and a column, both from 1 and in characters, into a place in bytes.
@@ -118,7 +132,7 @@ fn blocks(text: &str) -> Option<SyntaxError> {
         if text[..at].ends_with(['\\', '{']) {
             continue;
         }
-        let inside = text[at + 2..].trim_start_matches(|c: char| c == '~' || c.is_ascii_whitespace());
+        let inside = inside(text, at);
         if let Some(name) = inside.strip_prefix('#') {
             open.push((at, word(name)));
         } else if let Some(name) = inside.strip_prefix('/') {

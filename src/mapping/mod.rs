@@ -7,6 +7,7 @@ mod expression;
 mod helpers;
 mod input;
 mod mistake;
+mod names;
 mod node;
 mod path;
 mod scope;
@@ -21,3 +22,6 @@ pub use input::{FileInput, InputTemplate, Rendered};
 pub use scope::{ReplyScope, Scope, ScopeParts};
 pub use template::Template;
 pub use types::{ColumnType, ColumnTypes};
+
+#[cfg(test)]
+mod tests;

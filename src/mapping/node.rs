@@ -274,7 +274,7 @@ impl Call {
             options.push((name.as_str(), term.eval(frame)?));
         }
         let arguments = Arguments { values: &values, options: &options, env: frame.env() };
-        (self.helper.run)(&arguments).map_err(|wrong| {
+        self.helper.call(&arguments).map_err(|wrong| {
             let message = format!("`{}`: {wrong}", self.label());
             match self.helper.absence {
                 Absence::Found => Failure::Missing(message),

@@ -92,3 +92,6 @@ impl ColumnTypes {
         Ok(typed)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,16 +31,16 @@ pub(super) fn ge(call: &Arguments<'_>) -> Result<Value, String> {
     order(call).map(|order| order.is_ge().into())
 }
 
-pub(super) fn and(call: &Arguments<'_>) -> Result<Value, String> {
-    Ok(call.values.iter().all(|value| is_truthy(value, false)).into())
+pub(super) fn and(call: &Arguments<'_>) -> Value {
+    call.values.iter().all(|value| is_truthy(value, false)).into()
 }
 
-pub(super) fn or(call: &Arguments<'_>) -> Result<Value, String> {
-    Ok(call.values.iter().any(|value| is_truthy(value, false)).into())
+pub(super) fn or(call: &Arguments<'_>) -> Value {
+    call.values.iter().any(|value| is_truthy(value, false)).into()
 }
 
-pub(super) fn not(call: &Arguments<'_>) -> Result<Value, String> {
-    Ok((!is_truthy(call.get(0), false)).into())
+pub(super) fn not(call: &Arguments<'_>) -> Value {
+    (!is_truthy(call.get(0), false)).into()
 }
 
 fn equal(call: &Arguments<'_>) -> Result<bool, String> {

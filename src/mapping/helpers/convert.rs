@@ -6,14 +6,14 @@ use crate::mapping::helpers::Arguments;
 use crate::mapping::node::step;
 use crate::mapping::values::{boolean, excerpt, integer, number, show};
 
-pub(super) fn default(call: &Arguments<'_>) -> Result<Value, String> {
+pub(super) fn default(call: &Arguments<'_>) -> Value {
     let value = call.get(0);
     let absent = value.is_null() || value.as_str() == Some("");
-    Ok(if absent { call.get(1) } else { value }.clone())
+    if absent { call.get(1) } else { value }.clone()
 }
 
-pub(super) fn json(call: &Arguments<'_>) -> Result<Value, String> {
-    Ok(call.get(0).to_string().into())
+pub(super) fn json(call: &Arguments<'_>) -> Value {
+    call.get(0).to_string().into()
 }
 
 pub(super) fn parse_json(call: &Arguments<'_>) -> Result<Value, String> {

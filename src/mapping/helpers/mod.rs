@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use Run::{Always, Fallible};
+
 /// A helper: what it is called, how it is written, what it does.
 #[derive(Clone, Debug)]
 pub struct HelperDoc {
@@ -24,7 +26,26 @@ pub struct HelperDoc {
     /// The names that `name=value` may have.
     pub(super) options: &'static [&'static str],
     pub(super) absence: Absence,
-    pub(super) run: fn(&Arguments<'_>) -> Result<Value, String>,
+    run: Run,
+}
+
+/// What a helper does.
+#[derive(Clone, Copy, Debug)]
+enum Run {
+    /// Something that always goes well.
+    Always(fn(&Arguments<'_>) -> Value),
+    /// Something that may refuse its arguments, and says why.
+    Fallible(fn(&Arguments<'_>) -> Result<Value, String>),
+}
+
+impl HelperDoc {
+    /// Calls it.
+    pub(super) fn call(&self, arguments: &Arguments<'_>) -> Result<Value, String> {
+        match self.run {
+            Run::Always(run) => Ok(run(arguments)),
+            Run::Fallible(run) => run(arguments),
+        }
+    }
 }
 
 /// What absence means to a helper.
@@ -88,40 +109,52 @@ static HELPERS: &[HelperDoc] = &[
             "default",
             "default VALUE FALLBACK",
             (2, 2),
-            convert::default,
+            Always(convert::default),
             "VALUE, or FALLBACK when VALUE is absent, null or an empty text"
         )
     },
-    helper!("json", "json VALUE", (1, 1), convert::json, "VALUE as compact JSON text"),
+    helper!("json", "json VALUE", (1, 1), Always(convert::json), "VALUE as compact JSON text"),
     helper!(
         "parse_json",
         "parse_json TEXT",
         (1, 1),
-        convert::parse_json,
+        Fallible(convert::parse_json),
         "the value that a JSON text stands for"
     ),
-    helper!("int", "int VALUE", (1, 1), convert::int, "VALUE as a whole number of at most 64 bits"),
-    helper!("float", "float VALUE", (1, 1), convert::float, "VALUE as a number with a fraction"),
-    helper!("bool", "bool VALUE", (1, 1), convert::bool, "VALUE as a boolean: true, false, 1 or 0"),
-    helper!("trim", "trim TEXT", (1, 1), text::trim, "TEXT without white space at its ends"),
-    helper!("lower", "lower TEXT", (1, 1), text::lower, "TEXT in lower case"),
-    helper!("upper", "upper TEXT", (1, 1), text::upper, "TEXT in upper case"),
-    helper!("truncate", "truncate TEXT N", (2, 2), text::truncate, "the first N characters of TEXT"),
-    helper!("replace", "replace TEXT FROM TO", (3, 3), text::replace, "TEXT with every FROM replaced by TO"),
+    helper!("int", "int VALUE", (1, 1), Fallible(convert::int), "VALUE as a whole number of at most 64 bits"),
+    helper!("float", "float VALUE", (1, 1), Fallible(convert::float), "VALUE as a number with a fraction"),
+    helper!("bool", "bool VALUE", (1, 1), Fallible(convert::bool), "VALUE as a boolean: true, false, 1 or 0"),
+    helper!("trim", "trim TEXT", (1, 1), Always(text::trim), "TEXT without white space at its ends"),
+    helper!("lower", "lower TEXT", (1, 1), Always(text::lower), "TEXT in lower case"),
+    helper!("upper", "upper TEXT", (1, 1), Always(text::upper), "TEXT in upper case"),
+    helper!(
+        "truncate",
+        "truncate TEXT N",
+        (2, 2),
+        Fallible(text::truncate),
+        "the first N characters of TEXT"
+    ),
+    helper!(
+        "replace",
+        "replace TEXT FROM TO",
+        (3, 3),
+        Fallible(text::replace),
+        "TEXT with every FROM replaced by TO"
+    ),
     helper!(
         "split",
         "split TEXT SEPARATOR",
         (2, 2),
-        text::split,
+        Fallible(text::split),
         "the list of TEXT's parts; an empty text has none"
     ),
-    helper!("join", "join LIST SEPARATOR", (2, 2), text::join, "LIST's elements as one text"),
-    helper!("concat", "concat VALUE …", (1, MANY), text::concat, "all values as one text"),
+    helper!("join", "join LIST SEPARATOR", (2, 2), Fallible(text::join), "LIST's elements as one text"),
+    helper!("concat", "concat VALUE …", (1, MANY), Always(text::concat), "all values as one text"),
     helper!(
         "length",
         "length VALUE",
         (1, 1),
-        text::length,
+        Fallible(text::length),
         "the number of a text's characters, a list's elements or an object's members"
     ),
     HelperDoc {
@@ -130,30 +163,48 @@ static HELPERS: &[HelperDoc] = &[
             "lookup",
             "lookup VALUE NAME",
             (2, 2),
-            convert::lookup,
+            Fallible(convert::lookup),
             "the member of an object, or the element of a list, that NAME names"
         )
     },
-    helper!("eq", "eq A B", (2, 2), compare::eq, "whether A equals B; numbers as numbers, all else as JSON"),
-    helper!("ne", "ne A B", (2, 2), compare::ne, "whether A differs from B"),
-    helper!("lt", "lt A B", (2, 2), compare::lt, "whether A is less than B: two numbers or two texts"),
-    helper!("le", "le A B", (2, 2), compare::le, "whether A is at most B"),
-    helper!("gt", "gt A B", (2, 2), compare::gt, "whether A is greater than B"),
-    helper!("ge", "ge A B", (2, 2), compare::ge, "whether A is at least B"),
-    helper!("and", "and A B …", (1, MANY), compare::and, "whether all are true, as `#if` takes them"),
-    helper!("or", "or A B …", (1, MANY), compare::or, "whether one is true, as `#if` takes it"),
-    helper!("not", "not A", (1, 1), compare::not, "whether A is not true, as `#if` takes it"),
+    helper!(
+        "eq",
+        "eq A B",
+        (2, 2),
+        Fallible(compare::eq),
+        "whether A equals B; numbers as numbers, all else as JSON"
+    ),
+    helper!("ne", "ne A B", (2, 2), Fallible(compare::ne), "whether A differs from B"),
+    helper!(
+        "lt",
+        "lt A B",
+        (2, 2),
+        Fallible(compare::lt),
+        "whether A is less than B: two numbers or two texts"
+    ),
+    helper!("le", "le A B", (2, 2), Fallible(compare::le), "whether A is at most B"),
+    helper!("gt", "gt A B", (2, 2), Fallible(compare::gt), "whether A is greater than B"),
+    helper!("ge", "ge A B", (2, 2), Fallible(compare::ge), "whether A is at least B"),
+    helper!("and", "and A B …", (1, MANY), Always(compare::and), "whether all are true, as `#if` takes them"),
+    helper!("or", "or A B …", (1, MANY), Always(compare::or), "whether one is true, as `#if` takes it"),
+    helper!("not", "not A", (1, 1), Always(compare::not), "whether A is not true, as `#if` takes it"),
     HelperDoc {
         options: &["tz"],
         ..helper!(
             "date",
             "date VALUE [FORMAT] [tz=ZONE]",
             (1, 2),
-            date::date,
+            Fallible(date::date),
             "an RFC 3339 instant, a `YYYY-MM-DD` date or an epoch in seconds or milliseconds, as strftime's FORMAT (`%Y-%m-%d`) in the IANA zone (UTC)"
         )
     },
-    helper!("env", "env NAME", (1, 1), convert::env, "an environment variable that the manifest names"),
+    helper!(
+        "env",
+        "env NAME",
+        (1, 1),
+        Fallible(convert::env),
+        "an environment variable that the manifest names"
+    ),
 ];
 
 /// Gives every helper, for the manifest's reference.

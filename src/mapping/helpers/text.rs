@@ -5,16 +5,16 @@ use serde_json::Value;
 use crate::mapping::helpers::Arguments;
 use crate::mapping::values::{excerpt, kind, show};
 
-pub(super) fn trim(call: &Arguments<'_>) -> Result<Value, String> {
-    Ok(show(call.get(0)).trim().into())
+pub(super) fn trim(call: &Arguments<'_>) -> Value {
+    show(call.get(0)).trim().into()
 }
 
-pub(super) fn lower(call: &Arguments<'_>) -> Result<Value, String> {
-    Ok(show(call.get(0)).to_lowercase().into())
+pub(super) fn lower(call: &Arguments<'_>) -> Value {
+    show(call.get(0)).to_lowercase().into()
 }
 
-pub(super) fn upper(call: &Arguments<'_>) -> Result<Value, String> {
-    Ok(show(call.get(0)).to_uppercase().into())
+pub(super) fn upper(call: &Arguments<'_>) -> Value {
+    show(call.get(0)).to_uppercase().into()
 }
 
 pub(super) fn truncate(call: &Arguments<'_>) -> Result<Value, String> {
@@ -51,8 +51,8 @@ pub(super) fn join(call: &Arguments<'_>) -> Result<Value, String> {
     Ok(parts.join(&*show(call.get(1))).into())
 }
 
-pub(super) fn concat(call: &Arguments<'_>) -> Result<Value, String> {
-    Ok(call.values.iter().map(|value| show(value)).collect::<String>().into())
+pub(super) fn concat(call: &Arguments<'_>) -> Value {
+    call.values.iter().map(|value| show(value)).collect::<String>().into()
 }
 
 pub(super) fn length(call: &Arguments<'_>) -> Result<Value, String> {
