@@ -7,8 +7,10 @@
 //! `manifest` → `dataset` → `mapping` → `runner` → `workflow` → `journal` → `report`.
 
 pub mod artifact;
+pub mod flow_file;
 pub mod manifest;
 pub mod mapping;
 pub mod model;
 pub mod reply;
 pub mod report;
+pub mod workflow;

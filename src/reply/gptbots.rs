@@ -76,19 +76,15 @@ fn judge_run(received: &Received, run: &Run<'_>) -> Judgement {
     if let Some(reply) = ended_run(received, run) {
         return Judgement::Answered(Box::new(reply));
     }
-    match run.workflow_run_id() {
-        Some(workflow_run_id) => {
-            Judgement::Acknowledged { workflow_run_id, workflow_version: run.workflow_version() }
-        }
-        None => {
-            let message = format!(
-                "the service answered with status {} and no run id to ask for",
-                run.status().unwrap_or_default()
-            );
-            let error = RowError::new(ErrorKind::REPLY_UNREADABLE, message);
-            let error = RowError { http_status: status(received), ..error };
-            Judgement::Ambiguous { error, body: body_start(received) }
-        }
+    if let Some(workflow_run_id) = run.workflow_run_id() {
+        return Judgement::Acknowledged { workflow_run_id, workflow_version: run.workflow_version() };
+    }
+    let status_word = run.status().unwrap_or_default();
+    let message = format!("the service answered with status {status_word} and no run id to ask for");
+    let error = RowError::new(ErrorKind::REPLY_UNREADABLE, message);
+    Judgement::Ambiguous {
+        error: RowError { http_status: status(received), ..error },
+        body: body_start(received),
     }
 }
 

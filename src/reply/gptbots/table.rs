@@ -1,7 +1,7 @@
 //! The one table: what was received, to what it means. Whether it answers an invoke or a poll does not matter here.
 
 use crate::model::{ErrorKind, RowError, StopCause};
-use crate::reply::gptbots::wire::{Run, Said};
+use crate::reply::gptbots::wire::{Run, Said, is_services_own};
 use crate::reply::{Body, Received};
 
 /// What an answer means.
@@ -106,12 +106,6 @@ fn look_up(response: &Response<'_>) -> (Trouble, ErrorKind) {
         (500..=599, Some(_)) => (Trouble::Failed, ErrorKind::SERVER_ERROR),
         _ => (Trouble::Unknown, ErrorKind::GATEWAY),
     }
-}
-
-/// Subtle: gateways write `{"code":503,…}` after a reset too, and sending again would then pay twice. The service's
-/// numbers have at least five digits.
-fn is_services_own(code: &str) -> bool {
-    code.parse::<i64>().map_or(true, |number| number >= 10_000)
 }
 
 fn message_of(kind: &ErrorKind, status: u16, code: Option<&str>, reason: Option<&str>) -> String {

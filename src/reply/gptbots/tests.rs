@@ -179,6 +179,11 @@ const ANSWERS: &[(u16, &str, &str, &str)] = &[
         "failed service_error",
         "again free service_error",
     ),
+    (200, r#"{"error":{"code":40000,"message":"x"}}"#, "failed service_error unexecuted", "refused for good"),
+    (200, r#"{"error":{"code":40001}}"#, "slow throttled", "again slow throttled"),
+    (200, r#"{"error":{"code":400,"message":"x"}}"#, "doubt reply_unreadable", "again free reply_unreadable"),
+    (503, r#"{"error":{"code":503,"message":"x"}}"#, "doubt gateway", "again free gateway"),
+    (500, r#"{"error":{"code":50000,"message":"x"}}"#, "failed server_error", "again free server_error"),
     // Slow down.
     (429, "", "slow throttled", "again slow throttled"),
     (429, HTML, "slow throttled", "again slow throttled"),
@@ -331,6 +336,12 @@ fn a_message_names_status_code_and_reason() {
         r#"the service refused the request (HTTP 404): {"why":"x"}"#,
         None,
     );
+    check(
+        400,
+        r#"{"error":{"code":40000,"message":"x"}}"#,
+        "the service refused the request (HTTP 400, code 40000): x",
+        Some("40000"),
+    );
     check(200, r#"{"status":"FAILED","message":"","msg":"boom"}"#, "boom", None);
     check(200, r#"{"status":"FAILED","errorMessage":"boom","code":40343}"#, "boom", Some("40343"));
     check(200, r#"{"status":"FAILED","output":{"why":"x"}}"#, r#"{"why":"x"}"#, None);
@@ -338,6 +349,18 @@ fn a_message_names_status_code_and_reason() {
     check(200, r#"{"status":"FAILED","output":{},"error":false}"#, no_reason, None);
     let long = format!(r#"{{"status":"FAILED","message":"{}"}}"#, "é".repeat(2000));
     assert_eq!(error_of(&whole(200, &long)).message.chars().count(), 1001);
+}
+
+#[test]
+fn every_kind_of_trouble_has_words_of_its_own() {
+    let mut leads = std::collections::BTreeMap::new();
+    for (status, body, ..) in ANSWERS {
+        if let Meaning::Trouble(_, error) = meaning_of(&whole(*status, body)) {
+            let lead = error.message.split(" (HTTP").next().unwrap().to_owned();
+            assert_eq!(leads.entry(lead).or_insert_with(|| error.kind.clone()), &error.kind);
+        }
+    }
+    assert_eq!(leads.len(), 11, "{leads:?}");
 }
 
 #[test]
@@ -465,6 +488,17 @@ fn the_output_is_found_in_every_form_of_a_reply() {
     let pretty = "{\n  \"status\": \"SUCCEED\",\r\n  \"output\": {\n    \"a\": \"x\\ny\"\n  }\n}";
     assert_eq!(output_of_text(pretty).unwrap().get(), "{     \"a\": \"x\\ny\"   }");
     assert!(output_of_text(HTML).is_none());
+}
+
+#[test]
+fn nesting_without_end_is_read_without_harm() {
+    for (open, close) in [("{\"error\":", "}"), ("{\"data\":", "}"), ("[", "]")] {
+        let depth = 200_000;
+        let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+        check(&whole(200, &deep), "doubt reply_unreadable", "again free reply_unreadable");
+        let reply = format!(r#"{{"status":"FAILED","output":{deep}}}"#);
+        check(&whole(200, &reply), "failed workflow_failed", "failed workflow_failed");
+    }
 }
 
 #[test]

@@ -80,7 +80,8 @@ impl<'a> Said<'a> {
             Some(inner) if inner.is_about_a_run() => inner,
             _ => outer,
         };
-        let code = if run.status.is_some() || run.is_about_a_run() { None } else { run.code() };
+        let is_error = run.status.is_none() && !run.is_about_a_run();
+        let code = if is_error { run.code().or_else(|| run.nested()?.services_own_code()) } else { None };
         Some(Self { run, code })
     }
 }
@@ -136,8 +137,8 @@ impl<'a> Run<'a> {
 
     /// Gives the service's error code: one of its names, else a number.
     pub(super) fn code(&self) -> Option<String> {
-        let mut names = [self.code, self.name].into_iter().flatten().filter_map(string);
-        let named = names.find(|name| NAMES.contains(&name.as_str()));
+        let mut words = [self.code, self.name].into_iter().flatten().filter_map(string);
+        let named = words.find(|word| NAMES.contains(&word.as_str()));
         let mentioned = || {
             let message = self.message()?;
             NAMES.iter().find(|name| message.contains(**name)).map(|name| (*name).to_owned())
@@ -158,8 +159,27 @@ impl<'a> Run<'a> {
 
     /// Gives the words of an error.
     pub(super) fn message(&self) -> Option<String> {
-        [self.message, self.msg, self.error, self.error_message].into_iter().flatten().find_map(words)
+        // Subtle: one level deep, since nothing bounds how deep a body goes.
+        let nested = || self.nested().and_then(|inner| inner.message.or(inner.msg)).and_then(words);
+        let flat = [self.message, self.msg].into_iter().flatten().find_map(words);
+        flat.or_else(nested)
+            .or_else(|| [self.error, self.error_message].into_iter().flatten().find_map(words))
     }
+
+    /// `{"error": {code, message}}`: many write it, so only a code of the service's own form makes it the service's.
+    fn nested(&self) -> Option<Run<'a>> {
+        Run::read(self.error?.get())
+    }
+
+    fn services_own_code(&self) -> Option<String> {
+        self.number_code().filter(|code| is_services_own(code))
+    }
+}
+
+/// Says whether a code has the service's form: a name, or at least five digits. Subtle: gateways write
+/// `{"code":503,…}` after a reset too, and taking that for a refusal would pay twice.
+pub(super) fn is_services_own(code: &str) -> bool {
+    code.parse::<i64>().map_or(true, |number| number >= 10_000)
 }
 
 fn string(raw: &RawValue) -> Option<String> {

@@ -1,0 +1,103 @@
+//! One HTTP request and its response, bounded in time and size, and told apart by whether it can have reached the
+//! service.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use http::header::{LOCATION, RETRY_AFTER};
+use jiff::Timestamp;
+use reqwest::{Request, Response, Url};
+use tokio::time::{Instant, timeout_at};
+
+use crate::reply::{Body, Received};
+use crate::workflow::redaction::Redactor;
+use crate::workflow::retry_after::retry_after;
+
+/// How responses are taken in.
+#[derive(Debug)]
+pub(super) struct Intake {
+    /// The largest body, in bytes, after decompression.
+    pub(super) body_limit: u64,
+    /// What is cut out of it.
+    pub(super) redactor: Redactor,
+}
+
+impl Intake {
+    /// Sends a request and waits for the end of the response, at most for `timeout`.
+    pub(super) async fn exchange(
+        &self,
+        client: &reqwest::Client,
+        request: Request,
+        timeout: Duration,
+    ) -> Received {
+        // A timeout beyond what the clock can count is none.
+        let year = Duration::from_secs(365 * 24 * 3600);
+        let deadline = Instant::now() + timeout.min(year);
+        let url = request.url().clone();
+        let response = match timeout_at(deadline, client.execute(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return self.failed(&url, error),
+            Err(_) => {
+                let message = format!("{} gave no answer within {timeout:?}", place(&url));
+                return Received::Lost { timed_out: true, message };
+            }
+        };
+        let status = response.status();
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, Timestamp::now()));
+        let target = header(LOCATION).filter(|_| status.is_redirection());
+        let location = target.and_then(|target| url.join(target).ok()?.host_str().map(str::to_owned));
+        let (body, redacted) = self.redactor.clean(self.body(response, deadline).await);
+        Received::Response { status: status.as_u16(), retry_after, location, body, redacted }
+    }
+
+    pub(super) async fn body(&self, mut response: Response, deadline: Instant) -> Body {
+        let limit = usize::try_from(self.body_limit).unwrap_or(usize::MAX);
+        let mut body = Vec::new();
+        loop {
+            match timeout_at(deadline, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => {
+                    let room = limit - body.len();
+                    body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                    if chunk.len() > room {
+                        return Body::TooLarge(body.into());
+                    }
+                }
+                Ok(Ok(None)) => return Body::Whole(body.into()),
+                // A reset, a wrong length, bytes that can't be decompressed, the deadline: the rest never came.
+                Ok(Err(_)) | Err(_) => return Body::Cut(body.into()),
+            }
+        }
+    }
+
+    /// Subtle: only an error from before there was a connection proves that nothing was sent. hyper-util calls such
+    /// an error `Connect` (name, TCP, proxy tunnel, TLS) and no other; `Canceled` and `SendRequest` come later.
+    fn failed(&self, url: &Url, error: reqwest::Error) -> Received {
+        let unsent = error.is_connect() || error.is_builder();
+        let timed_out = error.is_timeout();
+        let message = format!("{}: {}", place(url), causes(error));
+        let message = self.redactor.clean_text(message);
+        if unsent { Received::NotSent { message } } else { Received::Lost { timed_out, message } }
+    }
+}
+
+/// Host and port, which hold no secret; path and query stay out.
+fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// The causes of an error, the outermost left off when there are others: it says no more than that sending failed.
+fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if causes.last() != Some(&text) {
+            causes.push(text);
+        }
+        next = cause.source();
+    }
+    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
+}

@@ -1,0 +1,74 @@
+//! The provider's side: the [`Workflow`] seam and the GPTBots client behind it. It sends, and asks `reply` what each
+//! answer means; it knows neither rows nor journal, and never sends twice.
+
+mod exchange;
+mod gptbots;
+mod redaction;
+mod retry_after;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use gptbots::{Gptbots, Settings};
+
+use crate::model::RowError;
+use crate::reply::{Judgement, PollJudgement};
+
+/// A workflow that can be invoked.
+pub trait Workflow: Send + Sync + 'static {
+    /// Sends one free request, to learn whether the key is refused before anything is paid for. Every other answer,
+    /// or none, is no error: the first invoke will tell.
+    fn verify(&self) -> impl Future<Output = Result<(), RowError>> + Send;
+
+    /// Sends one invoke, once, and says what came of it. Dropped before it is done, the call may have been executed.
+    fn invoke(&self, call: Call) -> impl Future<Output = Judgement> + Send;
+
+    /// Asks for the result of a run that the service acknowledged.
+    fn query(&self, workflow_run_id: &str) -> impl Future<Output = PollJudgement> + Send;
+}
+
+/// One invoke.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The JSON text of `input`, sent as it is.
+    pub input: Bytes,
+    /// What `userId` carries: the row's tag, unless the manifest says otherwise.
+    pub user_id: String,
+    /// From now to the reply's last byte.
+    pub timeout: Duration,
+}
+
+/// Why a client can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The base URL is none.
+    #[error("`workflow.base_url` can't be used: {why}; write it as `https://api-sg.gptbots.ai`")]
+    BaseUrl {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The key can't stand in a header.
+    #[error(
+        "the API key holds a character that can't be sent in a header (a line break?); check `workflow.api_key`"
+    )]
+    ApiKey,
+    /// The file of further roots can't be read.
+    #[error("`workflow.tls.ca`: {path} can't be read as PEM certificates: {why}")]
+    Ca {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// TLS can't be set up.
+    #[error("TLS can't be set up: {0}; a file of trusted roots may be named in `workflow.tls.ca`")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP client can't be set up.
+    #[error("the HTTP client can't be set up")]
+    Client(#[source] reqwest::Error),
+}

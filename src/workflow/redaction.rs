@@ -1,0 +1,132 @@
+//! Known secrets are cut out of what the service sends, before anything looks at it.
+
+use std::fmt;
+
+use bytes::Bytes;
+use memchr::memmem::Finder;
+
+use crate::manifest::Secret;
+use crate::reply::Body;
+
+/// A shorter value is no secret, and stands in too many texts by chance.
+const SHORTEST_BYTES: usize = 8;
+
+const MARK: &[u8] = b"[secret]";
+
+/// The secrets to look for.
+pub(super) struct Redactor(Vec<Finder<'static>>);
+
+impl Redactor {
+    /// Takes the secrets; longer ones are looked for first, since one may hold another.
+    pub(super) fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
+        let mut values: Vec<Vec<u8>> = Vec::new();
+        for secret in secrets {
+            let value = secret.expose();
+            values.push(value.as_bytes().to_vec());
+            // As it stands inside of a JSON string.
+            let quoted = serde_json::Value::from(value).to_string();
+            values.push(quoted.as_bytes()[1..quoted.len() - 1].to_vec());
+        }
+        values.retain(|value| value.len() >= SHORTEST_BYTES);
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values.dedup();
+        Self(values.into_iter().map(|value| Finder::new(&value).into_owned()).collect())
+    }
+
+    /// Cuts the secrets out of a body, and says whether there was one.
+    pub(super) fn clean(&self, body: Body) -> (Body, bool) {
+        match body {
+            Body::Whole(bytes) => {
+                let (bytes, found) = self.replace(bytes);
+                (Body::Whole(bytes), found)
+            }
+            Body::Cut(bytes) => {
+                let (bytes, found) = self.replace_in_part(bytes);
+                (Body::Cut(bytes), found)
+            }
+            Body::TooLarge(bytes) => {
+                let (bytes, found) = self.replace_in_part(bytes);
+                (Body::TooLarge(bytes), found)
+            }
+        }
+    }
+
+    /// Cuts the secrets out of a text.
+    pub(super) fn clean_text(&self, text: String) -> String {
+        let (bytes, found) = self.replace(Bytes::from(text.clone()));
+        if found { String::from_utf8_lossy(&bytes).into_owned() } else { text }
+    }
+
+    fn replace(&self, mut bytes: Bytes) -> (Bytes, bool) {
+        let mut found = false;
+        for finder in &self.0 {
+            let mut rest = &bytes[..];
+            let mut clean = Vec::new();
+            while let Some(at) = finder.find(rest) {
+                clean.extend_from_slice(&rest[..at]);
+                clean.extend_from_slice(MARK);
+                rest = &rest[at + finder.needle().len()..];
+            }
+            if !clean.is_empty() {
+                clean.extend_from_slice(rest);
+                bytes = clean.into();
+                found = true;
+            }
+        }
+        (bytes, found)
+    }
+
+    /// The end of what was cut short may be the start of a secret.
+    fn replace_in_part(&self, bytes: Bytes) -> (Bytes, bool) {
+        let (mut bytes, mut found) = self.replace(bytes);
+        for needle in self.0.iter().map(Finder::needle) {
+            let starts = (SHORTEST_BYTES / 2..needle.len()).rev();
+            let tail = starts.into_iter().find(|length| bytes.ends_with(&needle[..*length]));
+            if let Some(length) = tail {
+                bytes = [&bytes[..bytes.len() - length], MARK].concat().into();
+                found = true;
+            }
+        }
+        (bytes, found)
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redactor({} secrets)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(secrets: &[&str], body: &str, expected: &str) {
+        let redactor = Redactor::new(secrets.iter().map(|secret| Secret::new(*secret)));
+        let (clean, found) = redactor.clean(Body::Whole(Bytes::from(body.to_owned())));
+        let Body::Whole(clean) = clean else { panic!("another kind of body") };
+        assert_eq!((&clean[..], found), (expected.as_bytes(), body != expected));
+        assert_eq!(redactor.clean_text(body.to_owned()), expected);
+    }
+
+    #[test]
+    fn every_secret_is_cut_out_wherever_it_stands() {
+        check(&["app-12345678"], "Bearer app-12345678, app-12345678", "Bearer [secret], [secret]");
+        check(&["app-12345678"], "app-12345678", "[secret]");
+        check(&["app-12345678"], "app-1234567", "app-1234567");
+        check(&["12345678", "app-12345678"], "app-12345678 12345678", "[secret] [secret]");
+        check(&["short"], "short", "short");
+        check(&["pass\"word\\1"], r#"{"k":"pass\"word\\1"}"#, r#"{"k":"[secret]"}"#);
+        check(&[], "anything", "anything");
+    }
+
+    #[test]
+    fn a_body_that_is_cut_inside_of_a_secret_does_not_end_with_its_start() {
+        let redactor = Redactor::new([Secret::new("app-12345678")]);
+        for (body, expected) in [("x app-1234567", "x [secret]"), ("x app-", "x [secret]"), ("x ap", "x ap")]
+        {
+            let (Body::Cut(clean), _) = redactor.clean(Body::Cut(Bytes::from(body))) else { panic!() };
+            assert_eq!(clean, expected);
+        }
+    }
+}
