@@ -14,7 +14,6 @@ pub mod dataset;
 pub mod emulator;
 pub mod flow_file;
 pub mod journal;
-pub mod flow_file;
 pub mod manifest;
 pub mod mapping;
 pub mod model;
