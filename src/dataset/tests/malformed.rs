@@ -84,7 +84,10 @@ fn json_that_is_no_row_says_why() {
 
 #[test]
 fn a_number_that_would_change_is_malformed_and_shown_as_written() {
-    let quoted = |n: &str| format!("the number {n} can't be carried exactly; quote it: \"{n}\"");
+    let quoted = |n: &str| {
+        let n = if n.len() > 60 { format!("{}…", &n[..60]) } else { n.to_owned() };
+        format!("the number {n} can't be carried exactly; quote it: \"{n}\"")
+    };
     for number in [
         "18446744073709551616",
         "-9223372036854775809",
