@@ -50,8 +50,7 @@ pub(crate) fn prepare(
     // A table's header decides at once; of JSON all records must be seen first.
     let header = columns.complete.then_some(columns.names.as_slice());
     judge(&manifest, manifest.check_columns(header, !columns.typed), host)?;
-    let context =
-        SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
+    let context = SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
     let survey = dataset.survey(&manifest.dataset.select, &context)?;
     if !columns.complete && survey.rows > 0 {
         judge(&manifest, manifest.check_columns(Some(&survey.columns), !columns.typed), host)?;
@@ -68,8 +67,10 @@ fn judge(manifest: &Manifest, items: Vec<Diagnostic>, host: &dyn Host) -> Result
 
 fn schema_of(manifest: &Manifest) -> Result<Option<InputSchema>, Failure> {
     let Some(path) = &manifest.workflow.flow_file else { return Ok(None) };
-    let text = std::fs::read_to_string(path).map_err(|e| Failure::mistake(format!("{}: {e}", path.display())))?;
-    let schema = InputSchema::from_flow(&text).map_err(|e| Failure::mistake(format!("{}: {e}", path.display())))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|e| Failure::mistake(format!("{}: {e}", path.display())))?;
+    let schema =
+        InputSchema::from_flow(&text).map_err(|e| Failure::mistake(format!("{}: {e}", path.display())))?;
     Ok(Some(schema))
 }
 

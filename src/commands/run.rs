@@ -42,6 +42,8 @@ pub struct RunArgs {
     pub json: bool,
     /// How the summary is shown.
     pub style: Option<Style>,
+    /// The command as it was given, for a shell: what is told to the user as the way on.
+    pub command: String,
 }
 
 impl RunArgs {
@@ -55,7 +57,11 @@ impl RunArgs {
             Some("-") => "-".to_owned(),
             _ => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
         };
-        Overridden { set: self.set.clone(), vars: self.vars.clone(), dataset: self.dataset.as_ref().map(absolute) }
+        Overridden {
+            set: self.set.clone(),
+            vars: self.vars.clone(),
+            dataset: self.dataset.as_ref().map(absolute),
+        }
     }
 }
 
@@ -111,8 +117,9 @@ impl Place {
     /// together.
     fn of(args: &RunArgs, run_id: &str, host: &dyn Host) -> Result<Self, Failure> {
         let variable = |name: &str| host.variable(name);
-        let (manifest, _) = crate::manifest::load(&args.manifest, &args.overrides(), Secrets::Needed, &variable)
-            .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
+        let (manifest, _) =
+            crate::manifest::load(&args.manifest, &args.overrides(), Secrets::Needed, &variable)
+                .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
         let dir = args.dir.clone().unwrap_or_else(|| manifest.output.dir.clone());
         let runs = Runs::below(&dir);
         let folder = runs.folder(&manifest.name, run_id);
@@ -208,18 +215,15 @@ fn refuse_to_start_over(
     };
     let counts = state.counts();
     let cost = state.tally().cost;
+    let how = if found.folder.is_locked() { "being worked on by another process" } else { "not finished" };
     let message = format!(
-        "run {} of the same manifest, dataset and workflow is not finished: {} of {} rows are done, at a cost of {cost} \
-         so far",
+        "run {} of the same manifest, dataset and workflow is {how}: {} of {} rows are done, at a cost of {cost} so far",
         found.run_id,
         counts.succeeded + counts.failed + counts.rejected,
         counts.total,
     );
-    let dir = args.dir.as_ref().map(|dir| format!(" -o {}", quoted(dir))).unwrap_or_default();
-    let next = vec![
-        format!("flowbatch resume {}", quoted(found.folder.path())),
-        format!("flowbatch run {}{dir} --new", quoted(&args.manifest)),
-    ];
+    let next =
+        vec![format!("flowbatch resume {}", quoted(found.folder.path())), format!("{} --new", args.command)];
     if host.confirm(&format!("{message}. Begin a new run all the same?")) == Some(true) {
         return Ok(());
     }
@@ -227,10 +231,14 @@ fn refuse_to_start_over(
 }
 
 /// Writes a path as a shell takes it.
-pub(crate) fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// Derives everything from the journal and says what the run came to.
@@ -250,7 +258,10 @@ pub(crate) fn finish(
 /// The rows are safe in the journal even when the files derived from it can't be written.
 fn at_full_disk(failure: Failure, state: &RunState) -> Failure {
     let done = state.counts().finished();
-    let message = format!("{}\nthe journal is whole ({done} rows): `flowbatch report` rebuilds the rest", failure.message);
+    let message = format!(
+        "{}\nthe journal is whole ({done} rows): `flowbatch report` rebuilds the rest",
+        failure.message
+    );
     Failure { message, ..failure }
 }
 
