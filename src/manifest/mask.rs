@@ -35,7 +35,8 @@ pub(super) fn mask(source: &str, root: &Node, known: &[&str]) -> String {
                         collect(field, is_secret, &mut spans);
                     }
                 }
-                (_, name) => collect(section, is_secret_name(name), &mut spans),
+                // A URL that is notified may carry a token.
+                (_, name) => collect(section, name == "notify" || is_secret_name(name), &mut spans),
             }
         }
     }

@@ -65,7 +65,10 @@ fn value_node(path: &str, value: &str) -> Result<(Node, Arc<str>), Diagnostic> {
     let is_unknown = path
         .strip_prefix("workflow.")
         .is_some_and(|rest| !rest.split('.').next().is_some_and(|key| WORKFLOW_KEYS.contains(&key)));
-    let is_secret = is_unknown || path.split('.').any(is_secret_name) || has_credentials(value);
+    let is_secret = is_unknown
+        || path.starts_with("notify")
+        || path.split('.').any(is_secret_name)
+        || has_credentials(value);
     if value.trim().is_empty() {
         let flag: Arc<str> = format!("--set {path}=").into();
         let null = Scalar { text: String::new(), style: Style::Plain, replaced: Vec::new() };
@@ -80,6 +83,12 @@ fn value_node(path: &str, value: &str) -> Result<(Node, Arc<str>), Diagnostic> {
         };
         format!("--set {path}={shown}").into()
     };
+    if value.starts_with("{{") {
+        // YAML would read a map; nobody means one.
+        let flag = shown(true);
+        let text = Scalar { text: value.to_owned(), style: Style::Quoted, replaced: Vec::new() };
+        return Ok((Node { place: Place::Flag(flag.clone()), kind: Kind::Scalar(text) }, flag));
+    }
     let (mut node, diagnostics) = tree::parse(value)
         .map_err(|mistake| Diagnostic::error(None, format!("{}: {}", shown(false), mistake.message)))?;
     let flag = shown(matches!(node.kind, Kind::Scalar(_)));

@@ -3,6 +3,7 @@
 mod dataset;
 mod input;
 mod limits;
+mod origin;
 mod output;
 mod reader;
 mod root;

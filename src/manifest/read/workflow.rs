@@ -15,7 +15,7 @@ use crate::manifest::{
 use crate::mapping::Template;
 
 /// The keys whose values may be shown in an excerpt; `api_key` is known, and hidden when it is a literal.
-pub(in crate::manifest) const WORKFLOW_KEYS: [&str; 17] = [
+pub(in crate::manifest) const WORKFLOW_KEYS: [&str; 15] = [
     "provider",
     "definition",
     "region",
@@ -31,8 +31,6 @@ pub(in crate::manifest) const WORKFLOW_KEYS: [&str; 17] = [
     "keep_alive",
     "body_limit",
     "pin",
-    "webhook",
-    "timeout",
 ];
 
 const REGIONS: [(&str, &str); 3] = [
