@@ -654,6 +654,8 @@ fn a_mapping_is_known_by_its_text() {
     let text = |section: &str| bench.good(&with(section)).mapping_text();
     assert_eq!(text("vars: {a: 1, b: 2}"), text("vars: {b: 2, a: 1}"));
     assert_eq!(text("limits: {concurrency: 1}"), text("limits: {concurrency: 2}"));
+    assert_eq!(text("limits: {concurrency: '${N}'}"), text("limits: {concurrency: 2}"));
+    assert!(text("input: {a: '{{env \"WORD\"}}'}").contains(r#""env":{"WORD":"plain words"}"#));
     assert_ne!(text("vars: {a: 1}"), text("vars: {a: '1'}"));
     assert_ne!(text("input: {a: 1}"), text("input: {a: '1'}"));
     assert_ne!(text("input: {a: 'b'}"), text("input: {a: {file: 'b'}}"));

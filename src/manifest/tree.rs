@@ -263,7 +263,7 @@ impl Builder<'_> {
     }
 
     fn refuse_tag(&mut self, tag: Option<&Tag>, span: Option<Span>) {
-        if tag.is_some() {
+        if tag.is_some() && self.diagnostics.len() < MAX_REPORTED {
             let message = "YAML tags are not supported, `!!str` aside";
             self.diagnostics.push(Diagnostic::error(span, message).with_help("leave it out"));
         }
