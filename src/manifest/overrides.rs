@@ -65,10 +65,7 @@ fn value_node(path: &str, value: &str) -> Result<(Node, Arc<str>), Diagnostic> {
     let is_unknown = path
         .strip_prefix("workflow.")
         .is_some_and(|rest| !rest.split('.').next().is_some_and(|key| WORKFLOW_KEYS.contains(&key)));
-    let is_secret = is_unknown
-        || path.starts_with("notify")
-        || path.split('.').any(is_secret_name)
-        || has_credentials(value);
+    let is_secret = is_unknown || path.split('.').any(is_secret_name) || has_credentials(value);
     if value.trim().is_empty() {
         let flag: Arc<str> = format!("--set {path}=").into();
         let null = Scalar { text: String::new(), style: Style::Plain, replaced: Vec::new() };

@@ -371,6 +371,7 @@ fn sections_refuse_what_they_can_not_mean() {
     refused("workflow: {api_key: '${EMPTY}'}", &["`EMPTY` is not set"]);
     refused("workflow: {api_key: {file: no.key}}", &["no such file: `no.key`"]);
     refused("workflow: {api_key: '${KEY}', provider: http}", &["can't be `http` in this version"]);
+    refused("workflow: {provider: gtpbots, definition: x}", &["did you mean `gptbots`?"]);
     refused("workflow: {provider: emulator}", &["`workflow.definition` is missing", "m.yaml:5:1"]);
     refused("workflow: {provider: emulator, definition: x.yaml}", &["no such file: `x.yaml`"]);
     refused(

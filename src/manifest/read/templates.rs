@@ -189,18 +189,19 @@ fn foreign_syntax(scalar: &Scalar) -> Option<&'static str> {
         return None;
     }
     let text = scalar.text.as_str();
-    let is_foreign = |at: usize| scalar.replaced.iter().any(|span| span.contains(&at));
+    // The replaced parts rise, so that the first that ends behind a place tells whether any lies in a range.
+    let has_foreign = |from: usize, to: usize| {
+        let next = scalar.replaced.partition_point(|span| span.start <= from && span.end <= from);
+        scalar.replaced.get(next).is_some_and(|span| span.start < to)
+    };
     let mut from = 0;
     while let Some(at) = text[from..].find("{{").map(|at| from + at) {
-        let opens_foreign = is_foreign(at)
-            || is_foreign(at + 1)
-            || at > 0 && text.as_bytes()[at - 1] == b'\\' && is_foreign(at - 1);
-        if opens_foreign {
+        let is_escaped = text[..at].ends_with('\\');
+        if has_foreign(at - usize::from(is_escaped), at + 2) {
             return Some("takes a variable whose value holds `{{`");
         }
         let end = text[at..].find("}}").map_or(text.len(), |end| at + end + 2);
-        if (at..end).any(is_foreign) || scalar.replaced.iter().any(|span| span.start > at && span.start < end)
-        {
+        if has_foreign(at, end) {
             return Some("has `${…}` inside of `{{…}}`");
         }
         from = end;

@@ -15,7 +15,7 @@ use crate::manifest::{
 use crate::mapping::Template;
 
 /// The keys whose values may be shown in an excerpt; `api_key` is known, and hidden when it is a literal.
-pub(in crate::manifest) const WORKFLOW_KEYS: [&str; 15] = [
+pub(in crate::manifest) const WORKFLOW_KEYS: [&str; 16] = [
     "provider",
     "definition",
     "region",
@@ -31,6 +31,7 @@ pub(in crate::manifest) const WORKFLOW_KEYS: [&str; 15] = [
     "keep_alive",
     "body_limit",
     "pin",
+    "webhook",
 ];
 
 const REGIONS: [(&str, &str); 3] = [
@@ -40,6 +41,9 @@ const REGIONS: [(&str, &str); 3] = [
 ];
 
 const DEFAULT_KEY: &str = "GPTBOTS_API_KEY";
+
+/// Keys that later versions have.
+pub(in crate::manifest) const LATER: [&str; 2] = ["pin", "webhook"];
 
 /// Keys that only a provider reached over the network has.
 const REMOTE: [&str; 4] = ["region", "base_url", "api_key", "tls"];
@@ -71,7 +75,12 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
     };
     let provider = match word {
         Some(Word::Emulator) => read_emulator(reader, &mut section),
-        _ => read_gptbots(reader, &mut section),
+        Some(Word::Gptbots) => read_gptbots(reader, &mut section),
+        // What the other keys mean is not known.
+        Some(Word::Later) | None => {
+            let _ = REMOTE.into_iter().chain(["definition"]).filter_map(|key| section.take(key)).count();
+            None
+        }
     };
     let modes = [("async", Mode::Async), ("sync", Mode::Sync)];
     let mode = section.take("mode").and_then(|entry| reader.word(&entry, &modes)).unwrap_or(Mode::Async);
@@ -96,9 +105,8 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
         duration("keep_alive", Duration::ZERO..=Duration::from_secs(3_600), Duration::from_secs(4));
     let body_limit =
         section.take("body_limit").and_then(|entry| read_body_limit(reader, &entry)).unwrap_or(16 << 20);
-    section.later(&["pin", "webhook"], &mut reader.diagnostics);
+    section.later(&LATER, &mut reader.diagnostics);
     section.finish(&mut reader.diagnostics);
-    word?;
     Some(WorkflowSpec {
         provider: provider?,
         mode,
