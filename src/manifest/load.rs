@@ -46,11 +46,12 @@ pub fn load(
     };
     let bytes = files::read_manifest(path).map_err(wrong)?;
     let source = files::decode(&bytes).map_err(wrong)?;
-    let (root, mut items) =
-        tree::parse(source).map_err(|mistake| alone(&mask::mask_unparsed(source), mistake))?;
+    let (mut root, mut items) = tree::parse(source).map_err(|mistake| match mistake.span {
+        Some(_) => alone(&mask::mask_unparsed(source), mistake),
+        None => wrong((mistake.message, mistake.help)),
+    })?;
     let masked = mask::mask(source, &root, &WORKFLOW_KEYS);
 
-    let mut root = root;
     for (key_path, value) in &overrides.set {
         items.extend(overrides::set(&mut root, key_path, value).err());
     }

@@ -193,7 +193,10 @@ fn a_syntax_error_stands_alone() {
     for (source, part) in [
         ("name: [\nlimits: {concurrency: 0}", "not valid YAML"),
         ("name: 'x\n", "not valid YAML"),
-        ("a: b: c\n", "not valid YAML"),
+        ("a: b: c\n", "text that holds `: ` must be in quotes"),
+        ("a: @b\n", "text that begins with this sign must be in quotes"),
+        ("a: \"b\\q\"\n", "in single quotes it is itself"),
+        ("a: [b\n\nc: {}\n", "may still be open"),
         ("version: 1\n\tname: x\n", "never with tabs"),
         ("a: *nowhere\n", "not valid YAML"),
         ("a: 1\n---\nb: 2\n", "a second YAML document starts here"),
@@ -225,7 +228,7 @@ fn an_anchor_may_be_used_twice_and_its_mistake_is_one() {
 fn what_is_no_manifest_at_all_is_said_plainly() {
     let bench = Bench::new();
     for (bytes, part) in [
-        (&b""[..], "it is empty"),
+        (&b""[..], "m.yaml: it is empty"),
         (b"# only a comment\n", "it is empty"),
         (b"\xEF\xBB\xBF", "it is empty"),
         (b"ab\n\xFFc", "it is not UTF-8: the byte at offset 3 (line 2)"),
@@ -629,6 +632,8 @@ fn columns_are_checked_against_the_header() {
         &["its columns are `{{row.subject}}`, `{{row.[Customer Name]}}`, `{{row.订单号}}`"],
     );
     check_columns("input: {a: '{{default row.price 0}}'}", header, &[]);
+    let condition = "dataset: {path: tickets.csv, select: {where: 'row.subjcet == \"x\"'}}";
+    check_columns(condition, header, &["did you mean `row.subject`?"]);
     check_columns("input: {a: '{{row.price}}'}", None, &[]);
     check_columns("output: {columns: {a: '{{row.price}} {{output.b}}'}}", header, &["no column `price`"]);
     check_columns("dataset: {path: tickets.csv, key: id}", header, &["no column `id` to be its key"]);
@@ -663,7 +668,7 @@ fn a_mapping_is_known_by_its_text() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -142,14 +142,23 @@ fn syntax_error(source: &str, error: &ScanError) -> Diagnostic {
     let told = error.info();
     let told = if told.is_empty() { "unreadable here".to_owned() } else { told };
     let diagnostic = Diagnostic::error(at.map(|at| at..at), format!("not valid YAML: {told}"));
-    if told.contains("tab") {
-        diagnostic.with_help("YAML is indented with spaces, never with tabs")
-    } else if at.is_some_and(|at| has_bare_template(source, at)) {
-        diagnostic.with_help(format!("a template must be in quotes: {QUOTE_TEMPLATES}"))
-    } else {
-        diagnostic
+    let help = SYNTAX_HELP.iter().find(|(part, _)| told.contains(part)).map(|(_, help)| *help);
+    match at {
+        Some(at) if has_bare_template(source, at) => {
+            diagnostic.with_help(format!("a template must be in quotes: {QUOTE_TEMPLATES}"))
+        }
+        _ => Diagnostic { help: help.map(str::to_owned), ..diagnostic },
     }
 }
+
+/// Parts of the parser's messages, and what to do.
+const SYNTAX_HELP: [(&str, &str); 5] = [
+    ("tab", "YAML is indented with spaces, never with tabs"),
+    ("mapping values", "text that holds `: ` must be in quotes, and keys of one map have one indentation"),
+    ("unexpected character", "text that begins with this sign must be in quotes"),
+    ("unknown escape", "a backslash in double quotes begins an escape; in single quotes it is itself"),
+    ("illegal placement of ':'", "a bracket or a quotation mark above may still be open"),
+];
 
 /// Says whether a template without quotes begins a value on the line of a byte, or on the line before.
 fn has_bare_template(source: &str, at: usize) -> bool {

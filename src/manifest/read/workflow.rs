@@ -78,7 +78,9 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
         Some(Word::Gptbots) => read_gptbots(reader, &mut section),
         // What the other keys mean is not known.
         Some(Word::Later) | None => {
-            let _ = REMOTE.into_iter().chain(["definition"]).filter_map(|key| section.take(key)).count();
+            for key in REMOTE.into_iter().chain(["definition"]) {
+                section.take(key);
+            }
             None
         }
     };
