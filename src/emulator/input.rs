@@ -94,7 +94,7 @@ pub(super) fn check(
             continue;
         };
         if value.is_null() {
-            if *required && rules.null == Taken::Refuse {
+            if *required && rules.nulls == Taken::Refuse {
                 return Err(format!("the input `{name}` is null"));
             }
             continue;
