@@ -100,7 +100,7 @@ impl Mix {
     pub(super) fn of_invokes(shares: &BTreeMap<Fault, Share>) -> Result<Self, String> {
         let sum: f64 = shares.values().map(|share| share.0).sum();
         if sum > 1.0 + 1e-9 {
-            return Err(format!("the shares of faults add up to {}%, over 100%", sum * 100.0));
+            return Err(format!("the shares of faults add up to {:.2}%, over 100%", sum * 100.0));
         }
         Ok(Self(shares.iter().map(|(fault, share)| (*fault, share.0)).collect()))
     }
