@@ -6,7 +6,7 @@
 macro_rules! switch {
     ($(#[$doc:meta])* $name:ident { $(#[$first_doc:meta])* $first:ident, $($(#[$setting_doc:meta])* $setting:ident),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub(in crate::emulator) enum $name { $(#[$first_doc])* #[default] $first, $($(#[$setting_doc])* $setting),+ }
     };
@@ -17,6 +17,7 @@ mod webhook;
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(super) use error::{Envelope, ErrorForm, Errors, Executed, FaultRule, RetryAfter};
@@ -25,7 +26,7 @@ pub(super) use webhook::{GetForm, Methods, OnFailed, Order, Payload, Signature, 
 use super::units::{Share, Span};
 
 /// Every switch, in groups.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Behaviour {
     pub(super) key: Key,
@@ -45,7 +46,7 @@ pub(super) struct Behaviour {
 }
 
 /// The API key (§2, §14.13).
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Key {
     pub(super) bare: Taken,
@@ -71,7 +72,7 @@ switch!(
 );
 
 /// `POST /v1/workflow/invoke` (§3, §4, §14.11, §14.16).
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Invoke {
     /// The HTTP status of a run that succeeded.
@@ -116,7 +117,7 @@ switch!(
 );
 
 /// Synchronous runs (§14.5).
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Sync {
     /// The longest that a synchronous call waits.
@@ -135,7 +136,7 @@ switch!(
 );
 
 /// The check of the input (§7, §14.8, §14.9).
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Input {
     pub(super) missing: MissingInput,
@@ -183,7 +184,7 @@ switch!(
 );
 
 /// The output of a run (§7, §14.10).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Output {
     pub(super) form: OutputForm,
@@ -208,7 +209,7 @@ switch!(
 );
 
 /// Runs that fail (§4, §9, §14.1).
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Failed {
     /// The HTTP status of a synchronous run that failed.
@@ -243,7 +244,7 @@ switch!(
 );
 
 /// `POST /v1/workflow/query/result` (§5, §14.2, §14.3, §14.15).
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Query {
     pub(super) unfinished: Unfinished,
@@ -280,7 +281,7 @@ switch!(
 );
 
 /// Numbers in answers (§4, §14.16).
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Number {
     pub(super) cost: NumberForm,
@@ -304,7 +305,7 @@ switch!(
 );
 
 /// `GET /v1/workflow/run/logs` (§10).
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Log {
     pub(super) access: Access,
@@ -318,7 +319,7 @@ switch!(
 );
 
 /// The rate limit (§8, §14.7).
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RateRule {
     pub(super) window: Window,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use regex::Regex;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::behaviour::{Executed, FaultRule};
@@ -10,7 +11,7 @@ use super::draw::Draws;
 use super::units::Share;
 
 /// What goes wrong with one request. `docs/emulator.md` has the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Fault {
     /// Nothing; for lists of forced faults.

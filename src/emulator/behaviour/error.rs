@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::units::Span;
 
 /// The errors (§8, §14.6): one status and code each.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in super::super) struct Errors {
     pub(in super::super) envelope: Envelope,
@@ -43,7 +44,7 @@ impl Default for Errors {
 }
 
 /// An error's HTTP status and code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct ErrorForm {
     pub(in super::super) status: u16,
@@ -60,7 +61,7 @@ switch!(
 );
 
 /// What the faults leave open.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in super::super) struct FaultRule {
     /// Whether an `unavailable_bare` request is executed.
@@ -88,7 +89,7 @@ impl Default for FaultRule {
 }
 
 /// Whether a spoiled request is executed and billed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in super::super) enum Executed {
     #[serde(rename = "executed")]

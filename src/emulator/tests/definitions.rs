@@ -122,3 +122,45 @@ proptest! {
         let _ = crate::emulator::ledger::Loaded::parse(text.as_bytes());
     }
 }
+
+/// Every name and every setting that a schema knows.
+fn words(schema: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+    match schema {
+        serde_json::Value::Object(members) => {
+            if let Some(serde_json::Value::Object(properties)) = members.get("properties") {
+                found.extend(properties.keys().cloned());
+            }
+            let settings = members.get("enum").and_then(serde_json::Value::as_array).into_iter().flatten();
+            found.extend(
+                settings.chain(members.get("const")).filter_map(|word| word.as_str().map(str::to_owned)),
+            );
+            members.values().for_each(|member| words(member, found));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| words(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_document_names_every_key_and_every_setting() {
+    let document = include_str!("../../../docs/emulator.md");
+    let mut known = std::collections::BTreeSet::new();
+    words(Definition::schema().as_value(), &mut known);
+    assert!(known.len() > 150, "{known:?}");
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let named: std::collections::BTreeSet<&str> = document.split(|c| !is_word(c)).collect();
+    let missing: Vec<_> = known.iter().filter(|word| !named.contains(word.as_str())).collect();
+    assert!(missing.is_empty(), "docs/emulator.md does not name {missing:?}");
+}
+
+#[test]
+fn the_definition_of_the_document_is_one() {
+    let document = include_str!("../../../docs/emulator.md");
+    let yaml = document.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let definition = Definition::parse(yaml).unwrap();
+    let schema = jsonschema::validator_for(Definition::schema().as_value()).unwrap();
+    let instance: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
+    let errors: Vec<_> = schema.iter_errors(&instance).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!((definition.name(), definition.version()), ("triage", "1.0.1"));
+}
