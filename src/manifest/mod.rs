@@ -18,6 +18,7 @@ mod settings;
 mod tree;
 mod units;
 
+pub use columns::template_path;
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
 pub use load::{Environment, Overrides, Secrets, load};
 pub use meant::{
