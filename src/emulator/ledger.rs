@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
-pub(super) use line::{Line, Loaded, accepted, delivered, executed};
+pub(super) use line::{Loaded, accepted, delivered, executed, run_of};
 
 /// Why a ledger can't be used.
 #[derive(Debug, thiserror::Error)]
