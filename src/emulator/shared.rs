@@ -222,7 +222,7 @@ impl Shared {
 fn load(store: &mut Store, line: Loaded, position: Position, retention: usize) {
     match line {
         Loaded::Accepted(run) => {
-            let since_ms = run.accepted_ms + run.pending_ms;
+            let since_ms = run.start_ms();
             store.load(*run, position, Progress::Running { since_ms }, retention);
         }
         Loaded::Executed { run, end_ms } => store.executed(run, end_ms),
