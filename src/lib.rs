@@ -7,6 +7,9 @@
 //! `manifest` → `dataset` → `mapping` → `runner` → `workflow` → `journal` → `report`.
 
 pub mod artifact;
+pub mod cli;
+pub mod commands;
+pub mod console;
 pub mod dataset;
 pub mod emulator;
 pub mod flow_file;

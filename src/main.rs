@@ -1,3 +1,10 @@
-//! The `flowbatch` binary.
+//! The `flowbatch` binary: parse, run, map the verdict to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use flowbatch::cli::Cli;
+
+fn main() -> ExitCode {
+    flowbatch::console::main(Cli::parse())
+}

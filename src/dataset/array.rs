@@ -38,7 +38,7 @@ impl<'f> Array<'f> {
     }
 
     fn wrong(&self, message: impl Into<String>) -> Error {
-        Error::Json { label: self.label.to_owned(), line: self.line, message: message.into() }
+        Error::Syntax { label: self.label.to_owned(), line: self.line, message: message.into() }
     }
 
     /// Takes a byte between elements. `None` when the byte begins an element.

@@ -87,7 +87,8 @@ impl<'f> Csv<'f> {
     pub(super) fn new(label: &'f str, delimiter: Option<u8>, usual: u8) -> Self {
         Self {
             label,
-            delimiter: delimiter.unwrap_or(usual),
+            // Cells are cut at its places, so it must be a whole character.
+            delimiter: delimiter.filter(u8::is_ascii).unwrap_or(usual),
             sep: delimiter.is_none(),
             at: At::CellStart,
             cells: Cells::default(),
@@ -105,18 +106,17 @@ impl<'f> Csv<'f> {
         self.stage = Stage::Header;
         let bytes = text.as_bytes();
         let named = bytes.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"sep="));
-        let Some(delimiter) =
-            bytes.get(4).filter(|d| named && d.is_ascii() && (**d == b'\t' || !d.is_ascii_control()))
-        else {
-            return text;
-        };
-        if !matches!(bytes.get(5), None | Some(b'\r' | b'\n')) {
-            return text;
+        match bytes.get(4..) {
+            Some(
+                [delimiter @ (b'\t' | b' '..=b'~')] | [delimiter @ (b'\t' | b' '..=b'~'), b'\r' | b'\n', ..],
+            ) if named => {
+                if self.sep {
+                    self.delimiter = *delimiter;
+                }
+                &text[5..]
+            }
+            _ => text,
         }
-        if self.sep {
-            self.delimiter = *delimiter;
-        }
-        &text[5..]
     }
 
     fn ends_bare(&self, byte: u8) -> bool {
@@ -165,11 +165,11 @@ impl<'f> Csv<'f> {
     }
 
     fn end_record(&mut self, sink: &mut Sink<'_>) -> Result<ControlFlow<()>, Error> {
-        let (cells, line) = (&self.cells, self.record_line);
-        let raw = if self.stage == Stage::Rows {
-            Raw::Cells { cells, line, fault: self.fault.take() }
-        } else {
-            Raw::Header { cells, delimiter: self.delimiter }
+        let (cells, line, fault) = (&self.cells, self.record_line, self.fault.take());
+        let raw = match (self.stage, fault) {
+            (Stage::Rows, fault) => Raw::Cells { cells, line, fault },
+            (_, None) => Raw::Header { cells, delimiter: self.delimiter },
+            (_, Some(message)) => return Err(Error::Syntax { label: self.label.to_owned(), line, message }),
         };
         self.stage = Stage::Rows;
         let flow = sink(raw);

@@ -68,10 +68,10 @@ pub enum Error {
     )]
     OpenQuote { label: String, line: u64 },
     #[error("{label}:{line}: {message}")]
-    Json { label: String, line: u64, message: String },
+    Syntax { label: String, line: u64, message: String },
     #[error("{}", malformed(first, *count))]
     Malformed { first: Vec<Malformed>, count: u64 },
-    #[error("the key `{key}` stands twice: {first} and {second}{}; keys must be unique", also(*more))]
+    #[error("the key `{}` stands twice: {first} and {second}{}; keys must be unique", excerpt(key), also(*more))]
     DuplicateKey { key: String, first: String, second: String, more: u64 },
     #[error("{place}: row {number}: `where` can't be evaluated: {message}")]
     Condition { place: String, number: RowNumber, message: String },
@@ -98,6 +98,17 @@ impl Error {
             io::ErrorKind::NotFound => Self::Missing { path: path.to_owned() },
             _ => Self::Io { path: path.to_owned(), source },
         }
+    }
+}
+
+/// Characters of a file's text that a message quotes.
+const QUOTED: usize = 60;
+
+/// Cuts text out of a file to what a message can show.
+pub(super) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -1,15 +1,16 @@
-//! From the manifest's paths to files: patterns expanded, formats told, standard input spooled.
+//! From the manifest's paths to files: patterns expanded, formats told.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::TempPath;
 
-use crate::dataset::Error;
 use crate::dataset::format::{self, Format, Packing};
-use crate::dataset::raw;
+use crate::dataset::{Error, raw, spool};
 use crate::manifest::DatasetSpec;
 
 /// The manifest's word for standard input.
@@ -19,7 +20,7 @@ const STDIN: &str = "-";
 const STDIN_LABEL: &str = "stdin";
 
 /// Bytes looked at to tell what a file is.
-const START: usize = 4096;
+const START: u64 = 4096;
 
 /// One file of the dataset.
 #[derive(Debug)]
@@ -51,37 +52,36 @@ impl DataFile {
     }
 }
 
-/// The files, and the spooled standard input if it is to go with them.
-pub(super) type Found = (Vec<DataFile>, Option<TempPath>);
-
-/// Finds the files that the manifest names.
-pub(super) fn find(spec: &DatasetSpec, spool: Option<&Path>, stdin: &mut dyn Read) -> Result<Found, Error> {
-    let named = spec
-        .format
-        .as_deref()
-        .map(|name| Format::named(name).ok_or_else(|| Error::FormatName { name: name.to_owned() }));
-    let named = named.transpose()?;
+/// Finds the files that the manifest names, and spools standard input. What is to be deleted with the dataset comes
+/// with them.
+pub(super) fn find(
+    spec: &DatasetSpec,
+    spool: Option<&Path>,
+    stdin: &mut dyn Read,
+) -> Result<(Vec<DataFile>, Option<TempPath>), Error> {
+    let unknown = |name: &String| Error::FormatName { name: name.clone() };
+    let named =
+        spec.format.as_ref().map(|name| Format::named(name).ok_or_else(|| unknown(name))).transpose()?;
     if spec.paths.iter().any(|path| is_stdin(path)) {
         if spec.paths.len() > 1 {
             return Err(Error::StdinInList);
         }
-        let (path, temporary) = spooled(spool, stdin)?;
+        let (path, temporary) = spool::fill(spool, stdin)?;
         return Ok((vec![stdin_file(path, named)?], temporary));
     }
     let mut paths = Vec::new();
     for path in &spec.paths {
-        expand(path, &mut paths)?;
+        paths.extend(expanded(path)?);
     }
-    let files = paths
-        .iter()
-        .map(|path| data_file(path, label(path, &paths), named))
-        .collect::<Result<Vec<_>, _>>()?;
-    if let (Some(first), Some(other)) =
-        (files.first(), files.iter().find(|file| file.format.is_json() != files[0].format.is_json()))
-    {
-        return Err(Error::MixedFormats { first: first.label.clone(), other: other.label.clone() });
+    require_different(&paths)?;
+    let labels = labels(&paths);
+    let files = paths.into_iter().zip(labels).map(|(path, label)| data_file(path, label, named));
+    let files = files.collect::<Result<Vec<_>, _>>()?;
+    let mixed = files.windows(2).find(|pair| pair[0].format.is_json() != pair[1].format.is_json());
+    match mixed {
+        Some(pair) => Err(Error::MixedFormats { first: pair[0].label.clone(), other: pair[1].label.clone() }),
+        None => Ok((files, None)),
     }
-    Ok((files, None))
 }
 
 /// The manifest's folder may stand before the `-`.
@@ -89,118 +89,88 @@ fn is_stdin(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == STDIN)
 }
 
-/// Adds a path, or what a pattern matches in the order of names.
-fn expand(path: &Path, into: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let text = path.to_string_lossy();
-    let mut found = if text.contains(['*', '?', '[']) && !path.exists() {
-        let pattern = || text.clone().into_owned();
-        let matches = glob::glob(&text)
-            .map_err(|error| Error::Pattern { pattern: pattern(), message: error.msg.to_owned() })?;
-        let mut found = Vec::new();
-        for path in matches {
-            let path =
-                path.map_err(|error| Error::Io { path: error.path().to_owned(), source: error.into() })?;
-            if path.is_file() {
-                found.push(path);
-            }
-        }
-        if found.is_empty() {
-            return Err(Error::NoMatch { pattern: pattern() });
-        }
-        found.sort();
-        found
-    } else {
-        vec![path.to_owned()]
+/// Gives the files that a pattern matches, in the order of names; a path that is there stands for itself.
+fn expanded(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    if !path.to_string_lossy().contains(['*', '?', '[']) || path.exists() {
+        return Ok(vec![path.to_owned()]);
+    }
+    // The folders that are there are no part of the pattern, whatever their names.
+    let folder = path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new(""));
+    let below = path.strip_prefix(folder).unwrap_or(path);
+    let pattern = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(below);
+    // As in a shell, `*` passes over hidden files (a Mac leaves some beside each file on a foreign disk).
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+    let wrong = |error: glob::PatternError| Error::Pattern {
+        pattern: path.display().to_string(),
+        message: error.msg.to_owned(),
     };
-    for path in &found {
-        let same = |other: &PathBuf| other == path || same_file(other, path);
-        if into.iter().any(same) {
+    let mut found = Vec::new();
+    for path in glob::glob_with(&pattern.to_string_lossy(), options).map_err(wrong)? {
+        let path = path.map_err(|error| Error::Io { path: error.path().to_owned(), source: error.into() })?;
+        if path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    if found.is_empty() {
+        return Err(Error::NoMatch { pattern: path.display().to_string() });
+    }
+    Ok(found)
+}
+
+fn require_different(paths: &[PathBuf]) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    for path in paths {
+        // What is not there is said when it is opened.
+        if path.canonicalize().is_ok_and(|found| !seen.insert(found)) {
             return Err(Error::Twice { path: path.clone() });
         }
     }
-    into.append(&mut found);
     Ok(())
 }
 
-fn same_file(one: &Path, other: &Path) -> bool {
-    one.file_name() == other.file_name()
-        && matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
-}
-
-/// The file's name, unless another file has the same.
-fn label(path: &Path, all: &[PathBuf]) -> String {
-    let shared = all.iter().filter(|other| other.file_name() == path.file_name()).count() > 1;
-    match path.file_name() {
-        Some(name) if !shared => name.to_string_lossy().into_owned(),
-        _ => path.display().to_string(),
+/// A file is labelled with its name; with its path where another file has the same name.
+fn labels(paths: &[PathBuf]) -> Vec<String> {
+    let mut counts: HashMap<Option<&OsStr>, u32> = HashMap::new();
+    for path in paths {
+        *counts.entry(path.file_name()).or_default() += 1;
     }
+    let label = |path: &PathBuf| match path.file_name() {
+        Some(name) if counts.get(&Some(name)) == Some(&1) => name.to_string_lossy().into_owned(),
+        _ => path.display().to_string(),
+    };
+    paths.iter().map(label).collect()
 }
 
-fn data_file(path: &Path, label: String, named: Option<Format>) -> Result<DataFile, Error> {
-    let metadata = fs::metadata(path).map_err(|error| Error::io(path, error))?;
+fn data_file(path: PathBuf, label: String, named: Option<Format>) -> Result<DataFile, Error> {
+    let metadata = fs::metadata(&path).map_err(|error| Error::io(&path, error))?;
     if metadata.is_dir() {
-        return Err(Error::Folder { path: path.to_owned() });
+        return Err(Error::Folder { path });
     }
     if !metadata.is_file() {
-        return Err(Error::Special { path: path.to_owned() });
+        return Err(Error::Special { path });
     }
-    let (by_name, packing) = format::of_name(path);
-    packing.confirm(&label, &start_of(path, Packing::None)?)?;
+    let (by_name, packing) = format::of_name(&path);
+    packing.confirm(&label, &start_of(&path, Packing::None)?)?;
     let Some(format) = named.or(by_name) else { return Err(Error::UnknownFormat { label }) };
-    Ok(DataFile { path: path.to_owned(), label, format, packing, stamp: stamp(path)? })
+    Ok(DataFile { stamp: stamp(&path)?, path, label, format, packing })
 }
 
 fn stdin_file(path: PathBuf, named: Option<Format>) -> Result<DataFile, Error> {
-    let packing = Packing::of_bytes(&start_of(&path, Packing::None)?);
-    packing.confirm(STDIN_LABEL, &start_of(&path, Packing::None)?)?;
-    // What can't be unpacked is said when it is read.
-    let format = match named {
-        Some(format) => format,
-        None => Format::of_text(&start_of(&path, packing).unwrap_or_default()),
-    };
-    let stamp = stamp(&path)?;
-    Ok(DataFile { path, label: STDIN_LABEL.to_owned(), format, packing, stamp })
+    let start = start_of(&path, Packing::None)?;
+    let packing = Packing::of_bytes(&start);
+    packing.confirm(STDIN_LABEL, &start)?;
+    // An archive that can't be unpacked is reported when it is read.
+    let guessed = || Format::of_text(&start_of(&path, packing).unwrap_or_default());
+    let format = named.unwrap_or_else(guessed);
+    Ok(DataFile { stamp: stamp(&path)?, path, label: STDIN_LABEL.to_owned(), format, packing })
 }
 
 fn start_of(path: &Path, packing: Packing) -> Result<Vec<u8>, Error> {
-    let mut start = Vec::with_capacity(START);
+    let mut start = Vec::new();
     let source = raw::open(path, packing, None)?;
-    source.take(START as u64).read_to_end(&mut start).map_err(|error| match error.downcast::<Error>() {
-        Ok(ours) => ours,
-        Err(error) => Error::io(path, error),
-    })?;
-    Ok(start)
-}
-
-/// Writes standard input to a file, whole or not at all. One that is there already is the dataset: an earlier process
-/// of the run wrote it.
-fn spooled(spool: Option<&Path>, stdin: &mut dyn Read) -> Result<(PathBuf, Option<TempPath>), Error> {
-    let Some(spool) = spool else {
-        let folder = std::env::temp_dir();
-        let file =
-            NamedTempFile::new_in(&folder).map_err(|error| Error::Io { path: folder, source: error })?;
-        let file = copied(file, stdin)?.into_temp_path();
-        return Ok((file.to_path_buf(), Some(file)));
-    };
-    let fail = |source| Error::Io { path: spool.to_owned(), source };
-    if !spool.exists() {
-        let folder = spool.parent().unwrap_or_else(|| Path::new("."));
-        let file = copied(NamedTempFile::new_in(folder).map_err(fail)?, stdin)?;
-        file.persist(spool).map_err(|error| fail(error.error))?;
-        // Windows can't open a folder; there the rename is as durable as it gets.
-        if let Ok(folder) = File::open(folder) {
-            folder.sync_all().map_err(fail)?;
-        }
+    match source.take(START).read_to_end(&mut start) {
+        Ok(_) => Ok(start),
+        Err(error) => Err(error.downcast::<Error>().unwrap_or_else(|error| Error::io(path, error))),
     }
-    Ok((spool.to_owned(), None))
-}
-
-fn copied(mut file: NamedTempFile, stdin: &mut dyn Read) -> Result<NamedTempFile, Error> {
-    let mut copy = || -> io::Result<()> {
-        io::copy(stdin, &mut file)?;
-        file.flush()?;
-        file.as_file().sync_all()
-    };
-    copy().map_err(|source| Error::Io { path: PathBuf::from(STDIN), source })?;
-    Ok(file)
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::dataset::error::excerpt;
 use crate::dataset::number;
 use crate::model::Record;
 
@@ -53,6 +54,7 @@ fn object(text: &str) -> Result<Record, Fault> {
 }
 
 fn uncarried(number: &str) -> String {
+    let number = excerpt(number);
     format!("the number {number} can't be carried exactly; quote it: \"{number}\"")
 }
 
@@ -146,7 +148,7 @@ impl<'de> Visitor<'de> for StrictValue {
         let mut object = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             if object.contains_key(&name) {
-                return Err(A::Error::custom(format!("`{name}` stands twice in one object")));
+                return Err(A::Error::custom(format!("`{}` stands twice in one object", excerpt(&name))));
             }
             object.insert(name, access.next_value_seed(StrictValue)?);
         }

@@ -12,20 +12,25 @@ pub(super) struct Lines<'f> {
     /// The start of a line that the last block cut.
     pending: String,
     returned: bool,
+    first: bool,
 }
 
 impl<'f> Lines<'f> {
     pub(super) fn new(label: &'f str) -> Self {
-        Self { label, line: 1, pending: String::new(), returned: false }
+        Self { label, line: 1, pending: String::new(), returned: false, first: true }
     }
 
-    fn give(&self, text: &str, sink: &mut Sink<'_>) -> Result<ControlFlow<()>, Error> {
+    fn give(&mut self, text: &str, sink: &mut Sink<'_>) -> Result<ControlFlow<()>, Error> {
         let text = text.trim();
         if text.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
         if text.len() > RECORD_LIMIT {
             return Err(self.too_long());
+        }
+        if std::mem::take(&mut self.first) && (text == "[" || text.starts_with("[{")) {
+            let message = "the file holds a JSON array; name it .json or add `format: json`".to_owned();
+            return Err(Error::Syntax { label: self.label.to_owned(), line: self.line, message });
         }
         sink(Raw::Json { text, line: self.line })
     }

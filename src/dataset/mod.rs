@@ -19,6 +19,7 @@ mod sample;
 mod scan;
 mod select;
 mod set;
+mod spool;
 mod survey;
 mod text;
 

@@ -42,6 +42,9 @@ fn is_of_number(byte: u8) -> bool {
 /// Decimal digits that f64 always gives back.
 const SURE_DIGITS: usize = 15;
 
+/// Decimal digits that an f64 written out in full has at most.
+const F64_DIGITS: usize = 767;
+
 fn is_exact(token: &str) -> bool {
     let whole = !token.bytes().any(|b| matches!(b, b'.' | b'e' | b'E'));
     if whole {
@@ -52,9 +55,10 @@ fn is_exact(token: &str) -> bool {
     if plain && token.bytes().filter(u8::is_ascii_digit).count() <= SURE_DIGITS {
         return true;
     }
-    let Ok(value) = token.parse::<f64>() else { return false };
-    // The shortest text that gives the same f64 again must be the number that was written.
-    value.is_finite() && Decimal::of(&format!("{value:e}")) == Decimal::of(token)
+    match (token.parse::<f64>(), Decimal::of(token)) {
+        (Ok(value), Some(written)) if value.is_finite() => written.is_carried_by(value),
+        _ => false,
+    }
 }
 
 /// `0.DIGITS × 10^exponent`, the digits without zeros at either end.
@@ -66,6 +70,15 @@ struct Decimal {
 }
 
 impl Decimal {
+    /// Says whether the f64 gives back every digit: when it is rounded to as many digits (what `%.17g` wrote), or as the
+    /// shortest text of the same f64, which is what goes on the wire.
+    fn is_carried_by(&self, value: f64) -> bool {
+        let places = self.digits.len().saturating_sub(1);
+        let rounded = || Self::of(&format!("{value:.places$e}"));
+        let shortest = || Self::of(&serde_json::Value::from(value).to_string());
+        places < F64_DIGITS && (rounded().as_ref() == Some(self) || shortest().as_ref() == Some(self))
+    }
+
     fn of(token: &str) -> Option<Self> {
         let (negative, token) = token.strip_prefix('-').map_or((false, token), |rest| (true, rest));
         let (mantissa, exponent) = token.split_once(['e', 'E']).unwrap_or((token, "0"));

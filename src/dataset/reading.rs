@@ -77,8 +77,8 @@ impl<'a> Reading<'a> {
     }
 
     /// Says whether the record is a row.
-    pub(super) fn examine(mut self, spec: &DatasetSpec, wanted: Typed) -> Result<Sound<'a>, Box<Malformed>> {
-        let source = std::mem::replace(&mut self.source, Source::Json(""));
+    pub(super) fn examine(self, spec: &DatasetSpec, wanted: Typed) -> Result<Sound<'a>, Box<Malformed>> {
+        let Self { number, label, line, source } = self;
         let (body, fault) = match source {
             Source::Cells { cells, table, fault } => {
                 (Body::Cells(cells, table), fault.or_else(|| ragged(cells, table)))
@@ -88,30 +88,23 @@ impl<'a> Reading<'a> {
                 Err(fault) => (Body::Json(fault.record), Some(fault.message)),
             },
         };
-        let key = spec.key.as_deref().map(|column| body.key(column)).transpose();
-        let judged = match (fault, key) {
-            (Some(message), key) => Err((message, key.ok().flatten())),
-            (None, Err(message)) => Err((message, None)),
-            (None, Ok(key)) => match body.typed(spec, wanted) {
-                Ok(typed) => Ok((key, typed)),
-                Err(message) => Err((message, key)),
-            },
+        let (key, unusable) = match spec.key.as_deref().map(|column| body.key(column)) {
+            None => (None, None),
+            Some(Ok(key)) => (Some(key), None),
+            Some(Err(message)) => (None, Some(message)),
         };
-        match judged {
-            Ok((key, typed)) => Ok(Sound { body, key, typed }),
-            Err((message, key)) => {
-                let key = match spec.key {
+        match fault.or(unusable).map_or_else(|| body.typed(spec, wanted), Err) {
+            Ok(typed) => Ok(Sound { body, key, typed }),
+            Err(message) => Err(Box::new(Malformed {
+                number,
+                key: match spec.key {
                     Some(_) => key.map(|key| RowKey(key.into_owned())),
-                    None => Some(RowKey(self.number.to_string())),
-                };
-                Err(Box::new(Malformed {
-                    number: self.number,
-                    key,
-                    record: body.into_record(),
-                    place: self.place(),
-                    error: RowError::new(ErrorKind::MALFORMED, message),
-                }))
-            }
+                    None => Some(RowKey(number.to_string())),
+                },
+                record: body.into_record(),
+                place: format!("{label}:{line}"),
+                error: RowError::new(ErrorKind::MALFORMED, message),
+            })),
         }
     }
 }
@@ -178,9 +171,7 @@ impl<'a> Body<'a> {
         }
         Ok((wanted == Typed::Whole).then_some(typed))
     }
-}
 
-impl Body<'_> {
     /// Holds a cell of JSON text to what a JSON record is held to.
     fn require_exact(&self, column: &str) -> Result<(), String> {
         let text = match self {

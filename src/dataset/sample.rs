@@ -32,7 +32,7 @@ fn size(rows: u64, size: SampleSize) -> u64 {
             .checked_mul(share)
             .map(|part| part.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero))
             .and_then(|part| u64::try_from(part).ok())
-            .unwrap_or(rows),
+            .unwrap_or(0),
     }
 }
 

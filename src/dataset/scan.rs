@@ -58,20 +58,22 @@ pub(super) fn walk(
         let block = text.next()?;
         let ended = block.is_empty();
         let flow = if ended { parser.finish(sink)? } else { parser.feed(block, sink)? };
-        if ended || flow.is_break() {
+        if ended {
             file.require_unchanged()?;
+        }
+        if ended || flow.is_break() {
             return Ok(flow);
         }
     }
 }
 
 impl Dataset {
-    /// Goes through all rows in order, malformed ones included.
+    /// Goes through all rows in order, malformed ones included, and gives a table's columns.
     pub(super) fn scan(
         &self,
         mut tally: Option<&mut Tally>,
         visit: &mut dyn FnMut(Reading<'_>) -> Result<ControlFlow<()>, Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<String>, Error> {
         let mut table = Table::default();
         let mut number: RowNumber = 0;
         for file in &self.files {
@@ -95,7 +97,7 @@ impl Dataset {
                 break;
             }
         }
-        Ok(())
+        Ok(table.columns)
     }
 
     fn require_columns(&self, table: &Table) -> Result<(), Error> {

@@ -142,6 +142,7 @@ impl Dataset {
             left -= 1;
             let flow = f(item);
             Ok(if left == 0 { ControlFlow::Break(()) } else { flow })
-        })
+        })?;
+        Ok(())
     }
 }

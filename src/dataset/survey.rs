@@ -102,7 +102,8 @@ impl Dataset {
             malformed: 0,
             first_malformed: Vec::new(),
         };
-        self.scan(Some(&mut tally), &mut |reading| pass.take(reading).map(ControlFlow::Continue))?;
+        let columns =
+            self.scan(Some(&mut tally), &mut |reading| pass.take(reading).map(ControlFlow::Continue))?;
         let (bytes, sha256) = (tally.bytes, tally.sha256());
         if let Some(pinned) = self.spec.sha256.as_ref().filter(|pinned| !pinned.eq_ignore_ascii_case(&sha256))
         {
@@ -113,8 +114,7 @@ impl Dataset {
             return Err(Error::Malformed { first: first_malformed, count: malformed });
         }
         self.require_unique(keys)?;
-        let is_json = self.files.first().is_some_and(|file| file.format.is_json());
-        let columns = if is_json { names.into_list() } else { self.columns()?.names };
+        let columns = if columns.is_empty() { names.into_list() } else { columns };
         Ok(Survey { rows, sha256, bytes, columns, selection: selection.finish(), malformed, first_malformed })
     }
 }

@@ -10,7 +10,7 @@ use crate::dataset::{Error, guess};
 use crate::manifest::Encoding;
 
 /// Bytes decoded at a time.
-pub(super) const BLOCK: usize = 64 * 1024;
+const BLOCK: usize = 64 * 1024;
 
 /// The text of one file, block by block.
 pub(super) struct Text<'f> {
@@ -48,7 +48,7 @@ impl<'f> Text<'f> {
         }
     }
 
-    /// Gives the next block of text; empty at the end. The first one holds at least the first 16 KiB characters of
+    /// Gives the next block of text; empty at the end. The first one holds at least the first 16,000 characters of
     /// a file that is so long.
     pub(super) fn next(&mut self) -> Result<&str, Error> {
         self.decoded.clear();
@@ -90,6 +90,7 @@ impl<'f> Text<'f> {
             }
             Err(error) => {
                 let valid = &bytes[..error.valid_up_to()];
+                // Nothing is lost here: it was just found valid.
                 self.decoded.push_str(&String::from_utf8_lossy(valid));
                 if self.ended || error.error_len().is_some() {
                     return Err(self.undecodable(from + valid.len()));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Query, Request as HttpRequest, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
 use super::answer::{self, Object, quoted};
@@ -17,11 +17,11 @@ use super::witness::Request;
 /// The longest span of time that credits are listed for (§9): 30 days.
 const CREDITS_SPAN_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-type Parameters = Query<BTreeMap<String, String>>;
+type Parameters = BTreeMap<String, String>;
 
 /// Handles `GET /v1/api-key/verify`.
 pub(super) async fn verify(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    if let Err(refusal) = shared.admit(Request::Verify, &headers) {
+    if let Some(refusal) = shared.refuse(Request::Verify, &headers) {
         return refusal;
     }
     let definition = &shared.definition;
@@ -41,6 +41,10 @@ pub(super) async fn verify(State(shared): State<Arc<Shared>>, headers: HeaderMap
         Verify::Missing => return no_such_path_answer(&shared),
     };
     answer::json(200, object.finish())
+}
+
+fn parameters(uri: &Uri) -> Result<Parameters, String> {
+    Query::try_from_uri(uri).map(|Query(given)| given).map_err(|error| error.to_string())
 }
 
 /// One page of a list.
@@ -98,12 +102,8 @@ impl Listing {
 }
 
 /// Handles `GET /v1/workflow/run/logs` (§10).
-pub(super) async fn logs(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    parameters: Parameters,
-) -> Response {
-    if let Err(refusal) = shared.admit(Request::Logs, &headers) {
+pub(super) async fn logs(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: Uri) -> Response {
+    if let Some(refusal) = shared.refuse(Request::Logs, &headers) {
         return refusal;
     }
     let behaviour = &shared.definition.behaviour;
@@ -114,18 +114,22 @@ pub(super) async fn logs(
         }
         Access::Missing => return no_such_path_answer(&shared),
     }
-    let kind = parameters.get("conversation_type").map(String::as_str);
+    let given = match parameters(&uri) {
+        Ok(given) => given,
+        Err(message) => return shared.invalid(&message),
+    };
+    let kind = given.get("conversation_type").map(String::as_str);
     if !matches!(kind, Some("ALL" | "API" | "AGENT" | "SHARE" | "C_WORKFLOW")) {
         return shared.invalid("`conversation_type` must be ALL, API, AGENT, SHARE or C_WORKFLOW");
     }
-    let listing = match Listing::of(&parameters, 10..=100) {
+    let listing = match Listing::of(&given, 10..=100) {
         Ok(listing) => listing,
         Err(message) => return shared.invalid(&message),
     };
     let listed_ms = shared.clock.now_ms().saturating_sub(behaviour.log.lag.ms());
     // All runs here came by the API.
     let found: Vec<(RunId, Entry)> = if matches!(kind, Some("ALL" | "API")) {
-        let user_id = parameters.get("user_id").map(String::as_str);
+        let user_id = given.get("user_id").map(String::as_str);
         let to_ms = listing.to_ms.min(listed_ms);
         let store = shared.store();
         store.between(listing.from_ms, to_ms, user_id).map(|(id, entry)| (id, entry.clone())).collect()
@@ -147,22 +151,19 @@ pub(super) async fn logs(
 }
 
 /// Handles `GET /v1/account/workflow/run/credits` (§9).
-pub(super) async fn credits(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    parameters: Parameters,
-) -> Response {
-    if let Err(refusal) = shared.admit(Request::Credits, &headers) {
+pub(super) async fn credits(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: Uri) -> Response {
+    if let Some(refusal) = shared.refuse(Request::Credits, &headers) {
         return refusal;
     }
-    let listing = match Listing::of(&parameters, 1..=100) {
-        Ok(listing) if listing.to_ms.saturating_sub(listing.from_ms) > CREDITS_SPAN_MS => {
-            return shared.invalid("the span of time is longer than 30 days");
-        }
-        Ok(listing) => listing,
+    let asked = parameters(&uri).and_then(|given| Ok((Listing::of(&given, 1..=100)?, given)));
+    let (listing, given) = match asked {
+        Ok(asked) => asked,
         Err(message) => return shared.invalid(&message),
     };
-    let wanted = parameters.get("run_id").map(|id| RunId::parse(id));
+    if listing.to_ms.saturating_sub(listing.from_ms) > CREDITS_SPAN_MS {
+        return shared.invalid("the span of time is longer than 30 days");
+    }
+    let wanted = given.get("run_id").map(|id| RunId::parse(id));
     let found: Vec<(RunId, Entry)> = {
         let store = shared.store();
         let listed = store.between(listing.from_ms, listing.to_ms, None);
@@ -196,10 +197,7 @@ pub(super) async fn credits(
 
 /// Handles every path that the API does not have.
 pub(super) async fn no_such_path(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Response {
-    match shared.admit(Request::Other, request.headers()) {
-        Ok(()) => no_such_path_answer(&shared),
-        Err(refusal) => refusal,
-    }
+    shared.refuse(Request::Other, request.headers()).unwrap_or_else(|| no_such_path_answer(&shared))
 }
 
 fn no_such_path_answer(shared: &Shared) -> Response {
@@ -209,7 +207,7 @@ fn no_such_path_answer(shared: &Shared) -> Response {
 
 /// Handles a wrong HTTP method on a path that the API has (§8).
 pub(super) async fn wrong_method(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Response {
-    if let Err(refusal) = shared.admit(Request::Other, request.headers()) {
+    if let Some(refusal) = shared.refuse(Request::Other, request.headers()) {
         return refusal;
     }
     let behaviour = &shared.definition.behaviour;

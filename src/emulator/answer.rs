@@ -16,6 +16,9 @@ use super::definition::Definition;
 use super::fault::Fault;
 use super::run::Run;
 
+/// The media type of nearly every answer.
+const JSON: &str = "application/json";
+
 /// A JSON object that is written member by member. Keys are our own and need no escapes.
 #[derive(Debug)]
 pub(super) struct Object(String);
@@ -76,12 +79,24 @@ impl Ids {
 #[derive(Debug)]
 pub(super) struct Ready {
     pub(super) status: u16,
+    pub(super) media_type: &'static str,
     pub(super) body: String,
 }
 
 impl Ready {
+    pub(super) fn json(status: u16, body: String) -> Self {
+        Self { status, media_type: JSON, body }
+    }
+
+    pub(super) fn page(status: u16, title: &str) -> Self {
+        let body = format!(
+            "<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>"
+        );
+        Self { status, media_type: "text/html", body }
+    }
+
     pub(super) fn into_response(self) -> Response {
-        if self.body.starts_with('<') { html(self.status, self.body) } else { json(self.status, self.body) }
+        with_body(self.status, self.media_type, Body::from(self.body))
     }
 }
 
@@ -217,21 +232,11 @@ pub(super) fn unfinished(
 
 /// Makes an answer of JSON.
 pub(super) fn json(status: u16, body: String) -> Response {
-    with_type(status, "application/json", Body::from(body))
-}
-
-/// Writes a page as gateways do.
-pub(super) fn page(title: &str) -> String {
-    format!("<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>")
-}
-
-/// Makes an answer of a page.
-pub(super) fn html(status: u16, page: String) -> Response {
-    with_type(status, "text/html", Body::from(page))
+    Ready::json(status, body).into_response()
 }
 
 /// Makes an answer with a body of a media type.
-pub(super) fn with_type(status: u16, media_type: &'static str, body: Body) -> Response {
+pub(super) fn with_body(status: u16, media_type: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
     // A definition's statuses were checked when it was read.
     *response.status_mut() = status.try_into().unwrap_or_default();
@@ -279,7 +284,7 @@ pub(super) fn retry_after(
 
 /// Makes a redirect.
 pub(super) fn redirect(to: &str) -> Response {
-    let mut response = html(307, page("307 Temporary Redirect"));
+    let mut response = Ready::page(307, "307 Temporary Redirect").into_response();
     put(&mut response, LOCATION, to);
     response
 }

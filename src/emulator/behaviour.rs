@@ -256,7 +256,7 @@ impl Default for Query {
         Self {
             unfinished: Unfinished::Ids,
             sync_runs: Found::Found,
-            retention: 200_000,
+            retention: 50_000,
             visible_after: Span(Duration::ZERO),
             transitions: Transitions::PendingRunning,
             pending: Share(0.2),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
 use serde::Deserialize;
 
 use super::behaviour::{Executed, FaultRule};
@@ -128,15 +129,15 @@ impl Mix {
     }
 }
 
-/// Faults that are forced, in order, on the requests of users whose id matches a pattern.
+/// Faults that are forced, in order, on the requests of users whose whole id matches an expression.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Forced(Vec<(glob::Pattern, Vec<Fault>)>);
+pub(super) struct Forced(Vec<(Regex, Vec<Fault>)>);
 
 impl Forced {
     pub(super) fn new(written: &BTreeMap<String, Vec<Fault>>) -> Result<Self, String> {
         let compile = |(pattern, faults): (&String, &Vec<Fault>)| {
-            let compiled = glob::Pattern::new(pattern)
-                .map_err(|error| format!("faults_for: the pattern `{pattern}` is wrong: {error}"))?;
+            let compiled = Regex::new(&format!("^(?:{pattern})$"))
+                .map_err(|error| format!("faults_for: the expression `{pattern}` is wrong: {error}"))?;
             Ok((compiled, faults.clone()))
         };
         written.iter().map(compile).collect::<Result<_, String>>().map(Self)
@@ -145,7 +146,7 @@ impl Forced {
     /// Gives the fault that a user's `nth` request (from 0) with an input is forced to have; past the end of the
     /// list, none.
     pub(super) fn of(&self, user_id: &str, nth: u32) -> Option<Fault> {
-        let (_, faults) = self.0.iter().find(|(pattern, _)| pattern.matches(user_id))?;
+        let (_, faults) = self.0.iter().find(|(pattern, _)| pattern.is_match(user_id))?;
         let nth = usize::try_from(nth).unwrap_or(usize::MAX);
         Some(faults.get(nth).copied().unwrap_or(Fault::None))
     }

@@ -45,12 +45,11 @@ pub(super) async fn invoke(
     request: HttpRequest,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    // An early answer is an answer like the others.
-    let early = match shared.admit(Request::Invoke, &parts.headers) {
-        Ok(()) => handle(&shared, &wire, body).await,
-        Err(refusal) => Err(refusal),
-    };
-    early.unwrap_or_else(|response| response)
+    match shared.refuse(Request::Invoke, &parts.headers) {
+        Some(refusal) => refusal,
+        // An early answer is an answer like the others.
+        None => handle(&shared, &wire, body).await.unwrap_or_else(|early| early),
+    }
 }
 
 async fn handle(shared: &Arc<Shared>, wire: &Wire, body: Body) -> Result<Response, Response> {
@@ -58,10 +57,10 @@ async fn handle(shared: &Arc<Shared>, wire: &Wire, body: Body) -> Result<Respons
     let written: Written<'_> = serde_json::from_slice(&bytes)
         .map_err(|error| shared.invalid(&format!("the body can't be read: {error}")))?;
     let text = written.input.ok_or_else(|| shared.invalid("`input` is required"))?;
-    let given: Map<String, Value> =
-        serde_json::from_str(text.get()).map_err(|_| shared.invalid("`input` must be an object"))?;
+    let given: Map<String, Value> = serde_json::from_str(text.get())
+        .map_err(|error| shared.invalid(&format!("`input` must be an object: {error}")))?;
     let definition = &shared.definition;
-    let checked = input::check(&definition.inputs, &definition.behaviour.input, given)
+    let checked = input::check(&definition.inputs.fields, &definition.behaviour.input, given)
         .map_err(|message| shared.invalid(&message))?;
     let mode = if written.is_async == Some(true) { Mode::Async } else { Mode::Sync };
     let hooks = webhook::check(&definition.behaviour.webhook, mode, written.webhook.unwrap_or_default())
@@ -88,7 +87,7 @@ async fn handle(shared: &Arc<Shared>, wire: &Wire, body: Body) -> Result<Respons
         return Err(shared.unavailable(definition.behaviour.fault.retry_after.0));
     }
     let asked = Asked { user_id, text, input: checked, digest, nth, mode };
-    let run = Arc::new(Run::decide(definition, asked, fault, shared.clock.now_ms()));
+    let run = Arc::new(Run::decide(definition, &asked, fault, shared.clock.now_ms()));
     let ready = start(shared, wire, &run, fault, hooks).await.map_err(|_| shared.broken())?;
     Ok(spoil::after(shared, wire, fault, ready).await)
 }
@@ -123,10 +122,8 @@ fn accepted(shared: &Shared, run: &Run, ids: Ids) -> Ready {
     let definition = &shared.definition;
     let rules = &definition.behaviour.invoke;
     let status = if run.odd_status { definition.behaviour.fault.status_word.word() } else { "PENDING" };
-    Ready {
-        status: rules.accepted_status,
-        body: answer::unfinished(definition, run, status, rules.accepted, ids),
-    }
+    let body = answer::unfinished(definition, run, status, rules.accepted, ids);
+    Ready::json(rules.accepted_status, body)
 }
 
 /// Waits for a synchronous run's end, or for the limit of such calls.
@@ -145,26 +142,25 @@ async fn wait(shared: &Shared, wire: &Wire, run: &Run, ended: Ended, ids: Ids) -
     let end_ms = end_ms.map_err(|_| LedgerError::Closed)?;
     let rules = &definition.behaviour;
     let status = if run.result.failed { rules.failed.status } else { rules.invoke.status };
-    Ok(Ready { status, body: answer::result(definition, run, end_ms, ids) })
+    Ok(Ready::json(status, answer::result(definition, run, end_ms, ids)))
 }
 
 /// The answer to a synchronous call that took too long.
 fn at_limit(shared: &Shared, wire: &Wire, run: &Run) -> Ready {
     let definition = &shared.definition;
-    let errors = &definition.behaviour.error;
-    let ready = |status, body| Ready { status, body };
+    let internal = definition.behaviour.error.internal;
     match definition.behaviour.sync.at_limit {
-        AtLimit::Gateway504 => ready(504, answer::page("504 Gateway Time-out")),
+        AtLimit::Gateway504 => Ready::page(504, "504 Gateway Time-out"),
         AtLimit::Reset => {
             wire.cut();
-            ready(504, String::new())
+            Ready::page(504, "")
         }
         AtLimit::Running => {
-            ready(200, answer::unfinished(definition, run, "RUNNING", Unfinished::Ids, Ids::All))
+            Ready::json(200, answer::unfinished(definition, run, "RUNNING", Unfinished::Ids, Ids::All))
         }
-        AtLimit::ServerError => ready(
-            errors.internal.status,
-            answer::envelope(&definition.behaviour, errors.internal.code, "the run took too long"),
+        AtLimit::ServerError => Ready::json(
+            internal.status,
+            answer::envelope(&definition.behaviour, internal.code, "the run took too long"),
         ),
     }
 }

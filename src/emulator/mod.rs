@@ -32,7 +32,6 @@ mod witness;
 mod tests;
 
 pub use definition::{Definition, DefinitionError};
-pub use input::{Input, InputKind, InputType};
 pub use ledger::LedgerError;
 pub use server::{Emulator, Error, Options};
 pub use witness::{Request, Witness};

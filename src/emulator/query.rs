@@ -33,11 +33,10 @@ pub(super) async fn query(
     request: HttpRequest,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let early = match shared.admit(Request::Poll, &parts.headers) {
-        Ok(()) => handle(&shared, &wire, body).await,
-        Err(refusal) => Err(refusal),
-    };
-    early.unwrap_or_else(|response| response)
+    match shared.refuse(Request::Poll, &parts.headers) {
+        Some(refusal) => refusal,
+        None => handle(&shared, &wire, body).await.unwrap_or_else(|early| early),
+    }
 }
 
 async fn handle(shared: &Shared, wire: &Wire, body: Body) -> Result<Response, Response> {
@@ -68,8 +67,7 @@ async fn handle(shared: &Shared, wire: &Wire, body: Body) -> Result<Response, Re
         }
     };
     let fault = definition.poll_faults.draw(Draws::of_query(definition.seed, id, entry.polls));
-    let ready = Ready { status: 200, body };
-    Ok(spoil::after(shared, wire, fault, ready).await)
+    Ok(spoil::after(shared, wire, fault, Ready::json(200, body)).await)
 }
 
 /// The status word of a run that has not ended.
@@ -83,9 +81,8 @@ fn word(shared: &Shared, run: &Run, progress: Progress) -> &'static str {
         Progress::Queued | Progress::Finished { .. } => false,
     };
     match behaviour.query.transitions {
-        Transitions::PendingOnly => "PENDING",
         Transitions::RunningOnly => "RUNNING",
         Transitions::PendingRunning if running => "RUNNING",
-        Transitions::PendingRunning => "PENDING",
+        Transitions::PendingRunning | Transitions::PendingOnly => "PENDING",
     }
 }

@@ -68,8 +68,8 @@ pub(super) struct RunResult {
 }
 
 impl Run {
-    /// Decides everything about a run. `number` is `run.number` of the templates.
-    pub(super) fn decide(definition: &Definition, asked: Asked<'_>, fault: Fault, accepted_ms: u64) -> Self {
+    /// Decides everything about a run.
+    pub(super) fn decide(definition: &Definition, asked: &Asked<'_>, fault: Fault, accepted_ms: u64) -> Self {
         let user = asked.user_id.unwrap_or_default();
         let draws = Draws::of_request(definition.seed, user, &asked.digest, asked.nth);
         let behaviour = &definition.behaviour;
@@ -81,11 +81,13 @@ impl Run {
         if let (true, Some(limit)) = (stopped, limit) {
             latency_ms = u64::try_from(limit).unwrap_or(latency_ms);
         }
-        let pending_ms = part(latency_ms, behaviour.query.pending.0);
+        // A caller that waits is not queued.
+        let queued = if asked.mode == Mode::Async { behaviour.query.pending.0 } else { 0.0 };
+        let pending_ms = part(latency_ms, queued);
         // The service measures start, end and execution apart (§4): the execution is a little shorter.
         let gap = draws.bits("gap") % 9;
         let tokens = tokens(definition, draws, asked.text.get().chars().count());
-        let output = output(definition, &asked, draws);
+        let output = output(definition, asked, draws);
         let failed = fault == Fault::Failed || stopped || output.is_err();
         let free = stopped || (failed && behaviour.failed.cost == FailedCost::Free);
         Self {

@@ -102,24 +102,25 @@ impl Shared {
         }
     }
 
-    /// Notes a request, and refuses it for a wrong key or too high a rate.
-    pub(super) fn admit(&self, request: Request, headers: &HeaderMap) -> Result<(), Response> {
+    /// Notes a request, and gives its refusal for a wrong key or too high a rate.
+    pub(super) fn refuse(&self, request: Request, headers: &HeaderMap) -> Option<Response> {
         let now = Instant::now();
         let errors = &self.definition.behaviour.error;
-        let mut store = self.store();
-        store.figures.arrived(request, now);
-        if !self.authorized(headers) {
-            store.figures.unauthorized += 1;
-            return Err(self.error(errors.unauthorized, "developer authentication failed"));
+        let authorized = self.authorized(headers);
+        {
+            let figures = &mut self.store().figures;
+            figures.arrived(request, now);
+            figures.unauthorized += u64::from(!authorized);
         }
-        drop(store);
+        if !authorized {
+            return Some(self.error(errors.unauthorized, "developer authentication failed"));
+        }
         if self.definition.behaviour.key.kind == KeyKind::Agent && request != Request::Verify {
-            return Err(self.error(errors.wrong_key_kind, "the API key does not belong to a workflow"));
+            return Some(self.error(errors.wrong_key_kind, "the API key does not belong to a workflow"));
         }
-        self.pace(request, now).map_err(|wait| {
-            self.store().figures.throttled += 1;
-            self.throttled(wait)
-        })
+        let wait = self.pace(request, now).err()?;
+        self.store().figures.throttled += 1;
+        Some(self.throttled(wait))
     }
 
     fn pace(&self, request: Request, now: Instant) -> Result<(), Duration> {

@@ -19,15 +19,14 @@ const DRIPS: usize = 16;
 
 /// Answers a request whose fault keeps it from being executed.
 pub(super) async fn instead(shared: &Shared, wire: &Wire, fault: Fault) -> Response {
-    let ready = Ready { status: 200, body: String::new() };
-    after(shared, wire, fault, ready).await
+    after(shared, wire, fault, Ready::json(200, "{}".to_owned())).await
 }
 
 /// Gives what the fault makes of an answer.
 pub(super) async fn after(shared: &Shared, wire: &Wire, fault: Fault, ready: Ready) -> Response {
     let behaviour = &shared.definition.behaviour;
     let errors = &behaviour.error;
-    let page = |status, title| answer::html(status, answer::page(title));
+    let page = |status, title| Ready::page(status, title).into_response();
     match fault {
         Fault::None | Fault::Failed | Fault::UnknownStatus | Fault::NoRunId => ready.into_response(),
         Fault::BadRequest => shared.invalid("invalid parameter"),
@@ -47,8 +46,8 @@ pub(super) async fn after(shared: &Shared, wire: &Wire, fault: Fault, ready: Rea
             wire.cut();
             ready.into_response()
         }
-        Fault::CutBody => cut(ready),
-        Fault::NotJson => answer::with_type(ready.status, "application/json", Body::from(half(&ready.body))),
+        Fault::CutBody => cut(&ready),
+        Fault::NotJson => Ready { body: half(&ready.body), ..ready }.into_response(),
         Fault::SlowBody => slow(ready, behaviour.fault.drip.0),
         Fault::Redirect => answer::redirect(&format!("http://{}/moved", shared.address)),
         Fault::ForbiddenHtml => page(403, "403 Forbidden"),
@@ -63,7 +62,7 @@ fn half(text: &str) -> String {
 }
 
 /// Promises the whole body, sends half of it and closes the connection.
-fn cut(ready: Ready) -> Response {
+fn cut(ready: &Ready) -> Response {
     let length = ready.body.len().max(2);
     let first = Bytes::from(half(&ready.body));
     // Subtle: one turn of the runtime lies between the half and the error, so that the half is on the wire.
@@ -77,7 +76,7 @@ fn cut(ready: Ready) -> Response {
             None => None,
         }
     });
-    let mut response = answer::with_type(ready.status, "application/json", Body::from_stream(body));
+    let mut response = answer::with_body(ready.status, ready.media_type, Body::from_stream(body));
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     response
 }
@@ -96,7 +95,7 @@ fn slow(ready: Ready, over: Duration) -> Response {
         let next = left.split_to(piece.min(left.len()));
         Some((Ok::<_, Infallible>(next), left))
     });
-    let mut response = answer::with_type(ready.status, "application/json", Body::from_stream(body));
+    let mut response = answer::with_body(ready.status, ready.media_type, Body::from_stream(body));
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     response
 }

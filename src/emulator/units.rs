@@ -165,7 +165,7 @@ impl Spread {
     pub(super) fn draw_ms(self, draws: Draws, name: &str) -> u64 {
         let time = match self {
             Self::Fixed(time) => time,
-            Self::Between(low, high) => low + (high - low).mul_f64(draws.unit(name)),
+            Self::Between(low, high) => low + high.saturating_sub(low).mul_f64(draws.unit(name)),
             Self::Lognormal { median, p95, max } => {
                 // The 95th percentile of the standard normal distribution.
                 let sigma = (p95.as_secs_f64() / median.as_secs_f64()).ln() / 1.644_853_626_951_472_2;

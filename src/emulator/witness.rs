@@ -9,7 +9,7 @@ use crate::model::Cost;
 use super::run::Run;
 
 /// How many arrivals are remembered, the newest.
-const ARRIVALS: usize = 200_000;
+const ARRIVALS: usize = 100_000;
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ pub enum Request {
 pub struct Witness {
     /// The requests of each kind, those that were refused included.
     pub requests: BTreeMap<Request, u64>,
-    /// When requests arrived, the newest 200,000, oldest first.
+    /// When requests arrived, the newest 100,000, oldest first.
     pub arrivals: Vec<(Request, Instant)>,
     /// Requests refused for their key.
     pub unauthorized: u64,

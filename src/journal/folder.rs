@@ -1,12 +1,12 @@
 //! Run folders: what lies where, how they are made, and how they are found again.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::journal::{Durability, Error, FORMAT, History, RunLock, Writer};
+use crate::journal::{Durability, Entry, Error, FORMAT, History, RunLock, Writer, format};
 use crate::model::{Digest, Opened, RunEvent};
 
 /// A run's folder.
@@ -117,6 +117,24 @@ impl RunFolder {
     pub fn is_locked(&self) -> bool {
         let Ok(file) = File::open(self.journal()) else { return false };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Says whether the journal ends with `closed`, by its last line alone: false when that can't be told.
+    pub fn is_closed(&self) -> bool {
+        const TAIL: u64 = 4096;
+        let tail = || -> io::Result<Vec<u8>> {
+            let mut file = File::open(self.journal())?;
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let Ok(bytes) = tail() else { return false };
+        let Some(whole) = bytes.strip_suffix(b"\n") else { return false };
+        let mut line = whole.rsplit(|b| *b == b'\n').next().unwrap_or_default().to_vec();
+        let n = format::number_of(&line);
+        matches!(format::decode(&mut line, n), Ok(Entry { event: RunEvent::Closed(_), .. }))
     }
 
     /// Reads run.lock.json.

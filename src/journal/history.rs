@@ -71,18 +71,15 @@ impl History {
         &self.replay
     }
 
-    /// Hands over what is known of every selected row, in the order of the dataset.
-    pub fn for_each<E: From<Error>>(&self, mut each: impl FnMut(RowFacts) -> Result<(), E>) -> Result<(), E> {
+    /// Gives what is known of every selected row, in the order of the dataset.
+    pub fn rows(&self) -> Result<impl Iterator<Item = Result<RowFacts, Error>> + '_, Error> {
         let mut begun = Lookup::open(&self.path)?;
         let mut last = Lookup::open(&self.path)?;
-        for row in self.state.selected().iter() {
+        Ok(self.state.selected().iter().map(move |row| {
             let index = usize::try_from(row - 1).unwrap_or(usize::MAX);
             let places = self.rows.get(index).copied().unwrap_or_default();
-            let begun = begun.at(places.begun)?;
-            let last = last.at(places.last)?;
-            each(self.facts(row, places, begun, last))?;
-        }
-        Ok(())
+            Ok(self.facts(row, places, begun.at(places.begun)?, last.at(places.last)?))
+        }))
     }
 
     fn facts(

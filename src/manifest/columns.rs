@@ -72,7 +72,8 @@ impl Manifest {
 }
 
 /// Writes a column as a template names it.
-fn template_path(column: &str) -> String {
+/// Gives a column as a template must write it: `{{row.order}}`, `{{row.[Customer Name]}}`.
+pub fn template_path(column: &str) -> String {
     if is_plain_name(column) { format!("{{{{row.{column}}}}}") } else { format!("{{{{row.[{column}]}}}}") }
 }
 

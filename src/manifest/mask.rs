@@ -13,10 +13,10 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 
 /// Says whether a text holds a URL with a user name or a password in it.
 pub(super) fn has_credentials(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(_, rest)| {
-        rest.split(|c: char| c.is_whitespace() || "/?#".contains(c))
-            .next()
-            .is_some_and(|authority| authority.contains('@'))
+    text.match_indices("://").any(|(at, sign)| {
+        let rest = &text[at + sign.len()..];
+        let authority = rest.split(|c: char| c.is_whitespace() || "/?#".contains(c)).next();
+        authority.is_some_and(|authority| authority.contains('@'))
     })
 }
 
@@ -42,19 +42,42 @@ pub(super) fn mask(source: &str, root: &Node, known: &[&str]) -> String {
     stars(source, &spans)
 }
 
-/// Gives a text that could not be parsed, with stars after every key that speaks of a secret.
+/// Gives a text that could not be parsed, with stars behind every key that speaks of a secret, to the end of its line
+/// and over the lines below that belong to it.
 pub(super) fn mask_unparsed(source: &str) -> String {
     let mut spans = Vec::new();
     let mut start = 0;
+    // The indentation of the key whose value goes on over the next lines.
+    let mut open: Option<usize> = None;
     for line in source.split_inclusive('\n') {
-        if let Some((name, value)) = line.split_once(':')
-            && (is_secret_name(name) && !value.contains("${") || has_credentials(value))
-        {
-            spans.push(start + name.len() + 1..start + line.trim_end().len());
+        let end = start + line.trim_end().len();
+        let indent = line.len() - line.trim_start().len();
+        if open.is_some_and(|key_indent| indent > key_indent) {
+            spans.push(start + indent..end.max(start + indent));
+        } else {
+            open = None;
+            if let Some(at) = secret_value(line) {
+                spans.push(start + at..end.max(start + at));
+                open = Some(indent);
+            }
         }
         start += line.len();
     }
     stars(source, &spans)
+}
+
+/// Finds where a secret begins on a line.
+fn secret_value(line: &str) -> Option<usize> {
+    let is_secret = |(at, _): &(usize, &str)| {
+        let name = line[..*at].trim_end().trim_end_matches(['"', '\'']);
+        let name =
+            name.rsplit(|c: char| !(c.is_alphanumeric() || "_-".contains(c))).next().unwrap_or_default();
+        let value = line[at + 1..].trim_start().trim_start_matches(['"', '\'']);
+        let is_reference = value.starts_with("${") && !value.contains(":-") || value.starts_with("{file");
+        is_secret_name(name) && !is_reference
+    };
+    let credentials = || line.find("://").filter(|_| has_credentials(line));
+    line.match_indices(':').find(is_secret).map(|(at, _)| at + 1).or_else(credentials)
 }
 
 fn collect(node: &Node, is_secret: bool, spans: &mut Vec<Span>) {
@@ -129,6 +152,9 @@ mod tests {
     #[test]
     fn a_text_that_is_no_yaml_is_masked_by_its_lines() {
         let masked = mask_unparsed("name: [\nworkflow:\n  api_key: sk-1\n  url: http://a:b@c\r\n");
-        assert_eq!(masked, "name: [\nworkflow:\n  api_key:*****\n  url:*************\r\n");
+        assert_eq!(masked, "name: [\nworkflow:\n  api_key:*****\n  url: http********\r\n");
+        for text in ["workflow: {api_key: sk-1", "api_key: >\n  sk-1\n  b: [", "\"api-key\" : sk-1 ["] {
+            assert!(!mask_unparsed(text).contains("sk-1"), "{text}");
+        }
     }
 }

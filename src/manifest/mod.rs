@@ -12,11 +12,13 @@ mod names;
 mod overrides;
 mod read;
 mod scalar;
+mod schema;
 mod secret;
 mod settings;
 mod tree;
 mod units;
 
+pub use columns::template_path;
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
 pub use load::{Environment, Overrides, Secrets, load};
 pub use meant::{
@@ -24,5 +26,9 @@ pub use meant::{
     OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, Retry, RetryAlso, Sample, SampleSize,
     Select, Tls, WorkflowSpec,
 };
+pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use units::{row_range, sample_size};
+
+#[cfg(test)]
+mod tests;

@@ -11,13 +11,16 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         4..=7 => 2,
         _ => 3,
     };
+    let candidates: Vec<&str> = candidates.into_iter().filter(|candidate| candidate.len() <= 256).collect();
+    let begun =
+        || candidates.iter().copied().find(|candidate| wanted.len() >= 3 && candidate.starts_with(&wanted));
     candidates
-        .into_iter()
-        .filter(|candidate| candidate.len() <= 256)
-        .map(|candidate| (strsim::osa_distance(&wanted, &folded(candidate)), candidate))
+        .iter()
+        .map(|candidate| (strsim::osa_distance(&wanted, &folded(candidate)), *candidate))
         .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+        .or_else(begun)
 }
 
 /// Gives the help for a misspelt name: what was meant, else what there is.
@@ -86,6 +89,7 @@ mod tests {
             ("Timeout", Some("timeout")),
             ("time-out", Some("timeout")),
             ("rtry", Some("retry")),
+            ("conc", Some("concurrency")),
             ("x", None),
             ("budget", None),
             ("", None),

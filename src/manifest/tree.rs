@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
+use serde_yaml::granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Tag};
 
 use crate::manifest::diagnostic::boundary;
 use crate::manifest::{Diagnostic, Span};
@@ -132,8 +132,11 @@ pub(super) fn parse(text: &str) -> Result<(Node, Vec<Diagnostic>), Diagnostic> {
     }
 }
 
-fn syntax_error(error: &serde_yaml::granit_parser::ScanError) -> Diagnostic {
+fn syntax_error(error: &ScanError) -> Diagnostic {
     let at = error.marker().byte_offset();
+    if *error.kind() == ErrorKind::RecursionLimitExceeded {
+        return Diagnostic::error(at.map(|at| at..at), too_deep());
+    }
     let told = error.info();
     let told = if told.is_empty() { "unreadable here".to_owned() } else { told };
     let diagnostic = Diagnostic::error(at.map(|at| at..at), format!("not valid YAML: {told}"));
@@ -142,6 +145,10 @@ fn syntax_error(error: &serde_yaml::granit_parser::ScanError) -> Diagnostic {
     } else {
         diagnostic
     }
+}
+
+fn too_deep() -> String {
+    format!("nested deeper than {MAX_DEPTH} levels")
 }
 
 /// A list or a map whose end has not been read yet.
@@ -253,7 +260,7 @@ impl Builder<'_> {
         self.total.text += weight.text;
         let refuse = |message: String| Err(Diagnostic::error(Some(span.clone()), message));
         if self.stack.len() + weight.depth > MAX_DEPTH {
-            return refuse(format!("nested deeper than {MAX_DEPTH} levels"));
+            return refuse(too_deep());
         }
         if self.total.nodes > MAX_NODES {
             return refuse(format!("more than {MAX_NODES} values, those repeated by aliases included"));

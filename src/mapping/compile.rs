@@ -1,12 +1,15 @@
 //! From Handlebars' tree, as written, to a template as meant: helpers found, names resolved, every surprise refused.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use handlebars::template::{
     BlockParam, HelperTemplate, Parameter, Subexpression, Template as Tree, TemplateElement,
 };
 use serde_json::Value;
 
 use crate::mapping::error::did_you_mean;
-use crate::mapping::helpers::{Absence, HelperDoc, find, helpers};
+use crate::mapping::helpers::{Absence, Arguments, HelperDoc, find, helpers};
 use crate::mapping::mistake;
 use crate::mapping::names::{Frame, Names};
 use crate::mapping::node::{Block, BlockKind, Body, Call, Node, Path, Term};
@@ -225,15 +228,41 @@ impl Compiler<'_> {
             if !helper.options.contains(&option.as_str()) {
                 let error =
                     SyntaxError::at(self.place_of(option), format!("`{name}` has no option `{option}`"));
-                return Err(error.help(format!("it is written `{{{{{}}}}}`", helper.signature)));
+                return Err(error.help(how_to_write(helper)));
             }
             options.push((option.clone(), self.term(value)?));
         }
+        self.try_literals(helper, &arguments, &options)?;
         if let ("env", [Term::Literal(Value::String(variable))]) = (name, arguments.as_slice()) {
             let offset = self.place_of(variable);
             self.variables.push(Reference { path: vec![variable.clone()], offset, optional: self.optional });
         }
         Ok(Term::Call(Box::new(Call { helper, arguments, options })))
+    }
+
+    /// Tries a call whose other arguments are literals: what is wrong with those would be wrong in every row.
+    fn try_literals(
+        &self,
+        helper: &HelperDoc,
+        arguments: &[Term],
+        options: &[(String, Term)],
+    ) -> Result<(), SyntaxError> {
+        let Some(sample) = helper.sample else { return Ok(()) };
+        let mut values = vec![Cow::Owned(sample.into())];
+        let mut named = Vec::with_capacity(options.len());
+        for argument in arguments.iter().skip(1) {
+            let Term::Literal(value) = argument else { return Ok(()) };
+            values.push(Cow::Borrowed(value));
+        }
+        for (name, option) in options {
+            let Term::Literal(value) = option else { return Ok(()) };
+            named.push((name.as_str(), Cow::Borrowed(value)));
+        }
+        let tried = helper.call(&Arguments { values: &values, options: &named, env: &BTreeMap::new() });
+        tried.map(drop).map_err(|wrong| {
+            let error = SyntaxError::at(self.place_of(helper.name), format!("`{}`: {wrong}", helper.name));
+            error.help(how_to_write(helper))
+        })
     }
 
     fn term(&mut self, parameter: &Parameter) -> Result<Term, SyntaxError> {
@@ -277,7 +306,7 @@ impl Compiler<'_> {
         let arguments = if needed == "1" { "argument" } else { "arguments" };
         let message = format!("`{}` takes {needed} {arguments}, and has {count}", helper.name);
         let error = SyntaxError::at(self.place_of(helper.name), message);
-        error.help(format!("it is written `{{{{{}}}}}`: {}", helper.signature, helper.description))
+        error.help(how_to_write(helper))
     }
 
     fn unknown_helper(&self, name: &str) -> SyntaxError {
@@ -292,6 +321,10 @@ impl Compiler<'_> {
 /// Says whether a whole number's last digits were lost on the way here: more than 64 bits became a float.
 fn is_inexact(value: &Value) -> bool {
     value.is_f64() && value.as_f64().is_some_and(|float| float.fract() == 0.0 && float.abs() >= 1e15)
+}
+
+fn how_to_write(helper: &HelperDoc) -> String {
+    format!("it is written `{{{{{}}}}}`: {}", helper.signature, helper.description)
 }
 
 fn push_text(nodes: &mut Vec<Node>, text: &str) {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::mapping::expression::eval::{Evaluation, Operand};
 use crate::mapping::expression::syntax::Ast;
 use crate::mapping::expression::type_check::Checker;
-use crate::mapping::node::lookup;
+use crate::mapping::values::lookup;
 use crate::mapping::{ColumnType, Reference, RenderError, Scope, SyntaxError};
 
 /// What is known of a name's type at load.

@@ -1,5 +1,5 @@
 //! What a manifest's strings mean: templates, parsed once and rendered to typed JSON, and the expressions of
-//! conditions. Pure: reads no file, no clock and no environment.
+//! conditions. Pure: reads no file (the system's time zones for `date` apart), no clock and no environment.
 
 mod compile;
 mod error;
@@ -10,6 +10,7 @@ mod mistake;
 mod names;
 mod node;
 mod path;
+mod render;
 mod scope;
 mod template;
 mod types;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::mapping::compile::{Compiled, compile};
-use crate::mapping::node::Frame;
+use crate::mapping::render::Frame;
 use crate::mapping::{Reference, RenderError, Scope, SyntaxError};
 
 /// A compiled template, cheap to clone. A lone expression (`{{row.n}}`, `{{helper …}}`) renders to its own JSON type;

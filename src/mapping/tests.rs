@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::mapping::{Expression, Scope, Template, ValueType};
+use crate::mapping::{ColumnType, ColumnTypes, Expression, Scope, Template, ValueType};
 
 /// Pieces that parsers look at, so that random texts get further than the first character.
 const PIECES: &[&str] = &[
@@ -149,6 +149,21 @@ proptest! {
                 _ = expression.holds(&scope());
             }
             Err(error) => prop_assert!(text.is_char_boundary(error.offset), "{} in {text:?}", error.offset),
+        }
+    }
+
+    #[test]
+    fn no_cell_panics(cell in "[-+]?[0-9]{0,25}[.]?[0-9]{0,25}([eE][-+]?[0-9]{1,12})?|\\PC{0,9}") {
+        for column_type in [ColumnType::Integer, ColumnType::Number, ColumnType::Boolean, ColumnType::Json] {
+            let Value::Object(record) = json!({"cell": cell}) else { unreachable!("an object") };
+            let typed = ColumnTypes([("cell".to_owned(), column_type)].into()).apply(&record);
+            // What became a whole number says what the cell says.
+            if let Ok(Some(number)) = typed.map(|record| record["cell"].as_i64())
+                && !cell.contains(['.', 'e', 'E'])
+                && column_type != ColumnType::Json
+            {
+                prop_assert_eq!(number, cell.trim().parse::<i64>().unwrap());
+            }
         }
     }
 }

@@ -53,6 +53,20 @@ pub(super) fn is_truthy(value: &Value, include_zero: bool) -> bool {
     }
 }
 
+/// Walks down to a value, through objects by name and lists by index.
+pub(super) fn lookup<'a>(start: &'a Value, segments: &[String]) -> Option<&'a Value> {
+    segments.iter().try_fold(start, |value, segment| step(value, segment))
+}
+
+/// Takes one step down.
+pub(super) fn step<'a>(value: &'a Value, segment: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(object) => object.get(segment),
+        Value::Array(list) => list.get(segment.parse::<usize>().ok()?),
+        _ => None,
+    }
+}
+
 /// Reads a decimal in the forms that JSON allows, exactly; none when it is no number or has too many digits.
 pub(super) fn decimal(text: &str) -> Option<Decimal> {
     // `Cost` owns the exact reader; it only lacks a sign.

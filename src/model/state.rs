@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::model::life::{RowState, step};
 use crate::model::{
     Answered, Intended, Opened, Outcome, Reopened, Reservation, RowNumber, RowSet, RunEvent, Selected,
-    Stopped, Tally, WithdrawnWhy,
+    SettingsChanged, Stopped, Tally, WithdrawnWhy,
 };
 
 /// An event that can't have happened after the ones before it: a damaged journal, or a bug.
@@ -74,6 +74,7 @@ pub struct RunState {
     processes: u32,
     stopped: Option<Stopped>,
     closed: bool,
+    changed: Vec<SettingsChanged>,
     /// Wall time and polls of the processes before the present one.
     past_wall_ms: u64,
     past_polls: (u64, u64),
@@ -122,7 +123,10 @@ impl RunState {
                 self.closed = true;
                 Ok(())
             }
-            RunEvent::SettingsChanged(_) => Ok(()),
+            RunEvent::SettingsChanged(changed) => {
+                self.changed.push(changed.clone());
+                Ok(())
+            }
             _ => self.apply_to_row(event),
         }
     }

@@ -15,9 +15,6 @@ use crate::report::{
 /// Characters of an error's example.
 const EXAMPLE_CHARS: usize = 500;
 
-/// Different errors that are kept apart.
-const MAX_ERRORS: usize = 1_000;
-
 /// What the rows seen so far come to.
 #[derive(Debug)]
 pub(super) struct SummaryBuilder<'a> {
@@ -99,7 +96,8 @@ impl<'a> SummaryBuilder<'a> {
         let key = (error.kind.to_owned(), row.outcome);
         if let Some(errors) = self.errors.get_mut(&key) {
             errors.count += 1;
-        } else if self.errors.len() < MAX_ERRORS {
+        } else {
+            // Kinds are few: they are flowbatch's own words.
             let example = error.message.chars().take(EXAMPLE_CHARS).collect();
             self.errors.insert(key, Errors { count: 1, example, row: row.row_number });
         }

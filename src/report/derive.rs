@@ -11,7 +11,7 @@ use crate::report::builder::SummaryBuilder;
 use crate::report::layout::Layout;
 use crate::report::row::{answer_of, output_of, record_of};
 use crate::report::table::{Purpose, Table, Unfit};
-use crate::report::templates::{Columns, scope_of};
+use crate::report::templates::{Columns, Scopes};
 use crate::report::{ReportContext, ResultRow, Summary};
 
 /// Where the derived files go; what is none is not written.
@@ -40,7 +40,7 @@ pub enum Error<E> {
     #[error(transparent)]
     Rows(E),
     /// A file could not be written.
-    #[error("cannot write {file}: {source}")]
+    #[error("cannot write {file}")]
     Write {
         /// Which one.
         file: &'static str,
@@ -79,12 +79,13 @@ where
     let mut files = Files::begin(context, &layout, targets).map_err(Failed::into_error)?;
     let counts = state.counts();
     let mut builder = SummaryBuilder::new(context, counts.succeeded + counts.failed);
+    let scopes = Scopes::new(context);
     let mut last = 0;
     for facts in rows() {
         let facts = facts.map_err(Error::Rows)?;
         last = next_row(last, facts.number)?;
         let row = ResultRow::of(&facts);
-        let scope = files.needs_a_scope().then(|| scope_of(context, &row, &facts));
+        let scope = files.needs_a_scope().then(|| scopes.of(&row, &facts));
         builder.add(&row, &facts, scope.as_ref());
         files.write(&row, record_of(&facts), scope.as_ref()).map_err(Failed::into_error)?;
     }
@@ -186,6 +187,9 @@ impl<'a, 't> Files<'a, 't> {
     }
 
     fn write_jsonl(&mut self, row: &ResultRow<'_>, record: Option<&RawValue>) -> Result<(), Failed> {
+        if self.results_jsonl.is_none() && self.failures_jsonl.is_none() {
+            return Ok(());
+        }
         let line = &mut self.line;
         line.clear();
         serde_json::to_writer(&mut *line, row).map_err(|error| Failed(RESULTS_JSONL, error.into()))?;

@@ -21,6 +21,7 @@ pub(super) struct Grouping<'a> {
     name: &'a str,
     template: &'a Template,
     groups: BTreeMap<Key, Group>,
+    values: usize,
 }
 
 /// Subtle: what is not a value is last in order, and never confused with a value of the same text.
@@ -44,17 +45,22 @@ struct Group {
 
 impl<'a> Grouping<'a> {
     pub(super) fn new((name, template): &'a (String, Template)) -> Self {
-        Self { name, template, groups: BTreeMap::new() }
+        Self { name, template, groups: BTreeMap::new(), values: 0 }
     }
 
     /// Takes a row in.
     pub(super) fn add(&mut self, row: &ResultRow<'_>, scope: &Scope) {
-        let key = match text_of(self.template, scope) {
+        let mut key = match text_of(self.template, scope) {
             Ok(text) => Key::Value(text.chars().take(MAX_VALUE_CHARS).collect()),
             Err(_) => Key::Unknown,
         };
-        let full = self.groups.len() >= MAX_VALUES && !self.groups.contains_key(&key);
-        let key = if full && key != Key::Unknown { Key::Other } else { key };
+        if key != Key::Unknown && !self.groups.contains_key(&key) {
+            if self.values < MAX_VALUES {
+                self.values += 1;
+            } else {
+                key = Key::Other;
+            }
+        }
         self.groups.entry(key).or_default().add(row);
     }
 

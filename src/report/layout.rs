@@ -63,8 +63,8 @@ pub(super) struct Cells<'a> {
 impl Layout {
     pub(super) fn new(context: &ReportContext) -> Self {
         let mut dataset = Fields::new(MAX_DATASET);
-        for name in context.dataset_columns.iter().flatten() {
-            dataset.see(name);
+        for (index, name) in context.dataset_columns.iter().flatten().enumerate() {
+            dataset.see(index, name);
         }
         Self {
             dataset,
@@ -82,12 +82,12 @@ impl Layout {
     /// Learns the columns of one row.
     pub(super) fn see(&mut self, record: Option<&RawValue>, output: Option<&RawValue>) {
         if !self.dataset_known {
-            for (name, _) in record.and_then(json::members).unwrap_or_default() {
-                self.dataset.see(&name);
+            for (index, (name, _)) in record.and_then(json::members).into_iter().flatten().enumerate() {
+                self.dataset.see(index, &name);
             }
         }
         if let (Some(fields), Some(output)) = (&mut self.output, output) {
-            each_field(output, &mut |name, _| fields.see(name));
+            each_field(output, &mut |index, name, _| fields.see(index, name));
         }
     }
 
@@ -125,13 +125,11 @@ impl Layout {
         let mut others = columns;
         if let Some(fields) = &self.output {
             others = fields.empty();
-            let mut index = 0;
             if let Some(output) = row.output.as_deref() {
-                each_field(output, &mut |name, value| {
+                each_field(output, &mut |index, name, value| {
                     if let Some(place) = fields.place(index, name) {
                         others[place] = json::plain(value);
                     }
-                    index += 1;
                 });
             }
         }
@@ -162,8 +160,8 @@ impl Fields {
         Self { names: Vec::new(), places: HashMap::new(), limit, left_out: false }
     }
 
-    fn see(&mut self, name: &str) {
-        if self.places.contains_key(name) {
+    fn see(&mut self, expected: usize, name: &str) {
+        if self.place(expected, name).is_some() {
             return;
         }
         if self.names.len() >= self.limit {
@@ -187,10 +185,14 @@ impl Fields {
     }
 }
 
-/// Calls `each` with the column and the value of every field of an output: `output.a.b`. A name that holds a dot or
-/// a bracket is written as in templates, `output.[a.b]`, so that no two fields share a column.
-fn each_field<'a>(output: &'a RawValue, each: &mut dyn FnMut(&str, &'a RawValue)) {
-    descend(output, &mut "output".to_owned(), 0, each);
+/// Calls `each` with the place, the column and the value of every field of an output: `output.a.b`. A name that holds
+/// a dot or a bracket is written as in templates, `output.[a.b]`, so that no two fields share a column.
+fn each_field<'a>(output: &'a RawValue, each: &mut dyn FnMut(usize, &str, &'a RawValue)) {
+    let mut index = 0;
+    descend(output, &mut "output".to_owned(), 0, &mut |name, value| {
+        each(index, name, value);
+        index += 1;
+    });
 }
 
 fn descend<'a>(

@@ -54,7 +54,7 @@ impl<'a> Phrases<'a> {
     pub(super) fn answered(&self, room: usize) -> String {
         let rows = &self.summary.rows;
         if rows.total == 0 {
-            return "the dataset has no rows: nothing was sent".to_owned();
+            return "the dataset has no rows to run: nothing was sent".to_owned();
         }
         let answered = rows.answered();
         let how = match (answered, rows.failed) {

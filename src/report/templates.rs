@@ -6,33 +6,57 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::mapping::{RenderError, ReplyScope, Scope, ScopeParts, Template};
-use crate::model::{Outcome, Record, RowFacts, row_tag};
+use crate::model::{Answered, Outcome, Record, RowFacts, row_tag};
 use crate::report::row::{ResultRow, answer_of, record_of};
 use crate::report::{ReportContext, json};
 
-/// Lays out what the templates of a row can see.
-pub(super) fn scope_of(context: &ReportContext, row: &ResultRow<'_>, facts: &RowFacts) -> Scope {
-    let record = typed_record(context, facts);
-    let output = row.output.as_deref().map_or(Value::Null, json::exact);
-    let answer = answer_of(facts);
-    let reply = answer.map(|answer| match (&answer.raw, &answer.raw_text) {
+/// What the templates of a report refer to: only that is laid out for each row.
+#[derive(Debug)]
+pub(super) struct Scopes<'a> {
+    context: &'a ReportContext,
+    output: bool,
+    reply: bool,
+}
+
+impl<'a> Scopes<'a> {
+    pub(super) fn new(context: &'a ReportContext) -> Self {
+        let refers_to = |name: &str| {
+            let templates = context.group_by.iter().chain(&context.columns);
+            templates
+                .flat_map(|(_, template)| template.references())
+                .any(|reference| reference.path.first().is_some_and(|first| first == name))
+        };
+        Self { context, output: refers_to("output"), reply: refers_to("reply") }
+    }
+
+    /// Lays out what the templates of a row can see.
+    pub(super) fn of(&self, row: &ResultRow<'_>, facts: &RowFacts) -> Scope {
+        let context = self.context;
+        let record = typed_record(context, facts);
+        let output = row.output.as_deref().filter(|_| self.output).map_or(Value::Null, json::exact);
+        let reply = answer_of(facts).map(|answer| if self.reply { reply_value(answer) } else { Value::Null });
+        Scope::new(&ScopeParts {
+            row: &record,
+            row_number: row.row_number,
+            row_key: row.row_key.map_or("", |key| &key.0),
+            row_tag: &row_tag(&context.run_id, row.row_number),
+            vars: &context.vars,
+            run_id: &context.run_id,
+            manifest_name: &context.manifest_name,
+            env: &context.env,
+            reply: reply.as_ref().map(|reply| ReplyScope { output: &output, reply, outcome: row.outcome }),
+        })
+    }
+}
+
+fn reply_value(answer: &Answered) -> Value {
+    match (&answer.raw, &answer.raw_text) {
         (Some(raw), _) => json::exact(raw),
         (None, Some(text)) => {
             serde_json::from_str::<&RawValue>(text).map_or_else(|_| Value::String(text.clone()), json::exact)
         }
         (None, None) => Value::Null,
-    });
-    Scope::new(&ScopeParts {
-        row: &record,
-        row_number: row.row_number,
-        row_key: row.row_key.map_or("", |key| &key.0),
-        row_tag: &row_tag(&context.run_id, row.row_number),
-        vars: &context.vars,
-        run_id: &context.run_id,
-        manifest_name: &context.manifest_name,
-        env: &context.env,
-        reply: reply.as_ref().map(|reply| ReplyScope { output: &output, reply, outcome: row.outcome }),
-    })
+    }
 }
 
 /// Renders a template to the text of a cell.

@@ -8,6 +8,7 @@ mod invocation;
 mod observer;
 mod plan;
 mod run;
+mod source;
 mod timers;
 
 pub use dispatcher::Signal;
@@ -15,6 +16,7 @@ pub use invocation::{Content, Prepared};
 pub use observer::{Observer, Progress};
 pub use plan::{Next, Plan, next};
 pub use run::{Finished, Job, Rows, run};
+pub use source::{Renderer, read};
 
 use crate::journal;
 use crate::model::Impossible;

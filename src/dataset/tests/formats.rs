@@ -100,6 +100,10 @@ fn header_problems_name_the_column_and_its_place() {
     let cases = [
         ("a,b,a\n", "t.csv: columns 1 and 3 are both named `a`; rename one"),
         ("a, a\n", "t.csv: columns 1 and 2 are both named `a`; rename one"),
+        (
+            "\n\"a\"b,c\n",
+            "t.csv:2: cell 1 has text after its closing quote; double a quote that is part of a cell",
+        ),
         ("a,,b\n", "t.csv: column 2 has no name; name it in the header, or remove the column"),
         ("a, \n", "t.csv: column 2 has no name; name it in the header, or remove the column"),
         ("a\0\n", "t.csv: the name of column 1 holds a NUL; is the file UTF-16? add `encoding: utf-16le`"),
@@ -144,6 +148,17 @@ fn a_broken_array_stops_with_its_line() {
         ),
     ] {
         check_error("t.json", text, expected);
+    }
+}
+
+#[test]
+fn an_array_named_jsonl_is_said_once() {
+    for text in ["\n[\n{\"a\":1}\n]\n", "\n[{\"a\":1}]\n"] {
+        check_error(
+            "t.jsonl",
+            text,
+            "t.jsonl:2: the file holds a JSON array; name it .json or add `format: json`",
+        );
     }
 }
 

@@ -84,7 +84,10 @@ fn json_that_is_no_row_says_why() {
 
 #[test]
 fn a_number_that_would_change_is_malformed_and_shown_as_written() {
-    let quoted = |n: &str| format!("the number {n} can't be carried exactly; quote it: \"{n}\"");
+    let quoted = |n: &str| {
+        let n = if n.len() > 60 { format!("{}…", &n[..60]) } else { n.to_owned() };
+        format!("the number {n} can't be carried exactly; quote it: \"{n}\"")
+    };
     for number in [
         "18446744073709551616",
         "-9223372036854775809",
@@ -94,6 +97,8 @@ fn a_number_that_would_change_is_malformed_and_shown_as_written() {
         "-1E-400",
         "1.00000000000000000001",
         "9007199254740993.0",
+        "719764468392753.3",
+        &format!("0.{}", "1".repeat(70_000)),
     ] {
         let text = format!("{{\"id\":{number},\"t\":\"99999999999999999999\\\"\"}}");
         let expected = format!("1! t.jsonl:1: {}", quoted(number));
@@ -127,6 +132,9 @@ fn a_number_that_keeps_its_value_is_carried() {
         "5e-324",
         "123456789012345.00000",
         "0e5",
+        "719764468392753.2",
+        "0.29999999999999999",
+        "0.1000000000000000055511151231257827021181583404541015625",
     ] {
         let text = format!("{{\"n\":{number}}}");
         assert_eq!(rejecting(&[("t.jsonl", text.as_bytes())], None).unwrap().len(), 1);

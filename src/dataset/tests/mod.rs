@@ -21,6 +21,13 @@ use crate::manifest::{DatasetSpec, Encoding, OnBadRow, Select};
 use crate::mapping::ColumnTypes;
 use crate::model::RowSet;
 
+#[test]
+fn a_dataset_can_be_read_on_another_thread() {
+    fn check<T: Send + Sync>() {}
+    check::<Dataset>();
+    check::<Error>();
+}
+
 /// Files by name, and what is written in them.
 type Files<'a> = &'a [(&'a str, &'a [u8])];
 

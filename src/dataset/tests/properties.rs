@@ -72,6 +72,8 @@ fn survives(name: &str, bytes: &[u8], key: bool) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     #[test]
     fn no_bytes_make_a_reader_panic(bytes in noise(), key: bool) {
         for name in ["t.csv", "t.tsv", "t.jsonl", "t.json"] {
@@ -105,6 +107,9 @@ proptest! {
         let _read = read_with(&[("t.csv", &bytes)], |spec, _| spec.encoding = Encoding::Named(encoding));
     }
 
+}
+
+proptest! {
     #[test]
     fn where_a_block_ends_changes_nothing(bytes in noise(), cuts in vec(0_usize..120, 0..6)) {
         let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -19,8 +19,8 @@ fn selected(rows: u64, select: &Select) -> Vec<u64> {
     surveyed(&dataset.unwrap(), select).unwrap().selection.iter().collect()
 }
 
-fn condition(text: &str) -> Option<Expression> {
-    Some(Expression::parse(text).unwrap())
+fn condition(text: &str) -> Expression {
+    Expression::parse(text).unwrap()
 }
 
 fn rows_of(n: u64) -> SampleSize {
@@ -39,7 +39,7 @@ fn drawn(rows: u64, size: SampleSize, seed: u64) -> Vec<u64> {
 fn selection_goes_in_order_range_where_limit_sample() {
     let mut select = Select { range: Some((2, 10)), ..Select::default() };
     assert_eq!(selected(12, &select), (2..=10).collect::<Vec<_>>());
-    select.condition = condition("row.n >= 1");
+    select.condition = Some(condition("row.n >= 1"));
     assert_eq!(selected(12, &select), [2, 4, 5, 7, 8, 10]);
     select.limit = Some(4);
     assert_eq!(selected(12, &select), [2, 4, 5, 7]);
@@ -57,7 +57,7 @@ fn selection_goes_in_order_range_where_limit_sample() {
 
 #[test]
 fn a_condition_sees_the_typed_row_and_what_surrounds_it() {
-    let only = |text: &str| selected(5, &Select { condition: condition(text), ..Select::default() });
+    let only = |text: &str| selected(5, &Select { condition: Some(condition(text)), ..Select::default() });
     assert_eq!(only("row.n == 2"), [2, 5]);
     assert_eq!(only("row_number > 3"), [4, 5]);
     assert_eq!(only("row_key == \"4\""), [4]);
@@ -68,7 +68,7 @@ fn a_condition_sees_the_typed_row_and_what_surrounds_it() {
 fn a_condition_that_fails_names_the_row() {
     let (_folder, dataset) = opened(&[("t.jsonl", b"{\"n\":1}\n\n{\"m\":1}\n")], |_, _| ());
     let dataset = dataset.unwrap();
-    let mut select = Select { condition: condition("row.n == 1"), ..Select::default() };
+    let mut select = Select { condition: Some(condition("row.n == 1")), ..Select::default() };
     let error = surveyed(&dataset, &select).unwrap_err();
     assert!(error.to_string().starts_with("t.jsonl:3: row 2: `where` can't be evaluated: "), "{error}");
     assert!(error.is_mistake());
@@ -80,7 +80,8 @@ fn a_condition_that_fails_names_the_row() {
 fn a_malformed_record_in_the_range_is_selected_whatever_the_condition() {
     let (_folder, dataset) =
         opened(&[("t.csv", b"n\nx,y\nx\nx,y\n")], |spec, _| spec.on_bad_row = OnBadRow::Reject);
-    let select = Select { range: Some((1, 2)), condition: condition("row.n == \"z\""), ..Select::default() };
+    let select =
+        Select { range: Some((1, 2)), condition: Some(condition("row.n == \"z\"")), ..Select::default() };
     let survey = surveyed(&dataset.unwrap(), &select).unwrap();
     assert_eq!(survey.selection.iter().collect::<Vec<_>>(), [1]);
     assert_eq!(survey.malformed, 2);
@@ -148,7 +149,7 @@ proptest! {
     ) {
         let select = Select {
             range,
-            condition: n.and_then(|n| condition(&format!("row.n == {n}"))),
+            condition: n.map(|n| condition(&format!("row.n == {n}"))),
             limit,
             sample: sample.map(|(n, seed)| Sample { size: rows_of(n), seed }),
         };

@@ -33,6 +33,8 @@ fn a_pattern_is_read_in_the_order_of_names() {
         glob(files, &["d/b.csv", "d/*.csv"]).unwrap_err(),
         "d/b.csv is named twice, and its rows would be paid for twice"
     );
+    let hidden: Files<'_> = &[("[x]/a.csv", b"k\n1\n"), ("[x]/._a.csv", b"\0")];
+    assert_eq!(glob(hidden, &["[x]/*"]).unwrap(), [r#"1 1 {"k":"1"}"#], "a folder's name is no pattern");
     assert_eq!(glob(&[("a[1].csv", b"k\nx\n")], &["a[1].csv"]).unwrap(), [r#"1 1 {"k":"x"}"#]);
 }
 
@@ -121,7 +123,7 @@ fn a_spool_that_is_there_is_the_dataset() {
     let folder = tempfile::tempdir().unwrap();
     let spool = folder.path().join("dataset.input");
     let first = piped(b"a\n1\n", Some(&spool), None).unwrap();
-    assert_eq!(first.files(), [spool.clone()]);
+    assert_eq!(first.files(), std::slice::from_ref(&spool));
     drop(first);
     assert_eq!(fs::read(&spool).unwrap(), b"a\n1\n");
     let again = piped(b"a\n2\n", Some(&spool), None).unwrap();

@@ -140,9 +140,9 @@ fn read_vars(
 ) -> Map<String, Value> {
     let read = |reader: &mut Reader<'_>, entry: &Entry| {
         let name = entry.name.strip_prefix("vars.").unwrap_or_default();
-        if !is_plain_name(name) {
+        if !(name.is_ascii() && is_plain_name(name)) {
             let told = format!("`{name}` can't name a variable");
-            let help = "letters, digits and `_`, not a digit first";
+            let help = "the letters a to z and A to Z, digits and `_`, and not a digit first";
             reader.diagnostics.push(entry.key.error(told).with_help(help));
         }
         json(reader, &entry.node)

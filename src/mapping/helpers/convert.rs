@@ -3,8 +3,7 @@
 use serde_json::{Number, Value};
 
 use crate::mapping::helpers::Arguments;
-use crate::mapping::node::step;
-use crate::mapping::values::{boolean, excerpt, integer, number, show};
+use crate::mapping::values::{boolean, compare_numbers, excerpt, integer, number, show, step};
 
 pub(super) fn default(call: &Arguments<'_>) -> Value {
     let value = call.get(0);
@@ -41,17 +40,13 @@ pub(super) fn float(call: &Arguments<'_>) -> Result<Value, String> {
         Value::String(text) => number(text),
         _ => Err("is not a number".to_owned()),
     };
-    let float = read.and_then(|whole| {
-        let float = whole.as_f64().and_then(Number::from_f64);
+    let float = read.and_then(|exact| {
+        let float = exact.as_f64().and_then(Number::from_f64);
         float
-            .filter(|float| number(&float.to_string()).is_ok() && is_same(float, &whole))
+            .filter(|float| compare_numbers(float, &exact).is_eq())
             .ok_or_else(|| "has more digits than a float can carry exactly".to_owned())
     });
     float.map(Value::Number).map_err(|wrong| format!("{} {wrong}", excerpt(value)))
-}
-
-fn is_same(float: &Number, whole: &Number) -> bool {
-    crate::mapping::values::compare_numbers(float, whole).is_eq()
 }
 
 pub(super) fn bool(call: &Arguments<'_>) -> Result<Value, String> {
@@ -74,6 +69,6 @@ pub(super) fn env(call: &Arguments<'_>) -> Result<Value, String> {
     let name = show(call.get(0));
     let value = call.env.get(&*name).map(|value| value.as_str().into());
     value.ok_or_else(|| {
-        format!("the manifest names no variable {name} outside of secret fields, for instance `vars: {{x: ${{{name}}}}}`")
+        format!("the manifest does not name the variable {name}: write `vars: {{x: ${{{name}}}}}` and `{{{{vars.x}}}}`")
     })
 }

@@ -26,6 +26,8 @@ pub struct HelperDoc {
     /// The names that `name=value` may have.
     pub(super) options: &'static [&'static str],
     pub(super) absence: Absence,
+    /// A first argument that is always good, by which literal others can be tried at load.
+    pub(super) sample: Option<&'static str>,
     run: Run,
 }
 
@@ -59,12 +61,6 @@ pub(super) enum Absence {
     Found,
 }
 
-impl PartialEq for HelperDoc {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
 /// What a helper is called with; as many values as its arity allows.
 #[derive(Debug)]
 pub(super) struct Arguments<'a> {
@@ -89,14 +85,15 @@ impl Arguments<'_> {
 const MANY: usize = usize::MAX;
 
 macro_rules! helper {
-    ($name:literal, $signature:literal, $arity:expr, $run:expr, $description:literal) => {
+    ($name:literal, $arguments:literal, $arity:expr, $run:expr, $description:literal) => {
         HelperDoc {
             name: $name,
-            signature: $signature,
+            signature: concat!($name, " ", $arguments),
             description: $description,
             arity: $arity,
             options: &[],
             absence: Absence::Refused,
+            sample: None,
             run: $run,
         }
     };
@@ -107,52 +104,55 @@ static HELPERS: &[HelperDoc] = &[
         absence: Absence::Allowed,
         ..helper!(
             "default",
-            "default VALUE FALLBACK",
+            "VALUE FALLBACK",
             (2, 2),
             Always(convert::default),
             "VALUE, or FALLBACK when VALUE is absent, null or an empty text"
         )
     },
-    helper!("json", "json VALUE", (1, 1), Always(convert::json), "VALUE as compact JSON text"),
+    helper!("json", "VALUE", (1, 1), Always(convert::json), "VALUE as compact JSON text"),
     helper!(
         "parse_json",
-        "parse_json TEXT",
+        "TEXT",
         (1, 1),
         Fallible(convert::parse_json),
         "the value that a JSON text stands for"
     ),
-    helper!("int", "int VALUE", (1, 1), Fallible(convert::int), "VALUE as a whole number of at most 64 bits"),
-    helper!("float", "float VALUE", (1, 1), Fallible(convert::float), "VALUE as a number with a fraction"),
-    helper!("bool", "bool VALUE", (1, 1), Fallible(convert::bool), "VALUE as a boolean: true, false, 1 or 0"),
-    helper!("trim", "trim TEXT", (1, 1), Always(text::trim), "TEXT without white space at its ends"),
-    helper!("lower", "lower TEXT", (1, 1), Always(text::lower), "TEXT in lower case"),
-    helper!("upper", "upper TEXT", (1, 1), Always(text::upper), "TEXT in upper case"),
-    helper!(
-        "truncate",
-        "truncate TEXT N",
-        (2, 2),
-        Fallible(text::truncate),
-        "the first N characters of TEXT"
-    ),
-    helper!(
-        "replace",
-        "replace TEXT FROM TO",
-        (3, 3),
-        Fallible(text::replace),
-        "TEXT with every FROM replaced by TO"
-    ),
-    helper!(
-        "split",
-        "split TEXT SEPARATOR",
-        (2, 2),
-        Fallible(text::split),
-        "the list of TEXT's parts; an empty text has none"
-    ),
-    helper!("join", "join LIST SEPARATOR", (2, 2), Fallible(text::join), "LIST's elements as one text"),
-    helper!("concat", "concat VALUE …", (1, MANY), Always(text::concat), "all values as one text"),
+    helper!("int", "VALUE", (1, 1), Fallible(convert::int), "VALUE as a whole number of at most 64 bits"),
+    helper!("float", "VALUE", (1, 1), Fallible(convert::float), "VALUE as a number with a fraction"),
+    helper!("bool", "VALUE", (1, 1), Fallible(convert::bool), "VALUE as a boolean: true, false, 1 or 0"),
+    helper!("trim", "TEXT", (1, 1), Always(text::trim), "TEXT without white space at its ends"),
+    helper!("lower", "TEXT", (1, 1), Always(text::lower), "TEXT in lower case"),
+    helper!("upper", "TEXT", (1, 1), Always(text::upper), "TEXT in upper case"),
+    HelperDoc {
+        sample: Some(""),
+        ..helper!("truncate", "TEXT N", (2, 2), Fallible(text::truncate), "the first N characters of TEXT")
+    },
+    HelperDoc {
+        sample: Some(""),
+        ..helper!(
+            "replace",
+            "TEXT FROM TO",
+            (3, 3),
+            Fallible(text::replace),
+            "TEXT with every FROM replaced by TO"
+        )
+    },
+    HelperDoc {
+        sample: Some(""),
+        ..helper!(
+            "split",
+            "TEXT SEPARATOR",
+            (2, 2),
+            Fallible(text::split),
+            "the list of TEXT's parts; an empty text has none"
+        )
+    },
+    helper!("join", "LIST SEPARATOR", (2, 2), Fallible(text::join), "LIST's elements as one text"),
+    helper!("concat", "VALUE …", (1, MANY), Always(text::concat), "all values as one text"),
     helper!(
         "length",
-        "length VALUE",
+        "VALUE",
         (1, 1),
         Fallible(text::length),
         "the number of a text's characters, a list's elements or an object's members"
@@ -161,7 +161,7 @@ static HELPERS: &[HelperDoc] = &[
         absence: Absence::Found,
         ..helper!(
             "lookup",
-            "lookup VALUE NAME",
+            "VALUE NAME",
             (2, 2),
             Fallible(convert::lookup),
             "the member of an object, or the element of a list, that NAME names"
@@ -169,42 +169,31 @@ static HELPERS: &[HelperDoc] = &[
     },
     helper!(
         "eq",
-        "eq A B",
+        "A B",
         (2, 2),
         Fallible(compare::eq),
         "whether A equals B; numbers as numbers, all else as JSON"
     ),
-    helper!("ne", "ne A B", (2, 2), Fallible(compare::ne), "whether A differs from B"),
-    helper!(
-        "lt",
-        "lt A B",
-        (2, 2),
-        Fallible(compare::lt),
-        "whether A is less than B: two numbers or two texts"
-    ),
-    helper!("le", "le A B", (2, 2), Fallible(compare::le), "whether A is at most B"),
-    helper!("gt", "gt A B", (2, 2), Fallible(compare::gt), "whether A is greater than B"),
-    helper!("ge", "ge A B", (2, 2), Fallible(compare::ge), "whether A is at least B"),
-    helper!("and", "and A B …", (1, MANY), Always(compare::and), "whether all are true, as `#if` takes them"),
-    helper!("or", "or A B …", (1, MANY), Always(compare::or), "whether one is true, as `#if` takes it"),
-    helper!("not", "not A", (1, 1), Always(compare::not), "whether A is not true, as `#if` takes it"),
+    helper!("ne", "A B", (2, 2), Fallible(compare::ne), "whether A differs from B"),
+    helper!("lt", "A B", (2, 2), Fallible(compare::lt), "whether A is less than B: two numbers or two texts"),
+    helper!("le", "A B", (2, 2), Fallible(compare::le), "whether A is at most B"),
+    helper!("gt", "A B", (2, 2), Fallible(compare::gt), "whether A is greater than B"),
+    helper!("ge", "A B", (2, 2), Fallible(compare::ge), "whether A is at least B"),
+    helper!("and", "A B …", (1, MANY), Always(compare::and), "whether all are true, as `#if` takes them"),
+    helper!("or", "A B …", (1, MANY), Always(compare::or), "whether one is true, as `#if` takes it"),
+    helper!("not", "A", (1, 1), Always(compare::not), "whether A is not true, as `#if` takes it"),
     HelperDoc {
         options: &["tz"],
+        sample: Some("1970-01-01"),
         ..helper!(
             "date",
-            "date VALUE [FORMAT] [tz=ZONE]",
+            "VALUE [FORMAT] [tz=ZONE]",
             (1, 2),
             Fallible(date::date),
             "an RFC 3339 instant, a `YYYY-MM-DD` date or an epoch in seconds or milliseconds, as strftime's FORMAT (`%Y-%m-%d`) in the IANA zone (UTC)"
         )
     },
-    helper!(
-        "env",
-        "env NAME",
-        (1, 1),
-        Fallible(convert::env),
-        "an environment variable that the manifest names"
-    ),
+    helper!("env", "NAME", (1, 1), Fallible(convert::env), "an environment variable that the manifest names"),
 ];
 
 /// Gives every helper, for the manifest's reference.

@@ -118,6 +118,16 @@ fn mistakes_are_found_when_parsed() {
     mistaken("{{#each row.list}}{{@idx}}{{/each}}", 20, "there is no `@idx`", "@index");
     mistaken("{{this}}", 2, "only inside", "`row`");
     mistaken("{{../row.n}}", 2, "further out", "");
+    mistaken(
+        "{{truncate row.text \"x\"}}",
+        2,
+        "`truncate`: the length \"x\" is not a whole number",
+        "truncate TEXT N",
+    );
+    mistaken("{{truncate row.text -1}}", 2, "the length -1", "");
+    mistaken("{{split row.text \"\"}}", 2, "the separator is empty", "");
+    mistaken("a {{date row.text \"%!\"}}", 4, "the format \"%!\"", "");
+    mistaken("{{date row.text tz=\"Mars\"}}", 2, "\"Mars\" is not a time zone", "tz=ZONE");
     mistaken("{{eq row.n 12345678901234567890123}}", 0, "larger than a number can be", "in quotes");
     mistaken("{{int 007}}", 6, "`007` is no value", "quotes");
 }
@@ -243,15 +253,17 @@ fn helpers_refuse_what_they_cannot_do() {
     refused("{{float \"NaN\"}}", "is not a number");
     refused("{{bool row.text}}", "none of true, false, 1 and 0");
     refused("{{parse_json row.text}}", "is not JSON");
-    refused("{{truncate row.text \"x\"}}", "`truncate row.text`: the length \"x\" is not a whole number");
-    refused("{{truncate row.text -1}}", "the length -1");
-    refused("{{replace row.text \"\" \"x\"}}", "empty");
-    refused("{{split row.text \"\"}}", "empty");
+    refused(
+        "{{truncate row.n row.text}}",
+        "`truncate row.n`: the length \"Grüße an 你\" is not a whole number",
+    );
+    refused("{{replace row.text row.empty \"x\"}}", "the text to be replaced is empty");
+    refused("{{split row.text row.empty}}", "the separator is empty");
     refused("{{join row.text \",\"}}", "needs a list, and has text");
     refused("{{lt row.text 5}}", "compares text");
     refused("{{eq row.digits 42}}", "use `int`");
     refused("{{lookup row \"nope\"}}", "has no \"nope\"");
-    refused("{{env \"HOME\"}}", "the manifest names no variable HOME");
+    refused("{{env \"HOME\"}}", "the manifest does not name the variable HOME");
     refused("{{#each row.n}}x{{/each}}", "`#each row.n` goes through a number");
     refused("{{upper (int (trim row.text))}}", "`int (trim …)`");
 }
@@ -277,8 +289,7 @@ fn dates_are_read_in_their_forms_and_written_by_strftime() {
     check("{{date \"20261124\"}}", json!("2026-11-24"));
     refused("{{date row.text}}", "is no date");
     refused("{{date \"24.11.2026\"}}", "is no date");
-    refused("{{date \"2026-11-24\" \"%!\"}}", "the format");
-    refused("{{date \"2026-11-24\" tz=\"Mars\"}}", "\"Mars\" is not a time zone");
+    refused("{{date \"2026-11-24\" tz=row.text}}", "is not a time zone");
     refused("{{date 9000000000000000000}}", "is no date");
 }
 
@@ -383,4 +394,13 @@ fn check_text(template: &str, expected: &str) {
     let rendered =
         Template::parse(template).unwrap_or_else(|e| panic!("{template:?}: {e:?}")).render_text(&scope());
     assert_eq!(rendered.as_deref(), Ok(expected), "{template:?}");
+}
+
+#[test]
+fn templates_and_conditions_may_be_shared_between_threads() {
+    fn shared<T: Clone + Send + Sync + 'static>() {}
+    shared::<Template>();
+    shared::<Scope>();
+    shared::<crate::mapping::Expression>();
+    shared::<crate::mapping::InputTemplate>();
 }

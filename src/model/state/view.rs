@@ -2,7 +2,9 @@
 
 use crate::model::life::RowState;
 use crate::model::state::{OpenRow, Phase, RunState};
-use crate::model::{Counts, Opened, Outcome, Reservation, RowNumber, RowSet, Stopped, Tally};
+use crate::model::{
+    Counts, Opened, Outcome, Reservation, RowNumber, RowSet, SettingsChanged, Stopped, Tally,
+};
 
 impl RunState {
     /// Says where a row stands.
@@ -105,6 +107,11 @@ impl RunState {
     /// Gives why the last process stopped early, if it did.
     pub fn stopped(&self) -> Option<&Stopped> {
         self.stopped.as_ref()
+    }
+
+    /// Gives the settings that were changed since the run began, in order.
+    pub fn changed(&self) -> &[SettingsChanged] {
+        &self.changed
     }
 
     /// Gives how many processes have worked on the run.

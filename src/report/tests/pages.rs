@@ -119,7 +119,7 @@ fn a_run_of_no_rows_says_so() {
     check(
         &render_text(&Run::of(0).summary(&context()), PLAIN, RUN_DIR),
         "
-Accepted      the dataset has no rows: nothing was sent
+Accepted      the dataset has no rows to run: nothing was sent
 Not answered  none
 Cost          0 credits
 Time          0ms

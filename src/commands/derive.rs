@@ -1,0 +1,135 @@
+//! Everything that is derived from a run's journal: results, reports, and the verdict.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::artifact::Artifact;
+use crate::commands::execute::cost_unit;
+use crate::commands::{Failure, Host};
+use crate::journal::{History, RunFolder, RunLock};
+use crate::manifest::{self, Manifest, OutputFormat, Overrides, Secrets};
+use crate::model::{Reason, SettingsChanged};
+use crate::report::{self, CsvOptions, Price, ReportContext, Summary, Targets};
+
+/// Reads the manifest that a run was begun with, as changed since.
+pub(crate) fn frozen(
+    folder: &RunFolder,
+    lock: &RunLock,
+    changed: &[SettingsChanged],
+    secrets: Secrets,
+    host: &dyn Host,
+) -> Result<Manifest, Failure> {
+    let mut overrides = overrides_of(lock);
+    overrides.set.extend(changed.iter().map(|change| (change.key.clone(), change.to.get().to_owned())));
+    let variable = |name: &str| host.variable(name);
+    let (manifest, _) = manifest::load(&folder.file("manifest.yaml"), &overrides, secrets, &variable)
+        .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
+    Ok(manifest)
+}
+
+/// What the command line had changed when the run was begun.
+pub(crate) fn overrides_of(lock: &RunLock) -> Overrides {
+    Overrides {
+        set: lock.overrides.set.clone(),
+        vars: lock.overrides.vars.clone(),
+        dataset: lock.overrides.dataset.clone().map(PathBuf::from),
+        folder: Some(PathBuf::from(&lock.folder)),
+    }
+}
+
+fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
+    let cost_unit = cost_unit(&manifest);
+    let Manifest { name, description, labels, vars, env, workflow, dataset, accept, output, group_by, .. } = manifest;
+    ReportContext {
+        run_id: run_id.to_owned(),
+        manifest_name: name,
+        description,
+        labels,
+        vars,
+        env,
+        types: dataset.types,
+        cost_unit,
+        price: workflow.price.map(|price| Price { per_unit: price.per_unit, currency: price.currency }),
+        accept,
+        group_by,
+        columns: output.columns,
+        dataset_columns: Some(lock.dataset.columns.clone()).filter(|columns| !columns.is_empty()),
+        csv: CsvOptions {
+            bom: output.csv_bom,
+            inputs: output.csv_inputs,
+            safe: output.csv_safe,
+            delimiter: output.csv_delimiter,
+            encoding: output.csv_encoding,
+        },
+    }
+}
+
+/// Writes all derived files anew, each whole or not at all.
+pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
+    let history = folder.read()?;
+    let lock = folder.lock()?;
+    let manifest = frozen(folder, &lock, history.state().changed(), Secrets::NotNeeded, host)?;
+    let csv = manifest.output.formats.contains(&OutputFormat::Csv);
+    let context = context(manifest, &lock.run_id, &lock);
+    let mut results = File::create(folder, "results.jsonl")?;
+    let mut failures = File::create(folder, "failures.jsonl")?;
+    let mut results_csv = csv.then(|| File::create(folder, "results.csv")).transpose()?;
+    let mut failures_csv = csv.then(|| File::create(folder, "failures.csv")).transpose()?;
+    let targets = Targets {
+        results_jsonl: Some(&mut results.artifact),
+        failures_jsonl: Some(&mut failures.artifact),
+        results_csv: results_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Write),
+        failures_csv: failures_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Write),
+    };
+    let summary = summarize(&context, &history, targets)?;
+    for file in [Some(results), Some(failures), results_csv, failures_csv].into_iter().flatten() {
+        file.commit()?;
+    }
+    let mut json = File::create(folder, "report.json")?;
+    report::write_json(&summary, &mut json.artifact).map_err(Failure::disk(&folder.file("report.json")))?;
+    json.commit()?;
+    let markdown = folder.file("report.md");
+    Artifact::write(&markdown, report::render_markdown(&summary).as_bytes()).map_err(Failure::disk(&markdown))?;
+    Ok(summary)
+}
+
+/// Works out the summary alone, and writes nothing.
+pub(crate) fn summary(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
+    let history = folder.read()?;
+    let lock = folder.lock()?;
+    let manifest = frozen(folder, &lock, history.state().changed(), Secrets::NotNeeded, host)?;
+    summarize(&context(manifest, &lock.run_id, &lock), &history, Targets::default())
+}
+
+fn summarize(context: &ReportContext, history: &History, targets: Targets<'_>) -> Result<Summary, Failure> {
+    // A journal that can't be opened a second time gives its error as its first row.
+    let rows = || {
+        let (rows, error) = match history.rows() {
+            Ok(rows) => (Some(rows), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        error.into_iter().chain(rows.into_iter().flatten())
+    };
+    report::derive(context, history.state(), rows, targets).map_err(|error| match error {
+        report::Error::Rows(error) => error.into(),
+        other => Failure::environment(Reason::Disk, other.to_string()),
+    })
+}
+
+struct File {
+    path: PathBuf,
+    artifact: Artifact,
+}
+
+impl File {
+    fn create(folder: &RunFolder, name: &str) -> Result<Self, Failure> {
+        let path = folder.file(name);
+        let artifact = Artifact::create(&path).map_err(Failure::disk(&path))?;
+        Ok(Self { path, artifact })
+    }
+
+    fn commit(self) -> Result<(), Failure> {
+        let Self { path, artifact } = self;
+        artifact.commit().map_err(Failure::disk(&path))
+    }
+}

@@ -1,0 +1,141 @@
+//! Drives a prepared run: the provider, the runner, then everything that is derived from the journal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::to_raw_value;
+use tokio::sync::mpsc;
+
+use crate::commands::prepare::Sound;
+use crate::commands::{Failure, Host, Watched, identity};
+use crate::emulator::{Emulator, Options};
+use crate::journal::{RunFolder, Writer};
+use crate::manifest::{Manifest, Provider, Secret};
+use crate::model::{Delivery, ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
+use crate::runner::{self, Job, Observer, Plan, Renderer};
+use crate::workflow::{Gptbots, Settings};
+
+/// How long a drain may last when nobody watches and the manifest does not say.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// The embedded emulator's key: it guards nothing.
+const EMULATOR_KEY: &str = "emulator";
+
+/// A run that is ready to go: its journal is open, and the process's own first events are still to be written.
+pub(crate) struct Session {
+    pub(crate) sound: Sound,
+    pub(crate) folder: RunFolder,
+    pub(crate) run_id: String,
+    pub(crate) writer: Writer,
+    pub(crate) state: RunState,
+    /// What this process changes before it goes on: settings, reopened rows, rows added.
+    pub(crate) changes: Vec<RunEvent>,
+}
+
+/// Runs what remains, and gives the state that the journal ends in.
+pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState, Failure> {
+    let Session { sound, folder, run_id, mut writer, mut state, changes } = session;
+    let manifest = Arc::clone(&sound.manifest);
+    let mut events = vec![RunEvent::ProcessStarted(ProcessStarted {
+        process: state.processes() + 1,
+        at: identity::now(),
+        pid: std::process::id(),
+        host: identity::host_hash(),
+        settings: to_raw_value(&manifest.settings()).map_err(|e| bug(&e.to_string()))?,
+    })];
+    events.extend(changes);
+    writer.append(&events)?;
+    for event in &events {
+        state.apply(writer.t_ms(), event).map_err(|error| bug(&error.to_string()))?;
+    }
+    writer.keep_reserve(manifest.limits.concurrency.0)?;
+    let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
+    let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
+    let observer = host.observer(&watched);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::environment(Reason::Disk, format!("no threads could be started: {error}")))?;
+    let (signal, signals) = mpsc::channel(4);
+    runtime.block_on(async {
+        host.watch_signals(signal);
+        let (emulator, settings) = provider(&sound, &folder).await?;
+        let workflow = Arc::new(Gptbots::new(settings)?);
+        let delivery = Delivery::AtMostOnce;
+        let plan = Plan::of(&state, delivery);
+        let mut limits = manifest.limits.clone();
+        if !host.is_interactive() {
+            limits.drain.get_or_insert(DRAIN);
+        }
+        let renderer = Renderer::new(Arc::clone(&manifest), run_id, sound.schema);
+        let ahead = renderer.ahead();
+        let source = runner::read(sound.dataset, renderer, plan.send.clone())
+            .map_err(|error| Failure::environment(Reason::Disk, error.to_string()))?;
+        let poll = manifest.workflow.poll;
+        let job = Job { workflow, plan, source, ahead, limits, poll, delivery, writer, state, signals };
+        let finished = runner::run(job, Boxed(observer)).await?;
+        if let Some(emulator) = emulator {
+            emulator.stop().await;
+        }
+        // The lock is let go with the writer, once the last event is durable.
+        drop(finished.writer);
+        Ok(finished.state)
+    })
+}
+
+fn bug(message: &str) -> Failure {
+    Failure::new(ExitCode::Bug, Reason::Bug, message)
+}
+
+pub(crate) fn cost_unit(manifest: &Manifest) -> String {
+    manifest.workflow.price.as_ref().map_or_else(|| "credit".to_owned(), |price| price.unit.clone())
+}
+
+/// Starts or names the provider, and says how to reach it.
+async fn provider(sound: &Sound, folder: &RunFolder) -> Result<(Option<Emulator>, Settings), Failure> {
+    let manifest = &*sound.manifest;
+    let (emulator, base_url, api_key) = match (&manifest.workflow.provider, &sound.definition) {
+        (Provider::Gptbots { base_url, api_key }, _) => (None, base_url.clone(), secret(api_key)?),
+        (Provider::Emulator { .. }, Some(definition)) => {
+            let options = Options {
+                port: 0,
+                api_key: Some(EMULATOR_KEY.to_owned()),
+                ledger: Some(folder.file("emulator.jsonl")),
+            };
+            let emulator = Emulator::start(definition.clone(), options).await?;
+            let base_url = emulator.base_url();
+            (Some(emulator), base_url, Secret::new(EMULATOR_KEY))
+        }
+        (Provider::Emulator { .. }, None) => return Err(bug("the emulator's definition was not read")),
+    };
+    let workflow = &manifest.workflow;
+    let settings = Settings {
+        base_url,
+        api_key,
+        mode: workflow.mode,
+        connect_timeout: workflow.connect_timeout,
+        keep_alive: workflow.keep_alive,
+        body_limit: workflow.body_limit,
+        ca: workflow.tls.ca.clone(),
+        concurrency: manifest.limits.concurrency.0,
+        secrets: Vec::new(),
+    };
+    Ok((emulator, settings))
+}
+
+fn secret(source: &crate::manifest::SecretSource) -> Result<Secret, Failure> {
+    source.read().map_err(|error| Failure::environment(Reason::Authentication, error.to_string()))
+}
+
+/// An observer of the host's own kind.
+struct Boxed(Box<dyn Observer>);
+
+impl Observer for Boxed {
+    fn event(&mut self, event: &RunEvent, state: &RunState) {
+        self.0.event(event, state);
+    }
+
+    fn tick(&mut self, progress: &runner::Progress, state: &RunState) {
+        self.0.tick(progress, state);
+    }
+}

@@ -1,0 +1,101 @@
+//! From a manifest's path to a job that is known to be sound: nothing is sent before this has passed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::commands::{Failure, Host};
+use crate::dataset::{Dataset, Survey, SurveyContext};
+use crate::emulator::Definition;
+use crate::flow_file::InputSchema;
+use crate::manifest::{self, Diagnostic, Manifest, Overrides, Provider, Secrets, Select};
+
+/// A manifest whose every part was found to be sound.
+#[derive(Debug)]
+pub(crate) struct Sound {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) dataset: Dataset,
+    pub(crate) survey: Survey,
+    /// What an input must look like, when the manifest or the emulator's definition says so.
+    pub(crate) schema: Option<InputSchema>,
+    pub(crate) definition: Option<Definition>,
+    /// What looks wrong but need not be.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads a manifest and all that it names. `spool` is where standard input is kept.
+pub(crate) fn prepare(
+    path: &Path,
+    overrides: &Overrides,
+    secrets: Secrets,
+    spool: Option<&Path>,
+    host: &dyn Host,
+) -> Result<Sound, Failure> {
+    let variable = |name: &str| host.variable(name);
+    let (manifest, diagnostics) = manifest::load(path, overrides, secrets, &variable)
+        .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
+    let mut warnings = Vec::new();
+    if !diagnostics.items.is_empty() {
+        warnings.push(diagnostics.render(host.in_colour()));
+    }
+    let definition = match &manifest.workflow.provider {
+        Provider::Emulator { definition } => {
+            Some(Definition::load(definition).map_err(|error| Failure::mistake(error.to_string()))?)
+        }
+        Provider::Gptbots { .. } => None,
+    };
+    let schema = schema_of(&manifest)?;
+    let dataset = Dataset::open(&manifest.dataset, spool)?;
+    let columns = dataset.columns()?;
+    warnings.extend(columns.note.clone());
+    // A table's header decides at once; of JSON all records must be seen first.
+    let header = columns.complete.then_some(columns.names.as_slice());
+    judge(&manifest, manifest.check_columns(header, !columns.typed), host)?;
+    let context =
+        SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
+    let survey = dataset.survey(&manifest.dataset.select, &context)?;
+    if !columns.complete && survey.rows > 0 {
+        judge(&manifest, manifest.check_columns(Some(&survey.columns), !columns.typed), host)?;
+    }
+    Ok(Sound { manifest: Arc::new(manifest), dataset, survey, schema, definition, warnings })
+}
+
+fn judge(manifest: &Manifest, items: Vec<Diagnostic>, host: &dyn Host) -> Result<(), Failure> {
+    if items.iter().any(|item| item.is_error) {
+        return Err(Failure::of_manifest(&manifest.diagnostics(items), host));
+    }
+    Ok(())
+}
+
+fn schema_of(manifest: &Manifest) -> Result<Option<InputSchema>, Failure> {
+    let Some(path) = &manifest.workflow.flow_file else { return Ok(None) };
+    let text = std::fs::read_to_string(path).map_err(|e| Failure::mistake(format!("{}: {e}", path.display())))?;
+    let schema = InputSchema::from_flow(&text).map_err(|e| Failure::mistake(format!("{}: {e}", path.display())))?;
+    Ok(Some(schema))
+}
+
+impl Sound {
+    /// Surveys again with another selection.
+    pub(crate) fn select(&mut self, select: &Select) -> Result<(), Failure> {
+        let manifest = &*self.manifest;
+        let context =
+            SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
+        self.survey = self.dataset.survey(select, &context)?;
+        Ok(())
+    }
+
+    /// Opens the dataset again where its spool lies now.
+    pub(crate) fn respool(&mut self, spool: &Path) -> Result<(), Failure> {
+        self.dataset = Dataset::open(&self.manifest.dataset, Some(spool))?;
+        Ok(())
+    }
+
+    /// Says whether the dataset is standard input.
+    pub(crate) fn reads_stdin(&self) -> bool {
+        reads_stdin(&self.manifest)
+    }
+}
+
+/// Says whether a manifest's dataset is standard input.
+pub(crate) fn reads_stdin(manifest: &Manifest) -> bool {
+    manifest.dataset.paths == [PathBuf::from("-")]
+}

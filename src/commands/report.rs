@@ -1,0 +1,55 @@
+//! `flowbatch report`: rebuilds everything from the journal, and shows it.
+
+use serde_json::Value;
+
+use crate::commands::run::quoted;
+use crate::commands::{Done, Failure, Host, RunName, derive};
+use crate::report::{self, Style};
+
+/// `report`'s arguments.
+#[derive(Clone, Debug)]
+pub struct ReportArgs {
+    /// Which run.
+    pub run: RunName,
+    /// `--format`.
+    pub format: ReportFormat,
+    /// How text is shown.
+    pub style: Style,
+}
+
+/// `--format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReportFormat {
+    /// For a person at a terminal.
+    #[default]
+    Text,
+    /// report.json.
+    Json,
+    /// report.md.
+    Markdown,
+}
+
+/// Rebuilds a run's results and reports, and gives one of them. A run that another process works on is only shown.
+pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
+    let folder = args.run.find()?;
+    let summary = if folder.is_locked() {
+        host.say("a process is working on this run: this is how it stands, and its files are left to that process");
+        derive::summary(&folder, host)?
+    } else {
+        derive::derive(&folder, host)?
+    };
+    Ok(Done::with(match args.format {
+        ReportFormat::Text => {
+            let mut shown = summary;
+            if let Some(next) = &mut shown.verdict.next {
+                *next = next.replace(&shown.run_id, &quoted(folder.path()));
+            }
+            report::render_text(&shown, args.style, &folder.path().display().to_string())
+        }
+        ReportFormat::Json => {
+            let value = serde_json::to_value(&summary).unwrap_or(Value::Null);
+            format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default())
+        }
+        ReportFormat::Markdown => report::render_markdown(&summary),
+    }))
+}

@@ -1,0 +1,229 @@
+//! `flowbatch resume`: finishes what was begun, and never starts over.
+
+use std::path::PathBuf;
+
+use serde_json::value::RawValue;
+
+use crate::commands::execute::{Session, execute};
+use crate::commands::prepare::Sound;
+use crate::commands::run::finish;
+use crate::commands::widen::widen;
+use crate::commands::{Done, Failure, Host, RunName, derive, identity, prepare};
+use crate::journal::{Durability, History, RunFolder, RunLock};
+use crate::manifest::Secrets;
+use crate::model::{Json, Outcome, Reason, Reopened, RowState, RunEvent, RunState, SettingsChanged};
+use crate::report::Style;
+use crate::runner::Plan;
+
+/// `resume`'s arguments.
+#[derive(Clone, Debug, Default)]
+pub struct ResumeArgs {
+    /// Which run.
+    pub run: RunName,
+    /// `--retry`: outcomes whose rows are asked again.
+    pub retry: Vec<Outcome>,
+    /// `--set`, and the flags that stand for a key of the manifest.
+    pub set: Vec<(String, String)>,
+    /// `--all`, `--limit`, `--range`.
+    pub widen: Widening,
+    /// `--yes`.
+    pub yes: bool,
+    /// `--json`.
+    pub json: bool,
+    /// How the summary is shown.
+    pub style: Option<Style>,
+}
+
+/// How a finished selection is widened.
+#[derive(Clone, Debug, Default)]
+pub struct Widening {
+    /// Every row that the manifest's `where` lets in.
+    pub all: bool,
+    /// So many rows.
+    pub limit: Option<u64>,
+    /// Rows of this range too.
+    pub range: Option<(u64, u64)>,
+}
+
+/// What is asked of a run that is there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Continue {
+    pub(crate) retry: Vec<Outcome>,
+    pub(crate) set: Vec<(String, String)>,
+    pub(crate) widen: Widening,
+    pub(crate) yes: bool,
+}
+
+/// Finishes a run.
+pub fn resume(args: &ResumeArgs, host: &mut dyn Host) -> Result<Done, Failure> {
+    let folder = args.run.find()?;
+    let ResumeArgs { retry, set, widen, yes, .. } = args.clone();
+    go_on(&folder, &Continue { retry, set, widen, yes }, None, args.json, args.style, host)
+}
+
+/// Goes on with a run. `asked` is the manifest that the user named, which must mean the same job.
+pub(crate) fn go_on(
+    folder: &RunFolder,
+    on: &Continue,
+    asked: Option<&Sound>,
+    json: bool,
+    style: Option<Style>,
+    host: &mut dyn Host,
+) -> Result<Done, Failure> {
+    let (writer, history) = folder.go_on(Durability::Power)?;
+    if let Some(torn) = &history.replay().torn {
+        host.say(&format!(
+            "the journal's last {} bytes were never finished and are cut off: nothing that was durable is lost",
+            torn.bytes
+        ));
+    }
+    let lock = folder.lock()?;
+    check_digests(folder, &history)?;
+    let mut changes = changed_settings(on, asked.is_some())?;
+    let known: Vec<_> = history.state().changed().iter().cloned().chain(settings_in(&changes)).collect();
+    let state = history.into_state();
+    let needs_key = !Plan::of(&state, crate::model::Delivery::AtMostOnce).is_empty()
+        || !on.retry.is_empty()
+        || on.widen.is_asked();
+    if !needs_key {
+        if let Some(asked) = asked {
+            compare(&lock, asked)?;
+        }
+        host.say("nothing remains to be done: nothing is sent");
+        return finish(folder, &state, json, style, host);
+    }
+    let overrides = manifest_overrides(&lock, &known);
+    let spool = folder.file("dataset.input");
+    let mut sound =
+        prepare::prepare(&folder.file("manifest.yaml"), &overrides, Secrets::Needed, Some(&spool), host)?;
+    compare(&lock, asked.unwrap_or(&sound))?;
+    compare(&lock, &sound)?;
+    mention_edits(&lock, host);
+    changes.extend(reopen(&state, on, host)?);
+    changes.extend(widen(&mut sound, &state, &on.widen)?);
+    let run_id = lock.run_id.clone();
+    let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
+    let state = execute(session, host)?;
+    finish(folder, &state, json, style, host)
+}
+
+impl Widening {
+    pub(crate) fn is_asked(&self) -> bool {
+        self.all || self.limit.is_some() || self.range.is_some()
+    }
+}
+
+fn manifest_overrides(lock: &RunLock, changed: &[SettingsChanged]) -> crate::manifest::Overrides {
+    let mut overrides = derive::overrides_of(lock);
+    overrides.set.extend(changed.iter().map(|change| (change.key.clone(), change.to.get().to_owned())));
+    overrides
+}
+
+/// The files beside the journal must be those that it was begun with.
+fn check_digests(folder: &RunFolder, history: &History) -> Result<(), Failure> {
+    let Some(opened) = history.state().opened() else { return Ok(()) };
+    for (name, digest) in [("manifest.yaml", &opened.manifest), ("run.lock.json", &opened.lock)] {
+        let path = folder.file(name);
+        let bytes = std::fs::read(&path).map_err(Failure::disk(&path))?;
+        if identity::sha256(&bytes) != digest.sha256 {
+            let message = format!("{}: changed since the run began; a run goes on as it was begun", path.display());
+            return Err(Failure::environment(Reason::DatasetChanged, message));
+        }
+    }
+    Ok(())
+}
+
+/// Keys that a resume may change: how the run goes on, not what it is.
+const MAY_CHANGE: [&str; 4] = ["limits", "accept", "report", "output"];
+
+fn changed_settings(on: &Continue, same_command_line: bool) -> Result<Vec<RunEvent>, Failure> {
+    // `run --id` is started with the same command line each time: its settings are those of the lock.
+    if same_command_line {
+        return Ok(Vec::new());
+    }
+    let mut events = Vec::new();
+    for (key, value) in &on.set {
+        let section = key.split('.').next().unwrap_or_default();
+        if !MAY_CHANGE.contains(&section) {
+            let may = MAY_CHANGE.map(|key| format!("`{key}`")).join(", ");
+            return Err(Failure::mistake(format!(
+                "--set {key}: a resume may change {may}; anything else would make it another run"
+            )));
+        }
+        let to = as_json(value);
+        let (by, from) = ("resume --set".to_owned(), RawValue::NULL.to_owned());
+        events.push(RunEvent::SettingsChanged(SettingsChanged { by, key: key.clone(), from, to }));
+    }
+    Ok(events)
+}
+
+/// A value that is JSON stays so; anything else is text, which YAML reads as it would have been read anyway.
+fn as_json(value: &str) -> Json {
+    let text = || RawValue::from_string(serde_json::Value::from(value).to_string());
+    let is_json = !value.contains('\n');
+    let parsed = if is_json { RawValue::from_string(value.to_owned()) } else { text() };
+    parsed.or_else(|_| text()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+fn settings_in(events: &[RunEvent]) -> impl Iterator<Item = SettingsChanged> + '_ {
+    events.iter().filter_map(|event| match event {
+        RunEvent::SettingsChanged(change) => Some(change.clone()),
+        _ => None,
+    })
+}
+
+/// Refuses a job that is another than the one that was begun, by name of what differs.
+fn compare(lock: &RunLock, found: &Sound) -> Result<(), Failure> {
+    let mut differs = Vec::new();
+    if identity::sha256(found.manifest.mapping_text()) != lock.mapping_sha256 {
+        differs.push("the mapping (`input`, `user_id` or `vars`)".to_owned());
+    }
+    let settings = found.manifest.settings();
+    let workflow = identity::identity_of(settings.get("workflow").unwrap_or_default());
+    if workflow != lock.workflow {
+        differs.push(format!("the workflow ({workflow} against {})", lock.workflow));
+    }
+    let (was, is) = (&lock.dataset, &found.survey);
+    if is.sha256 != was.sha256 {
+        differs.push(format!("the dataset ({} rows and {} bytes against {} and {})", is.rows, is.bytes, was.rows, was.bytes));
+    }
+    if differs.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "run {} was begun with another job; what differs: {}.\nPut it back to go on, or begin a new run.",
+        lock.run_id,
+        differs.join("; "),
+    );
+    Err(Failure::environment(Reason::DatasetChanged, message))
+}
+
+/// A manifest edited since the run began does not change the run, but its user may believe so.
+fn mention_edits(lock: &RunLock, host: &mut dyn Host) {
+    let Some(name) = PathBuf::from(&lock.manifest_path).file_name().map(PathBuf::from) else { return };
+    let path = PathBuf::from(&lock.folder).join(name);
+    if let Ok(bytes) = std::fs::read(&path)
+        && identity::sha256(&bytes) != lock.manifest_sha256
+    {
+        host.say(&format!("{} was edited since; this run goes on with the manifest it was begun with", path.display()));
+    }
+}
+
+/// Rows that the user asks for again, knowingly.
+fn reopen(state: &RunState, on: &Continue, host: &mut dyn Host) -> Result<Vec<RunEvent>, Failure> {
+    let by = "resume --retry".to_owned();
+    let asked = |row: u64| match state.row(row) {
+        RowState::Ended(outcome) if outcome != Outcome::Succeeded && on.retry.contains(&outcome) => Some(outcome),
+        RowState::InDoubt(None) if on.retry.contains(&Outcome::InDoubt) => Some(Outcome::InDoubt),
+        _ => None,
+    };
+    let rows: Vec<_> = state.selected().iter().filter_map(|row| Some((row, asked(row)?))).collect();
+    let doubtful = rows.iter().filter(|(_, outcome)| *outcome == Outcome::InDoubt).count();
+    if doubtful > 0 && !on.yes {
+        let question = format!("{doubtful} rows in doubt may have run and been billed. Send them again, and pay again?");
+        if host.confirm(&question) == Some(false) {
+            return Err(Failure::environment(Reason::Interrupted, "nothing was sent"));
+        }
+    }
+    Ok(rows.into_iter().map(|(row, from)| RunEvent::Reopened(Reopened { row, from, by: by.clone() })).collect())
+}

@@ -1,0 +1,274 @@
+//! `flowbatch run`: the main job.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::commands::execute::{Session, cost_unit, execute};
+use crate::commands::identity::{self, Git};
+use crate::commands::prepare::{Sound, prepare};
+use crate::commands::resume::{Continue, go_on};
+use crate::commands::{Done, Failure, Host, derive, estimate, rehearse};
+use crate::journal::{Durability, Overridden, RunFolder, Runs};
+use crate::manifest::{Overrides, Provider, Secrets};
+use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
+use crate::report::{self, Style, Summary};
+
+/// More rows than this are confirmed on a terminal when no budget bounds them.
+const CONFIRM_ABOVE: u64 = 1_000;
+
+/// `run`'s arguments.
+#[derive(Clone, Debug, Default)]
+pub struct RunArgs {
+    /// The manifest.
+    pub manifest: PathBuf,
+    /// `--set`, and the flags that stand for a key of the manifest.
+    pub set: Vec<(String, String)>,
+    /// `--var`.
+    pub vars: Vec<(String, String)>,
+    /// `--dataset`.
+    pub dataset: Option<PathBuf>,
+    /// `--id`.
+    pub id: Option<String>,
+    /// `--new`: begin anew although an unfinished run of the same job is there.
+    pub new: bool,
+    /// `--yes`: ask nothing.
+    pub yes: bool,
+    /// `--dry-run`: show the first requests, send nothing.
+    pub dry_run: bool,
+    /// `-o`.
+    pub dir: Option<PathBuf>,
+    /// `--json`.
+    pub json: bool,
+    /// How the summary is shown.
+    pub style: Option<Style>,
+}
+
+impl RunArgs {
+    fn overrides(&self) -> Overrides {
+        let Self { set, vars, dataset, .. } = self.clone();
+        Overrides { set, vars, dataset, folder: None }
+    }
+
+    fn overridden(&self) -> Overridden {
+        let absolute = |path: &PathBuf| match path.to_str() {
+            Some("-") => "-".to_owned(),
+            _ => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
+        };
+        Overridden { set: self.set.clone(), vars: self.vars.clone(), dataset: self.dataset.as_ref().map(absolute) }
+    }
+}
+
+/// Runs a manifest: load, check, plan, send, report.
+pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
+    if let Some(id) = &args.id {
+        identity::check_run_id(id)?;
+    }
+    if args.dry_run {
+        return rehearse::rehearse(&args.manifest, &args.overrides(), host);
+    }
+    let git = Git::ask(args.manifest.parent().unwrap_or(Path::new("")));
+    let run_id = args.id.clone().unwrap_or_else(identity::new_run_id);
+    let place = Place::of(args, &run_id, host)?;
+    if args.id.is_some() && place.folder.journal().exists() {
+        return continue_run(args, place, host);
+    }
+    let mut sound = prepare(&args.manifest, &args.overrides(), Secrets::Needed, Some(&place.spool), host)?;
+    let lock = identity::lock(&sound, &run_id, args.overridden(), git, host);
+    announce(&sound, &place.runs, host);
+    if !args.new && args.id.is_none() {
+        refuse_to_start_over(args, &place.runs, &lock, host)?;
+    }
+    confirm(args, &sound, host)?;
+    place.folder.make()?;
+    if sound.reads_stdin() {
+        let kept = place.folder.file("dataset.input");
+        std::fs::rename(&place.spool, &kept).map_err(Failure::disk(&kept))?;
+        sound.respool(&kept)?;
+    }
+    let begun = selected(&sound.survey.selection);
+    let source = sound.manifest.source.clone();
+    let writer = place.folder.begin(&lock, &source, begun, Durability::Power)?;
+    // A link that can't be made is no reason not to run.
+    let _ = place.folder.point_latest();
+    let state = place.folder.read()?.into_state();
+    let folder = place.folder.clone();
+    let session = Session { sound, folder, run_id, writer, state, changes: Vec::new() };
+    let state = execute(session, host)?;
+    finish(&place.folder, &state, args.json, args.style, host)
+}
+
+/// Where a run goes.
+struct Place {
+    runs: Runs,
+    folder: RunFolder,
+    /// Where standard input is kept until the folder is there.
+    spool: PathBuf,
+}
+
+impl Place {
+    /// The output folder stands in the manifest, so that must be read first; its mistakes are reported later, all
+    /// together.
+    fn of(args: &RunArgs, run_id: &str, host: &dyn Host) -> Result<Self, Failure> {
+        let variable = |name: &str| host.variable(name);
+        let (manifest, _) = crate::manifest::load(&args.manifest, &args.overrides(), Secrets::Needed, &variable)
+            .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
+        let dir = args.dir.clone().unwrap_or_else(|| manifest.output.dir.clone());
+        let runs = Runs::below(&dir);
+        let folder = runs.folder(&manifest.name, run_id);
+        let spool = dir.join(format!(".{run_id}.input"));
+        if crate::commands::prepare::reads_stdin(&manifest) {
+            std::fs::create_dir_all(&dir).map_err(Failure::disk(&dir))?;
+        }
+        Ok(Self { runs, folder, spool })
+    }
+}
+
+/// `--id` of a run that is there: goes on with it, or says again what it came to.
+fn continue_run(args: &RunArgs, place: Place, host: &mut dyn Host) -> Result<Done, Failure> {
+    let spool = place.folder.file("dataset.input");
+    let asked = prepare(&args.manifest, &args.overrides(), Secrets::Needed, Some(&spool), host)?;
+    let on = Continue { set: args.set.clone(), yes: args.yes, ..Continue::default() };
+    go_on(&place.folder, &on, Some(&asked), args.json, args.style, host)
+}
+
+/// Gives the selection as events, each of a bounded length.
+pub(crate) fn selected(rows: &RowSet) -> Vec<RunEvent> {
+    const RANGES: usize = 1_000;
+    let ranges = rows.ranges();
+    let event = |ranges: &[(u64, u64)]| {
+        let count = ranges.iter().map(|(first, last)| last - first + 1).sum();
+        RunEvent::Selected(Selected { count, ranges: ranges.to_vec() })
+    };
+    if ranges.is_empty() { vec![event(&[])] } else { ranges.chunks(RANGES).map(event).collect() }
+}
+
+/// Says before the first send what is about to be done.
+fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
+    for warning in &sound.warnings {
+        host.say(warning);
+    }
+    let (rows, all) = (sound.survey.selection.len(), sound.survey.rows);
+    let mut line = format!("{}: {}", sound.manifest.name, estimate::rows(rows));
+    if rows < all {
+        line.push_str(&format!(" of {all}"));
+    }
+    if sound.survey.malformed > 0 {
+        line.push_str(&format!(", {} malformed", sound.survey.malformed));
+    }
+    let estimate = estimate::from_earlier(runs, &sound.manifest, rows);
+    line.push_str(&match estimate {
+        Some(estimate) => format!(", {}", estimate.in_words(&cost_unit(&sound.manifest))),
+        None => ", no earlier run to estimate cost and time from".to_owned(),
+    });
+    line.push_str(match sound.manifest.workflow.provider {
+        Provider::Emulator { .. } => ", embedded emulator (nothing is billed)",
+        Provider::Gptbots { .. } => ", no budget",
+    });
+    host.say(&line);
+}
+
+fn confirm(args: &RunArgs, sound: &Sound, host: &mut dyn Host) -> Result<(), Failure> {
+    let billed = matches!(sound.manifest.workflow.provider, Provider::Gptbots { .. });
+    let rows = sound.survey.selection.len();
+    if args.yes || !billed || rows <= CONFIRM_ABOVE {
+        return Ok(());
+    }
+    let question = format!("Send {rows} rows to a billed workflow, with no budget?");
+    match host.confirm(&question) {
+        Some(false) => Err(Failure::environment(Reason::Interrupted, "nothing was sent")),
+        Some(true) | None => Ok(()),
+    }
+}
+
+/// `run` never silently starts over: an unfinished run of the same job is finished first, or knowingly left.
+fn refuse_to_start_over(
+    args: &RunArgs,
+    runs: &Runs,
+    lock: &crate::journal::RunLock,
+    host: &mut dyn Host,
+) -> Result<(), Failure> {
+    let same = |other: &crate::journal::RunLock| {
+        other.mapping_sha256 == lock.mapping_sha256
+            && other.dataset.sha256 == lock.dataset.sha256
+            && other.workflow == lock.workflow
+    };
+    let Some((found, state)) = runs
+        .list()
+        .into_iter()
+        .rev()
+        .filter(|found| found.manifest == lock.manifest && !found.folder.is_closed())
+        .filter(|found| found.folder.lock().is_ok_and(|other| same(&other)))
+        .find_map(|found| {
+            let state = found.folder.read().ok()?.into_state();
+            (!state.is_complete()).then_some((found, state))
+        })
+    else {
+        return Ok(());
+    };
+    let counts = state.counts();
+    let cost = state.tally().cost;
+    let message = format!(
+        "run {} of the same manifest, dataset and workflow is not finished: {} of {} rows are done, at a cost of {cost} \
+         so far",
+        found.run_id,
+        counts.succeeded + counts.failed + counts.rejected,
+        counts.total,
+    );
+    let dir = args.dir.as_ref().map(|dir| format!(" -o {}", quoted(dir))).unwrap_or_default();
+    let next = vec![
+        format!("flowbatch resume {}", quoted(found.folder.path())),
+        format!("flowbatch run {}{dir} --new", quoted(&args.manifest)),
+    ];
+    if host.confirm(&format!("{message}. Begin a new run all the same?")) == Some(true) {
+        return Ok(());
+    }
+    Err(Failure { next, ..Failure::environment(Reason::Interrupted, message) })
+}
+
+/// Writes a path as a shell takes it.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// Derives everything from the journal and says what the run came to.
+pub(crate) fn finish(
+    folder: &RunFolder,
+    state: &RunState,
+    json: bool,
+    style: Option<Style>,
+    host: &mut dyn Host,
+) -> Result<Done, Failure> {
+    let summary = derive::derive(folder, host).map_err(|failure| at_full_disk(failure, state))?;
+    let exit_code = summary.verdict.exit_code;
+    let output = if json { as_json(&summary, folder)? } else { shown(&summary, folder, style) };
+    Ok(Done { exit_code, output })
+}
+
+/// The rows are safe in the journal even when the files derived from it can't be written.
+fn at_full_disk(failure: Failure, state: &RunState) -> Failure {
+    let done = state.counts().finished();
+    let message = format!("{}\nthe journal is whole ({done} rows): `flowbatch report` rebuilds the rest", failure.message);
+    Failure { message, ..failure }
+}
+
+fn shown(summary: &Summary, folder: &RunFolder, style: Option<Style>) -> String {
+    let mut summary = summary.clone();
+    // On the terminal the command must work from where the user stands, whatever the output folder is.
+    if let Some(next) = &mut summary.verdict.next {
+        *next = next.replace(&summary.run_id, &quoted(folder.path()));
+    }
+    let style = style.unwrap_or(Style { colour: false, width: 80 });
+    report::render_text(&summary, style, &folder.path().display().to_string())
+}
+
+fn as_json(summary: &Summary, folder: &RunFolder) -> Result<String, Failure> {
+    let Ok(Value::Object(mut all)) = serde_json::to_value(summary) else {
+        return Err(Failure::new(crate::model::ExitCode::Bug, Reason::Bug, "the summary is no JSON object"));
+    };
+    all.insert("run_dir".to_owned(), json!(folder.path().display().to_string()));
+    all.insert("exit_code".to_owned(), json!(summary.verdict.exit_code));
+    Ok(format!("{}\n", Value::Object(all)))
+}

@@ -1,0 +1,184 @@
+//! The terminal: the only place that prints. Standard output carries the result, standard error everything else.
+
+mod progress;
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+
+use tokio::sync::mpsc;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{self, Cli, Command, Global, LogFormat};
+use crate::commands::{self, Done, Failure, Host, Watched};
+use crate::console::progress::{Bar, Lines};
+use crate::manifest;
+use crate::report::Style;
+use crate::runner::{Observer, Signal};
+
+/// Runs the command that the user asked for, and gives its exit code.
+pub fn main(cli: Cli) -> ExitCode {
+    let Cli { global, command } = cli;
+    log(&global);
+    let (json, no_progress) = match &command {
+        Command::Run(run) => (run.shown.json, run.shown.no_progress),
+        Command::Resume(resume) => (resume.shown.json, resume.shown.no_progress),
+        _ => (false, false),
+    };
+    let mut terminal = Terminal { no_progress };
+    match run(command, &mut terminal) {
+        Ok(Done { exit_code, output }) => {
+            print(&output);
+            ExitCode::from(exit_code)
+        }
+        Err(failure) => {
+            terminal.fail(&failure, json);
+            ExitCode::from(failure.exit.code())
+        }
+    }
+}
+
+fn run(command: Command, terminal: &mut Terminal) -> Result<Done, Failure> {
+    let style = Style { colour: colour(&io::stdout()), width: width() };
+    match command {
+        Command::Run(args) => commands::run(&args.into_args(style), terminal),
+        Command::Check(args) => commands::check(&args.into_args(), terminal),
+        Command::Plan(args) => commands::plan(&args.into_args(), terminal),
+        Command::Resume(args) => commands::resume(&args.into_args(style), terminal),
+        Command::Report(args) => commands::report(&args.into_args(style), terminal),
+        Command::Runs(args) => commands::list(&args.into_args(), terminal),
+        Command::Emulate(args) => {
+            commands::emulate(&args.into_args(), terminal, |url| print(&format!("listening on {url}\n")))
+        }
+        Command::Init(args) => commands::init(&args.into_args(), terminal),
+        Command::Schema => {
+            let schema = serde_json::to_string_pretty(&manifest::schema()).unwrap_or_default();
+            Ok(Done { exit_code: 0, output: format!("{schema}\n") })
+        }
+        Command::Completions { shell } => Ok(Done { exit_code: 0, output: cli::completions(shell) }),
+    }
+}
+
+/// Writes the result. A reader that has seen enough is no error.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    // `head` and `less` close the pipe early; any other failure to print must not hide the exit code either.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn eprint(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+}
+
+fn colour(stream: &impl IsTerminal) -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && stream.is_terminal()
+}
+
+fn width() -> usize {
+    let (_, columns) = ::console::Term::stdout().size_checked().unwrap_or((24, 80));
+    usize::from(columns).clamp(56, 120)
+}
+
+fn log(global: &Global) {
+    let level = match global.verbose {
+        0 => "off",
+        1 => "flowbatch=info",
+        2 => "flowbatch=debug,reqwest=debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour(&io::stderr()));
+    // A subscriber that is there already (a test's) is as good.
+    let _ = match global.log_format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}
+
+/// The process's terminal, or what stands in its place.
+struct Terminal {
+    no_progress: bool,
+}
+
+impl Terminal {
+    fn fail(&mut self, failure: &Failure, json: bool) {
+        if json {
+            let verdict = failure.verdict();
+            let object = serde_json::json!({
+                "run_id": null, "run_dir": null, "exit_code": failure.exit.code(), "verdict": verdict,
+            });
+            print(&format!("{object}\n"));
+        }
+        let message = failure.message.trim_end();
+        // Diagnostics bring their own `error:`.
+        if message.starts_with("error") || message.contains("\u{1b}[") || message.contains("\nerror") {
+            eprint(message);
+        } else {
+            eprint(&format!("error: {message}"));
+        }
+        if !failure.next.is_empty() {
+            eprint("to go on:");
+        }
+        for next in &failure.next {
+            eprint(&format!("  {next}"));
+        }
+    }
+}
+
+impl Host for Terminal {
+    fn say(&mut self, text: &str) {
+        eprint(text);
+    }
+
+    fn confirm(&mut self, question: &str) -> Option<bool> {
+        if !self.is_interactive() || !io::stdin().is_terminal() {
+            return None;
+        }
+        let mut err = io::stderr().lock();
+        let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn is_interactive(&self) -> bool {
+        io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+    }
+
+    fn in_colour(&self) -> bool {
+        colour(&io::stderr())
+    }
+
+    fn observer(&mut self, watched: &Watched) -> Box<dyn Observer> {
+        if self.no_progress {
+            Box::new(())
+        } else if self.is_interactive() {
+            Box::new(Bar::new(watched, self.in_colour()))
+        } else {
+            Box::new(Lines::new(watched))
+        }
+    }
+
+    fn watch_signals(&self, signals: mpsc::Sender<Signal>) {
+        #[cfg(unix)]
+        for kind in [
+            tokio::signal::unix::SignalKind::interrupt(),
+            tokio::signal::unix::SignalKind::terminate(),
+            tokio::signal::unix::SignalKind::hangup(),
+        ] {
+            let signals = signals.clone();
+            if let Ok(mut stream) = tokio::signal::unix::signal(kind) {
+                tokio::spawn(async move {
+                    while stream.recv().await.is_some() && signals.send(Signal::Stop).await.is_ok() {}
+                });
+            }
+        }
+        #[cfg(not(unix))]
+        tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() && signals.send(Signal::Stop).await.is_ok() {}
+        });
+    }
+}

@@ -1,0 +1,192 @@
+//! A definition as it is written, and the checks that make it one that can't be wrong.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_yaml::Spanned;
+
+use crate::flow_file::{Field, InputSchema};
+use crate::mapping::Reference;
+
+use super::super::behaviour::Behaviour;
+use super::super::draw::InputDigest;
+use super::super::fault::{Fault, Forced, Mix};
+use super::super::input::WrittenInput;
+use super::super::template::OutputTemplate;
+use super::super::units::{Rate, Share, Span, Spread};
+use super::{CostRule, Definition, DefinitionError, Spikes, Tokens};
+
+/// The name of a workflow whose definition gives none.
+const DEFAULT_NAME: &str = "workflow";
+
+/// How many runs may be unfinished, unless the definition says so.
+const DEFAULT_QUEUE: usize = 100_000;
+
+/// The file as it is written.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    name: Option<String>,
+    version: Option<String>,
+    workflow_id: Option<String>,
+    #[serde(default)]
+    seed: u64,
+    #[serde(default)]
+    inputs: BTreeMap<String, WrittenInput>,
+    #[serde(default)]
+    choose: Placed<BTreeMap<String, Vec<Value>>>,
+    output: Option<Placed<Value>>,
+    #[serde(default)]
+    latency: Spread,
+    spikes: Option<Spikes>,
+    #[serde(default)]
+    tokens: Placed<Tokens>,
+    #[serde(default)]
+    cost: Placed<CostRule>,
+    rate: Option<Rate>,
+    poll_rate: Option<Rate>,
+    concurrency: Option<Placed<usize>>,
+    queue: Option<Placed<usize>>,
+    #[serde(default)]
+    faults: Placed<BTreeMap<Fault, Share>>,
+    #[serde(default)]
+    poll_faults: Placed<BTreeMap<Fault, Share>>,
+    #[serde(default)]
+    faults_for: Placed<BTreeMap<String, Vec<Fault>>>,
+    #[serde(default)]
+    behaviour: Placed<Behaviour>,
+}
+
+impl Written {
+    /// The definition that says nothing but a name.
+    pub(super) fn named(name: Option<String>) -> Self {
+        Self { name, ..Self::default() }
+    }
+}
+
+/// A value and its place in the text; line 0 when it is not written.
+#[derive(Debug, Default)]
+struct Placed<T> {
+    value: T,
+    line: u64,
+    column: u64,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<T>::deserialize(deserializer)?;
+        let (line, column) = (spanned.referenced.line(), spanned.referenced.column());
+        Ok(Self { value: spanned.value, line, column })
+    }
+}
+
+impl<T> Placed<T> {
+    /// Fails at this place.
+    fn wrong(&self, message: impl Into<String>) -> DefinitionError {
+        DefinitionError::wrong((self.line > 0).then_some((self.line, self.column)), message)
+    }
+}
+
+/// Checks a definition.
+pub(super) fn meant(written: Written) -> Result<Definition, DefinitionError> {
+    let name = written.name.unwrap_or_else(|| DEFAULT_NAME.to_owned());
+    let output = match &written.output {
+        Some(shape) => {
+            let known = |reference: &Reference| is_known(reference, &written.inputs, &written.choose.value);
+            let parsed = OutputTemplate::parse(&shape.value, &known);
+            Some(parsed.map_err(|message| shape.wrong(format!("output: {message}")))?)
+        }
+        None => None,
+    };
+    if let Some((name, _)) = written.choose.value.iter().find(|(_, values)| values.is_empty()) {
+        return Err(written.choose.wrong(format!("choose: `{name}` has nothing to choose from")));
+    }
+    let tokens = written.tokens.value;
+    if !(0.0..=1_000.0).contains(&tokens.per_character) {
+        return Err(written.tokens.wrong("tokens: per_character lies between 0 and 1000"));
+    }
+    if written.cost.value.decimals > 12 {
+        return Err(written.cost.wrong("cost: decimals lies between 0 and 12"));
+    }
+    for count in [&written.concurrency, &written.queue].into_iter().flatten() {
+        if !(1..=1_000_000).contains(&count.value) {
+            return Err(count.wrong("it lies between 1 and 1000000"));
+        }
+    }
+    check_behaviour(&written.behaviour)?;
+    let inputs: Vec<Field> = written.inputs.into_iter().map(|(name, input)| input.named(name)).collect();
+    Ok(Definition {
+        workflow_id: written.workflow_id.unwrap_or_else(|| workflow_id(&name)),
+        version: written.version.unwrap_or_else(|| "1.0.0".to_owned()),
+        name,
+        seed: written.seed,
+        inputs: InputSchema { fields: inputs },
+        choose: written.choose.value,
+        output,
+        latency: written.latency,
+        spikes: written.spikes,
+        tokens,
+        cost: written.cost.value,
+        rate: written.rate,
+        poll_rate: written.poll_rate,
+        concurrency: written.concurrency.map(|count| count.value),
+        queue: written.queue.map_or(DEFAULT_QUEUE, |count| count.value),
+        faults: Mix::of_invokes(&written.faults.value).map_err(|message| written.faults.wrong(message))?,
+        poll_faults: Mix::of_queries(&written.poll_faults.value)
+            .map_err(|message| written.poll_faults.wrong(message))?,
+        forced: Forced::new(&written.faults_for.value)
+            .map_err(|message| written.faults_for.wrong(message))?,
+        behaviour: written.behaviour.value,
+    })
+}
+
+/// Whether a name in a template of the output has a value.
+fn is_known(
+    reference: &Reference,
+    inputs: &BTreeMap<String, WrittenInput>,
+    choose: &BTreeMap<String, Vec<Value>>,
+) -> bool {
+    let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        ["input", name, ..] => inputs.contains_key(*name),
+        ["choose", name, ..] => choose.contains_key(*name),
+        ["input" | "choose" | "user_id"] | ["run", "number"] => true,
+        _ => false,
+    }
+}
+
+/// Refuses settings that no HTTP server could keep.
+fn check_behaviour(written: &Placed<Behaviour>) -> Result<(), DefinitionError> {
+    let behaviour = &written.value;
+    let errors = &behaviour.error;
+    let statuses = [
+        behaviour.invoke.status,
+        behaviour.invoke.accepted_status,
+        behaviour.failed.status,
+        errors.unauthorized.status,
+        errors.wrong_key_kind.status,
+        errors.invalid.status,
+        errors.too_large.status,
+        errors.throttled.status,
+        errors.unknown_run.status,
+        errors.forbidden.status,
+        errors.internal.status,
+        errors.unavailable.status,
+    ];
+    if let Some(status) = statuses.iter().find(|status| !(200..=599).contains(*status)) {
+        return Err(written.wrong(format!("{status} is no HTTP status that a reply may have")));
+    }
+    if !(1..=10).contains(&behaviour.webhook.attempts) {
+        return Err(written.wrong("webhook: attempts lies between 1 and 10"));
+    }
+    if behaviour.webhook.timeout == Span::default() {
+        return Err(written.wrong("webhook: timeout is longer than 0s"));
+    }
+    Ok(())
+}
+
+/// The id that a workflow has when its definition names none: 24 hexadecimal digits, as the platform's are.
+fn workflow_id(name: &str) -> String {
+    InputDigest::of(name).to_string()[..24].to_owned()
+}

@@ -1,0 +1,348 @@
+//! A manifest as it is written: each type mirrors a map of the file. The comments here are what editors and the
+//! reference show.
+
+use schemars::JsonSchema;
+
+use super::values::{
+    Amount, Boolean, ColumnType, Condition, Currency, Delimiter, Duration, Durations, FilePath, FirstPoll,
+    Format, FullText, Input, Limit, Mode, Name, Named, NoHalt, OnBadRow, OutputFormat, Provider, Region,
+    RetryAlso, Rows, SampleSize, Secret, Sha256, Size, TemplateText, Text, Url, Version, Whole, Word,
+};
+
+/// A manifest of flowbatch: a workflow behind an HTTP API, a dataset, and the mapping of a row to the workflow's
+/// input. Keys that begin with `x-` are your own.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields, title = "flowbatch manifest")]
+#[schemars(extend("required" = ["version", "name", "workflow", "dataset", "input"]))]
+#[schemars(extend("patternProperties" = {"^x-": true}))]
+pub(super) struct RawManifest {
+    /// The version of the manifest's language.
+    version: Version,
+    /// Names the manifest and the folder of its runs: letters, digits, `-`, `_` and `.`, at most 80.
+    name: Name,
+    /// What the manifest is for.
+    description: Text,
+    /// Your own labels, which go into the run's lock and its reports.
+    labels: Named<Text>,
+    /// Values that templates may use as `{{vars.NAME}}`; `--var NAME=VALUE` overrides them.
+    vars: Vars,
+    /// The workflow that is run for each row.
+    workflow: Workflow,
+    /// The rows: the path of a file, or a map.
+    dataset: Dataset,
+    /// What is sent for a row: any JSON shape, in which each string is a template. A lone expression keeps its JSON
+    /// type; text around it makes a string. `{file: PATH}` sends a file.
+    input: Input,
+    /// How much, how long, how often, and when to stop.
+    limits: Limits,
+    /// How many rows may end badly while the run still exits with 0.
+    accept: Accept,
+    /// What is written for a run.
+    output: Output,
+    /// How the report is laid out.
+    report: Report,
+}
+
+/// Values that templates may use.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("patternProperties" = {"^[A-Za-z_][A-Za-z0-9_]*$": true}))]
+pub(super) struct Vars {}
+
+/// The workflow that is run for each row.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("allOf" = [
+    {
+        "if": {"properties": {"provider": {"const": "emulator"}}, "required": ["provider"]},
+        "then": {
+            "required": ["definition"],
+            "properties": {"region": false, "base_url": false, "api_key": false, "tls": false},
+        },
+        "else": {
+            "if": {"properties": {"provider": {"not": {"pattern": r"\$\{"}}}},
+            "then": {"properties": {"definition": false}},
+        },
+    },
+    {"not": {"required": ["region", "base_url"]}},
+]))]
+pub(super) struct Workflow {
+    /// Who runs the workflow.
+    #[schemars(extend("default" = "gptbots"))]
+    provider: Provider,
+    /// The emulator's workflow: a small YAML file, or a `.flow` export. Only with `provider: emulator`.
+    definition: FilePath,
+    /// The provider's data centre.
+    #[schemars(extend("default" = "sg"))]
+    region: Region,
+    /// The provider's address in place of a region, for private deployments.
+    base_url: Url,
+    /// The API key, which may not be written out.
+    #[schemars(extend("default" = "${GPTBOTS_API_KEY}"))]
+    api_key: Secret,
+    /// `async` submits and then polls; `sync` waits for the reply.
+    #[schemars(extend("default" = "async"))]
+    mode: Mode,
+    /// When results are asked for.
+    poll: Poll,
+    /// What the provider's run log knows the row by; by default our row tag, by which a lost reply can be found.
+    #[schemars(extend("default" = "{{row_tag}}"))]
+    user_id: TemplateText,
+    /// A `.flow` export whose Start node the input is checked against before anything is sent.
+    flow_file: FilePath,
+    /// What the unit of cost is worth.
+    price: Price,
+    /// How the provider's certificate is checked.
+    tls: Tls,
+    /// How long a connection may take to come about.
+    #[schemars(extend("default" = "10s"))]
+    connect_timeout: Duration,
+    /// How long an idle connection may be used again.
+    #[schemars(extend("default" = "4s"))]
+    keep_alive: Duration,
+    /// The largest reply that is taken, from 1KiB to 1GiB.
+    #[schemars(extend("default" = "16MiB"))]
+    body_limit: Size,
+}
+
+/// When results are asked for.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+pub(super) struct Poll {
+    /// When a row is polled first; `auto` learns it from the rows that have finished.
+    #[schemars(extend("default" = "auto"))]
+    first: FirstPoll,
+    /// The shortest and the longest time between two polls of a row.
+    #[schemars(extend("default" = "2s..15s"))]
+    interval: Durations,
+}
+
+/// What the unit of cost is worth.
+#[derive(Default, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Price {
+    /// The unit in which the provider counts, such as `credit`.
+    unit: Word,
+    /// What one unit costs, exactly.
+    per_unit: Amount,
+    /// The currency of that price, such as `USD`.
+    currency: Currency,
+}
+
+/// How the provider's certificate is checked.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+pub(super) struct Tls {
+    /// A PEM file with further certificate authorities.
+    ca: FilePath,
+}
+
+/// The path of a dataset, or a map.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum Dataset {
+    /// The path of a file, a pattern, or `-` for standard input.
+    Path(FilePath),
+    /// A file and how it is read.
+    Files(Box<DatasetMap>),
+}
+
+impl Default for Dataset {
+    fn default() -> Self {
+        Self::Path(FilePath)
+    }
+}
+
+/// A dataset and how it is read.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["path"]))]
+pub(super) struct DatasetMap {
+    /// A file (csv, tsv, jsonl, ndjson or json, also .gz and .zst), a pattern, a list of them, or `-` for standard
+    /// input.
+    path: Paths,
+    /// The format, when the file's name does not tell it.
+    format: Format,
+    /// The encoding by its WHATWG label, such as `gbk`; `auto` takes a byte order mark or valid UTF-8.
+    #[schemars(extend("default" = "auto"))]
+    encoding: FullText,
+    /// What separates the cells of a CSV file: one ASCII character, or `tab`. The format tells it by default.
+    delimiter: Delimiter,
+    /// The column that names a row; its values must differ. By default the row's number.
+    key: FullText,
+    /// The types of CSV columns, which are text unless declared.
+    types: Named<ColumnType>,
+    /// The file's digest; a file that differs is refused.
+    sha256: Sha256,
+    /// What a malformed record does: stop before anything is sent, or become a rejected row.
+    #[schemars(extend("default" = "stop"))]
+    on_bad_row: OnBadRow,
+    /// Which rows are run: range, where, limit and sample, in this order.
+    select: Select,
+}
+
+/// One path, or a list of paths.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum Paths {
+    /// One path.
+    One(FilePath),
+    /// Several, in order.
+    Several(#[schemars(length(min = 1))] Vec<FilePath>),
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self::One(FilePath)
+    }
+}
+
+/// Which rows are run.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+pub(super) struct Select {
+    /// The first and the last row, such as `1..500`; either may be missing.
+    range: Rows,
+    /// A condition on the row, such as `row.lang == "en" and row.priority >= 2`.
+    r#where: Condition,
+    /// At most so many rows.
+    limit: Whole<1, { u64::MAX }>,
+    /// A random sample of what is left.
+    sample: Sample,
+}
+
+/// A random sample.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["n"]))]
+pub(super) struct Sample {
+    /// How many rows, such as `100`, or which share of them, such as `5%`.
+    n: SampleSize,
+    /// The same seed gives the same sample.
+    #[schemars(extend("default" = 0))]
+    seed: Whole<0, { u64::MAX }>,
+}
+
+/// How much, how long, how often, and when to stop.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+pub(super) struct Limits {
+    /// Rows in flight.
+    #[schemars(extend("default" = 8))]
+    concurrency: Whole<1, 10_000>,
+    /// How long one attempt may take, from its send to its result.
+    #[schemars(extend("default" = "10m"))]
+    timeout: Duration,
+    /// How long this process may run; then it drains, and a later `resume` goes on. By default without bound.
+    deadline: Duration,
+    /// How long an interrupted run waits for what is on the wire. By default 20s, and without bound on a terminal.
+    drain: Duration,
+    /// What is sent again.
+    retry: Retry,
+    /// Stops a run whose rows go wrong: a map, or `none`.
+    #[schemars(extend("default" = {"failures": "50%", "after": 20}))]
+    halt: Halt,
+}
+
+/// What is sent again.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+pub(super) struct Retry {
+    /// How often a row is sent at most; the first send counts.
+    #[schemars(extend("default" = 4))]
+    attempts: Whole<1, 100>,
+    /// The longest waits before the second send and before the last.
+    #[schemars(extend("default" = "1s..60s"))]
+    backoff: Durations,
+    /// Answers that are sent again although they are, or may have been, billed.
+    #[schemars(extend("default" = [], "uniqueItems" = true))]
+    also: Vec<RetryAlso>,
+}
+
+/// `none`, or a map.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum Halt {
+    /// Never stops.
+    None(NoHalt),
+    /// Stops when too many rows did not succeed.
+    Rule(HaltRule),
+}
+
+impl Default for Halt {
+    fn default() -> Self {
+        Self::None(NoHalt)
+    }
+}
+
+/// When a run stops because its rows go wrong.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["failures"]))]
+pub(super) struct HaltRule {
+    /// How many rows may have failed, be in doubt or be rejected, such as `20`, or which share of the finished rows,
+    /// such as `5%`.
+    failures: Limit,
+    /// So many rows must have finished before a share counts. By default 20, and 0 for a number of rows.
+    after: Whole<0, { u64::MAX }>,
+}
+
+/// How many rows may end badly.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+pub(super) struct Accept {
+    /// Failed rows.
+    #[schemars(extend("default" = 0))]
+    failed: Limit,
+    /// Rejected rows.
+    #[schemars(extend("default" = 0))]
+    rejected: Limit,
+    /// Rows in doubt.
+    #[schemars(extend("default" = 0))]
+    in_doubt: Limit,
+}
+
+/// What is written for a run.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+pub(super) struct Output {
+    /// The folder that runs are written to, relative to the working directory.
+    #[schemars(extend("default" = "runs"))]
+    dir: FilePath,
+    /// The results' formats; JSONL is always written.
+    #[schemars(extend("default" = ["jsonl", "csv"], "uniqueItems" = true))]
+    formats: Vec<OutputFormat>,
+    /// The columns of results.csv beside the dataset's; by default one for each field of the output.
+    columns: Named<TemplateText>,
+    /// How results.csv is written.
+    csv: Csv,
+}
+
+/// How results.csv is written.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+pub(super) struct Csv {
+    /// Begins with a byte order mark, by which spreadsheets know UTF-8.
+    #[schemars(extend("default" = true))]
+    bom: Boolean,
+    /// Has the dataset's columns first.
+    #[schemars(extend("default" = true))]
+    inputs: Boolean,
+    /// Defuses text that a spreadsheet would execute.
+    #[schemars(extend("default" = true))]
+    safe: Boolean,
+    /// The encoding by its WHATWG label.
+    #[schemars(extend("default" = "utf-8"))]
+    encoding: FullText,
+    /// What separates the cells.
+    #[schemars(extend("default" = ","))]
+    delimiter: Delimiter,
+}
+
+/// How the report is laid out.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+pub(super) struct Report {
+    /// Figures for groups of rows: a name, and a template whose value names the row's group.
+    group_by: Named<TemplateText>,
+}

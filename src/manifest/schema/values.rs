@@ -1,0 +1,254 @@
+//! The kinds of single values in a manifest, as schemas: each is also an environment variable (`${NAME}`), whose value
+//! no schema can know. `$comment` names the kind for the reference.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
+
+/// A text that holds a variable.
+const VARIABLE: &str = r"\$\{";
+
+/// Declares a kind of value: its name, and its schema.
+macro_rules! kind {
+    ($(#[$doc:meta])* $name:ident, $words:expr, $schema:expr) => {
+        $(#[$doc])*
+        #[derive(Default)]
+        pub(super) struct $name;
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                schema($words, $schema)
+            }
+        }
+    };
+}
+
+fn schema(words: &str, mut value: Value) -> Schema {
+    if let Some(map) = value.as_object_mut() {
+        map.insert("$comment".to_owned(), Value::from(words));
+    }
+    Schema::try_from(value).unwrap_or_default()
+}
+
+/// Text that matches one of some patterns, or holds a variable.
+fn matching(patterns: &[&str]) -> Value {
+    let mut all: Vec<_> = patterns.iter().map(|pattern| format!("^(?:{pattern})$")).collect();
+    all.push(VARIABLE.to_owned());
+    json!({"type": "string", "pattern": all.join("|")})
+}
+
+fn or_variable(value: &Value) -> Value {
+    json!({"anyOf": [value, {"type": "string", "pattern": VARIABLE}]})
+}
+
+fn words(words: &[&str]) -> Value {
+    or_variable(&json!({"enum": words}))
+}
+
+fn limit(least: u64) -> Value {
+    let share = if least == 0 {
+        json!({"type": "number", "minimum": 0, "maximum": 1})
+    } else {
+        json!({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
+    };
+    json!({"anyOf": [
+        {"type": "integer", "minimum": least},
+        share,
+        matching(&[r"[0-9]+(?:\.[0-9]+)?(?: *%)?"]),
+    ]})
+}
+
+const DURATION: &str = "(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?(?:[0-9]+ms)?";
+
+fn duration() -> Value {
+    let mut value = matching(&[DURATION]);
+    if let Some(map) = value.as_object_mut() {
+        map.insert("minLength".to_owned(), json!(2));
+    }
+    value
+}
+
+fn text() -> Value {
+    json!({"type": ["string", "number", "boolean"]})
+}
+
+kind!(
+    /// Any text; what YAML takes for a number or a boolean is read as it is written.
+    Text, "text", text()
+);
+kind!(
+    /// Text that may not be empty.
+    FullText, "text", json!({"type": ["string", "number", "boolean"], "pattern": r"\S"})
+);
+kind!(
+    /// The path of a file.
+    FilePath, "path", json!({"type": ["string", "number", "boolean"], "pattern": r"\S"})
+);
+kind!(
+    /// A template.
+    TemplateText, "template", text()
+);
+kind!(
+    /// A condition.
+    Condition, "condition", text()
+);
+kind!(
+    /// The name of the manifest.
+    Name, "name", json!({
+        "type": ["string", "number", "boolean"],
+        "pattern": format!(r"^[A-Za-z0-9._-]{{1,80}}$|{VARIABLE}"),
+    })
+);
+kind!(
+    /// `true` or `false`.
+    Boolean, "`true` or `false`", or_variable(&json!({"type": "boolean"}))
+);
+kind!(
+    /// A duration.
+    Duration, "duration", duration()
+);
+kind!(
+    /// A range of durations.
+    Durations, "range of durations", matching(&[
+        &format!(r"{DURATION} *\.\. *(?:[0-9]+(?:h|ms|m|s))+"),
+        &format!(r"(?:[0-9]+(?:h|ms|m|s))+ *\.\. *{DURATION}"),
+    ])
+);
+kind!(
+    /// When to poll first.
+    FirstPoll, "`auto` or duration", matching(&["auto", DURATION])
+);
+kind!(
+    /// A range of rows.
+    Rows, "range of rows", matching(&[r"[0-9]+ *\.\. *[0-9]*", r"\.\. *[0-9]+"])
+);
+kind!(
+    /// A number of rows, or a share of them.
+    Limit, "count or share", limit(0)
+);
+kind!(
+    /// The size of a sample.
+    SampleSize, "count or share", limit(1)
+);
+kind!(
+    /// An exact amount.
+    Amount, "amount", json!({"anyOf": [
+        {"type": "number", "minimum": 0},
+        matching(&[r"[0-9]+(?:\.[0-9]+)?"]),
+    ]})
+);
+kind!(
+    /// A size in bytes.
+    Size, "size", json!({"anyOf": [
+        {"type": "integer", "minimum": 1024, "maximum": 1_073_741_824},
+        matching(&["[0-9]+ *(?:[kKmMgG]?[bB]|[kKmMgG][iI][bB])?"]),
+    ]})
+);
+kind!(
+    /// A SHA-256 digest.
+    Sha256, "64 hexadecimal digits", matching(&["[0-9A-Fa-f]{64}"])
+);
+kind!(
+    /// A delimiter.
+    Delimiter, "character", json!({"anyOf": [
+        matching(&["[^\"\\r\\n]", r"\\t", "tab"]),
+        {"type": "integer", "minimum": 0, "maximum": 9},
+    ]})
+);
+kind!(
+    /// The base URL of a provider.
+    Url, "URL", matching(&["https?://[^?#]+"])
+);
+kind!(
+    /// Three capitals.
+    Currency, "three capitals", matching(&["[A-Z]{3}"])
+);
+kind!(
+    /// A word.
+    Word,
+    "word",
+    json!({"type": ["string", "boolean"], "pattern": format!("^[A-Za-z_]{{1,32}}$|{VARIABLE}")})
+);
+kind!(
+    /// A secret.
+    Secret, "`${NAME}` or `{file: PATH}`", json!({"anyOf": [
+        {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$"},
+        {
+            "type": "object",
+            "properties": {"file": {"type": ["string", "number", "boolean"], "pattern": r"\S"}},
+            "required": ["file"],
+            "additionalProperties": false,
+        },
+    ]})
+);
+kind!(
+    /// The input: a map, or one template that renders to a map.
+    Input, "map or template", json!({"type": ["object", "string"]})
+);
+kind!(Version, "`1`", or_variable(&json!({"const": 1})));
+kind!(Provider, "`gptbots` or `emulator`", words(&["gptbots", "emulator"]));
+kind!(Region, "`sg`, `th` or `jp`", words(&["sg", "th", "jp"]));
+kind!(Mode, "`async` or `sync`", words(&["async", "sync"]));
+kind!(Format, "`csv`, `tsv`, `jsonl`, `ndjson` or `json`", words(&["csv", "tsv", "jsonl", "ndjson", "json"]));
+kind!(
+    ColumnType,
+    "`text`, `integer`, `number`, `boolean` or `json`",
+    words(&["text", "integer", "number", "boolean", "json"])
+);
+kind!(OnBadRow, "`stop` or `reject`", words(&["stop", "reject"]));
+kind!(RetryAlso, "`failed` or `server_error`", words(&["failed", "server_error"]));
+kind!(OutputFormat, "`jsonl` or `csv`", words(&["jsonl", "csv"]));
+kind!(NoHalt, "`none`", words(&["none"]));
+
+/// A whole number within a range.
+#[derive(Default)]
+pub(super) struct Whole<const FROM: u64, const TO: u64>;
+
+impl<const FROM: u64, const TO: u64> JsonSchema for Whole<FROM, TO> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Whole_{FROM}_{TO}").into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let (words, number) = if TO == u64::MAX {
+            (format!("whole number, at least {FROM}"), json!({"type": "integer", "minimum": FROM}))
+        } else {
+            let number = json!({"type": "integer", "minimum": FROM, "maximum": TO});
+            (format!("whole number from {FROM} to {TO}"), number)
+        };
+        schema(&words, or_variable(&number))
+    }
+}
+
+/// A map from names of the user's own to values of one kind.
+#[derive(Default)]
+pub(super) struct Named<T>(PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for Named<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Named_{}", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let values = generator.subschema_for::<T>();
+        schemars::json_schema!({"type": "object", "additionalProperties": values})
+    }
+}
