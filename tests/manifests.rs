@@ -244,7 +244,7 @@ fn every_definition_parses_and_every_file_is_used() {
         }
         let is_text = name == "README.md" || name == ".gitattributes";
         let is_attachment = path.parent().unwrap().ends_with("docs");
-        let is_manifest = name.ends_with(".yaml") && !is_definition(&path);
+        let is_manifest = path.extension().is_some_and(|e| e == "yaml") && !is_definition(&path);
         assert!(is_text || is_attachment || is_manifest || used.contains(&path), "{name} is used by nothing");
     }
 }
