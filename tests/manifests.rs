@@ -13,7 +13,7 @@ use serde_json::Value;
 use flowbatch::dataset::{Dataset, Item, SurveyContext, attach};
 use flowbatch::emulator::Definition;
 use flowbatch::flow_file::InputSchema;
-use flowbatch::manifest::{Manifest, Overrides, Provider, Secrets, load};
+use flowbatch::manifest::{Manifest, Overrides, Provider, Secrets, load, schema};
 use flowbatch::mapping::{Scope, ScopeParts};
 use flowbatch::model::{Row, row_tag};
 
@@ -287,6 +287,19 @@ fn every_key_of_the_language_is_shown_somewhere() {
     }
     let missing: Vec<_> = KEYS.iter().filter(|key| !found.contains_key(**key)).collect();
     assert!(missing.is_empty(), "no manifest shows {missing:?}");
+}
+
+#[test]
+fn every_manifest_and_every_definition_is_valid_by_its_schema() {
+    let manifest_schema = jsonschema::validator_for(&schema()).unwrap();
+    let definition_schema = jsonschema::validator_for(Definition::schema().as_value()).unwrap();
+    let definitions = shipped().into_iter().filter(|path| is_definition(path));
+    let documents = manifests().into_iter().map(|path| (path, &manifest_schema));
+    for (path, schema) in documents.chain(definitions.map(|path| (path, &definition_schema))) {
+        let document: Value = serde_yaml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let wrong: Vec<_> = schema.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(wrong.is_empty(), "{}: {wrong:#?}", path.display());
+    }
 }
 
 #[test]
