@@ -148,6 +148,11 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     pub(crate) async fn drive(mut self, mut signals: mpsc::Receiver<Signal>) -> Result<Driven<O>, Error> {
         let mut incoming = Vec::with_capacity(self.ahead);
         loop {
+            // Subtle: first, and whether or not other things wait: a busy run must still hear and keep time.
+            while let Ok(signal) = signals.try_recv() {
+                self.on_signal(signal);
+            }
+            self.on_timers();
             self.admit();
             self.committer.flush();
             if self.is_finished() {
