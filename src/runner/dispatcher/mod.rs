@@ -72,6 +72,10 @@ pub(crate) struct Dispatcher<W, O> {
     schedule: PollSchedule,
     random: fastrand::Rng,
     stop: Option<StopCause>,
+    /// Whether a stop leaves rows that the provider runs to resume.
+    polls_ended: bool,
+    /// Whether a person or the system has asked once already.
+    signalled: bool,
     polls: u64,
     throttled_polls: u64,
     tallied: u64,
@@ -137,6 +141,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             schedule,
             random: fastrand::Rng::new(),
             stop: None,
+            polls_ended: false,
+            signalled: false,
             polls: 0,
             throttled_polls: 0,
             tallied: 0,

@@ -31,7 +31,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 
     /// The run id would survive now: the row may be polled.
     pub(super) fn after_attached(&mut self, row: RowNumber) {
-        if self.stop.is_some_and(|cause| !cause.still_polls()) {
+        if self.polls_ended {
             return self.leave_attached(row);
         }
         let Some(invocation) = self.rows.get_mut(&row) else { return };

@@ -40,3 +40,32 @@ async fn a_signal_is_heard_before_another_row_is_begun() {
     assert_eq!(provider.books.lock().unwrap().sent.len(), 0, "however busy the run is");
     assert_eq!(state.stopped().unwrap().cause, StopCause::Interrupted);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_first_signal_after_another_stop_drains_too() {
+    // Two rows fail and halt the run, with two sends on the wire: the first Ctrl-C still waits for those.
+    let mut run = Run { signals: vec![Duration::from_secs(1)], ..Run::of(50) };
+    run.limits.halt = Some(Halt { failures: Limit::Count(1), after: 0 });
+    run.limits.drain = Some(Duration::from_secs(20));
+    let provider =
+        run.provider([(1, vec![Refuse]), (2, vec![Linger(5_000)]), (3, vec![Accept(40_000, "1")])]);
+    run.limits.retry.attempts = 1;
+    let start = Instant::now();
+    let state = run.go(&provider).await;
+    assert_eq!(state.stopped().unwrap().cause, StopCause::Halt);
+    assert_eq!((state.row(2), start.elapsed().as_secs()), (RowState::Ended(Outcome::Succeeded), 5));
+    assert_eq!(state.row(3), RowState::Attached("run-3".into()), "resume polls it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_a_run_that_was_halted_before() {
+    let mut run = Run::of(50);
+    run.limits.halt = Some(Halt { failures: Limit::Count(1), after: 0 });
+    run.limits.retry.attempts = 1;
+    run.limits.timeout = Duration::from_secs(3_600);
+    run.limits.deadline = Some(Duration::from_secs(10));
+    let provider = run.provider([(1, vec![Refuse]), (2, vec![Accept(1_800_000, "1")])]);
+    let start = Instant::now();
+    let state = run.go(&provider).await;
+    assert_eq!((start.elapsed().as_secs(), state.row(2)), (10, RowState::Attached("run-2".into())));
+}
