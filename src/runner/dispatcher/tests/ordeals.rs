@@ -69,3 +69,39 @@ async fn a_deadline_ends_a_run_that_was_halted_before() {
     let state = run.go(&provider).await;
     assert_eq!((start.elapsed().as_secs(), state.row(2)), (10, RowState::Attached("run-2".into())));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_is_answered_ends_a_series_of_calls_to_slow_down() {
+    let mut run = Run::of(1);
+    run.limits.timeout = Duration::from_secs(7_200);
+    let mut provider = Arc::into_inner(run.provider([(1, vec![Accept(1_500_000, "1")])])).unwrap();
+    // Two calls to slow down, more than ten minutes apart, with many answers between them.
+    provider.throttled_polls = vec![1, 80];
+    let provider = Arc::new(provider);
+    let state = run.go(&provider).await;
+    assert_eq!(state.stopped().map(|stopped| stopped.cause), None);
+    assert_eq!(outcomes(&state), [1, 0, 0, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_earlier_processes_left_are_not_all_polled_at_once() {
+    let mut run = Run::of(200);
+    run.limits.timeout = Duration::from_secs(1);
+    run.limits.concurrency = Concurrency(200);
+    let mut provider = Arc::into_inner(run.provider([])).unwrap();
+    provider.default = Some(Accept(5_000, "0.1"));
+    let state = run.go(&Arc::new(provider)).await;
+    assert_eq!(outcomes(&state), [0, 0, 200, 0, 0], "all in doubt, all attached");
+    run.limits.timeout = Duration::from_secs(60);
+    run.limits.concurrency = Concurrency(4);
+    let mut provider = Arc::into_inner(run.provider([])).unwrap();
+    provider.poll_latency = Duration::from_millis(100);
+    for row in 1..=200 {
+        provider.accept(row, &Accept(0, "0.1"));
+    }
+    let provider = Arc::new(provider);
+    let state = run.go(&provider).await;
+    assert_eq!(outcomes(&state), [200, 0, 0, 0, 0]);
+    let most = provider.books.lock().unwrap().most_polling;
+    assert!(most <= 8, "{most} polls at a time");
+}
