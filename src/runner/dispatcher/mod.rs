@@ -37,6 +37,8 @@ pub enum Signal {
 
 /// How often the observer is told of the time.
 const TICK: Duration = Duration::from_millis(200);
+/// More timers than this for each row that may be begun are looked through for stale ones.
+const TIMERS_A_ROW: usize = 8;
 /// How often the number of polls is journalled.
 const TALLY: Duration = Duration::from_secs(10);
 
@@ -419,6 +421,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         };
         self.observer.tick(&progress, &self.state);
         self.timers.set(Instant::now() + TICK, Timer::Tick);
+        let rows = &self.rows;
+        self.timers.prune(TIMERS_A_ROW * self.admission.most_started(), |timer| match timer {
+            Timer::BackedOff(row, epoch) | Timer::Permit(row, epoch) | Timer::Poll(row, epoch) => {
+                rows.get(&row).is_some_and(|invocation| invocation.epoch == epoch)
+            }
+            Timer::TimeUp(row, attempt) => rows.get(&row).is_some_and(|row| row.sends == attempt),
+            Timer::Wake | Timer::Tick | Timer::Tally | Timer::Deadline | Timer::DrainOver => true,
+        });
     }
 
     fn on_tally(&mut self) {
