@@ -3,13 +3,13 @@
 //! Every flag has a variable `FLOWBATCH_…`; a flag goes before the variable, that before the manifest, and that before
 //! the default.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
-    CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReportArgs, ReportFormat, ResumeArgs, RunArgs, RunName,
-    Widening,
+    CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReportArgs, ReportFormat, ResumeArgs, RunArgs,
+    RunName, Widening, quoted,
 };
 use crate::manifest::{row_range, sample_size};
 use crate::model::Outcome;
@@ -17,9 +17,18 @@ use crate::report::Style;
 
 /// A declarative batch runner for AI workflows.
 #[derive(Debug, Parser)]
-#[command(name = "flowbatch", version, about, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 accepted · 1 complete, but rows did not succeed · 2 usage or manifest mistake · \
-3 environment or refused start · 4 gate, budget, pin or halt rule · 5 interrupted, resumable · 101 a bug")]
+#[command(
+    name = "flowbatch",
+    version,
+    about,
+    max_term_width = 100,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Exit codes: 0 accepted · 1 complete, but rows did not succeed · 2 usage or manifest mistake · \
+3 environment or refused start · 4 gate, budget, pin or halt rule · 5 interrupted, resumable · 101 a bug"
+)]
 pub struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -33,7 +42,14 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// The form of what -v writes
-    #[arg(long, global = true, value_enum, default_value_t, env = "FLOWBATCH_LOG_FORMAT", value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "FLOWBATCH_LOG_FORMAT",
+        value_name = "FORMAT"
+    )]
     pub(crate) log_format: LogFormat,
 }
 
@@ -277,7 +293,11 @@ pub(crate) struct Init {
 
 fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("there is no `=` in it")?;
-    if key.is_empty() { Err("there is nothing before the `=`".to_owned()) } else { Ok((key.into(), value.into())) }
+    if key.is_empty() {
+        Err("there is nothing before the `=`".to_owned())
+    } else {
+        Ok((key.into(), value.into()))
+    }
 }
 
 fn range(text: &str) -> Result<String, String> {
@@ -288,12 +308,22 @@ fn sample(text: &str) -> Result<String, String> {
     sample_size(text).map(|_| text.to_owned())
 }
 
+/// Writes the command as a shell takes it, under the name that it is known by.
+fn command_line(args: impl Iterator<Item = std::ffi::OsString>) -> String {
+    let given = args.skip(1).map(|arg| quoted(Path::new(&arg)));
+    std::iter::once("flowbatch".to_owned()).chain(given).collect::<Vec<_>>().join(" ")
+}
+
 fn key<T: ToString>(name: &str, value: Option<T>) -> Option<(String, String)> {
     value.map(|value| (name.to_owned(), value.to_string()))
 }
 
 /// The flags that stand for a key of the manifest. `--set` comes last, so that it goes before them.
-fn settings(concurrency: &Concurrency, rows: Option<&Rows>, set: &[(String, String)]) -> Vec<(String, String)> {
+fn settings(
+    concurrency: &Concurrency,
+    rows: Option<&Rows>,
+    set: &[(String, String)],
+) -> Vec<(String, String)> {
     let mut all: Vec<_> = key("limits.concurrency", concurrency.concurrency).into_iter().collect();
     if let Some(rows) = rows {
         all.extend(key("dataset.select.range", rows.range.as_ref()));
@@ -307,6 +337,7 @@ fn settings(concurrency: &Concurrency, rows: Option<&Rows>, set: &[(String, Stri
 
 impl Run {
     pub(crate) fn into_args(self, style: Style) -> RunArgs {
+        let command = command_line(std::env::args_os());
         let Changes { set, vars, dataset } = self.changes;
         RunArgs {
             manifest: self.manifest,
@@ -320,6 +351,7 @@ impl Run {
             dir: self.dir.dir,
             json: self.shown.json,
             style: Some(style),
+            command,
         }
     }
 }
@@ -429,7 +461,16 @@ mod tests {
 
     #[test]
     fn flags_stand_for_keys_and_set_goes_before_them() {
-        let cli = Cli::try_parse_from(["flowbatch", "run", "m.yaml", "-j", "3", "--limit=5", "--set", "limits.concurrency=9"]);
+        let cli = Cli::try_parse_from([
+            "flowbatch",
+            "run",
+            "m.yaml",
+            "-j",
+            "3",
+            "--limit=5",
+            "--set",
+            "limits.concurrency=9",
+        ]);
         let Command::Run(run) = cli.unwrap().command else { panic!("it is a run") };
         let args = run.into_args(Style { colour: false, width: 80 });
         let set: Vec<_> = args.set.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -438,7 +479,9 @@ mod tests {
 
     #[test]
     fn wrong_values_are_refused_where_they_stand() {
-        for wrong in [&["--range", "5..1"][..], &["--sample", "x"], &["--set", "a"], &["--set", "=1"], &["-j", "many"]] {
+        for wrong in
+            [&["--range", "5..1"][..], &["--sample", "x"], &["--set", "a"], &["--set", "=1"], &["-j", "many"]]
+        {
             let args = ["flowbatch", "run", "m.yaml"].into_iter().chain(wrong.iter().copied());
             assert!(Cli::try_parse_from(args).is_err(), "{wrong:?}");
         }

@@ -81,8 +81,10 @@ impl PollSchedule {
             **duration + self.shortest.saturating_mul(missed) / all
         })?;
         let target = even.max(*soonest.1);
-        // A little later than the run that it was learned from, or the like of it would just be missed.
-        Some(target + target / 32 + Duration::from_millis(2))
+        // Later than the run that it was learned from by about the distance of one such run to the next, or the like
+        // of it would just be missed; the fewer are known, the more.
+        let apart = left.last()?.saturating_sub(left[0]) / u32::try_from(left.len()).unwrap_or(u32::MAX);
+        Some(target + apart + Duration::from_millis(2))
     }
 }
 

@@ -39,7 +39,9 @@ pub(crate) fn overrides_of(lock: &RunLock) -> Overrides {
 
 fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
     let cost_unit = cost_unit(&manifest);
-    let Manifest { name, description, labels, vars, env, workflow, dataset, accept, output, group_by, .. } = manifest;
+    let Manifest {
+        name, description, labels, vars, env, workflow, dataset, accept, output, group_by, ..
+    } = manifest;
     ReportContext {
         run_id: run_id.to_owned(),
         manifest_name: name,
@@ -89,7 +91,8 @@ pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Fai
     report::write_json(&summary, &mut json.artifact).map_err(Failure::disk(&folder.file("report.json")))?;
     json.commit()?;
     let markdown = folder.file("report.md");
-    Artifact::write(&markdown, report::render_markdown(&summary).as_bytes()).map_err(Failure::disk(&markdown))?;
+    Artifact::write(&markdown, report::render_markdown(&summary).as_bytes())
+        .map_err(Failure::disk(&markdown))?;
     Ok(summary)
 }
 

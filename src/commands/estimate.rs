@@ -21,7 +21,8 @@ const LOOKED_AT: usize = 20;
 
 /// Works out what `rows` rows may cost and take, from the newest run of the manifest that answered any.
 pub(crate) fn from_earlier(runs: &Runs, manifest: &Manifest, rows: u64) -> Option<Estimate> {
-    let earlier = runs.list().into_iter().rev().filter(|found| found.manifest == manifest.name).take(LOOKED_AT);
+    let earlier =
+        runs.list().into_iter().rev().filter(|found| found.manifest == manifest.name).take(LOOKED_AT);
     let summaries = earlier.filter_map(|found| {
         let text = std::fs::read(found.folder.file("report.json")).ok()?;
         serde_json::from_slice::<Summary>(&text).ok()

@@ -74,7 +74,12 @@ pub(crate) fn lock(sound: &Sound, run_id: &str, overrides: Overridden, git: Git,
         },
         overrides,
         settings: settings.get_mut("limits").map(Value::take).unwrap_or_default(),
-        labels: manifest.labels.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<Map<_, _>>().into(),
+        labels: manifest
+            .labels
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value)))
+            .collect::<Map<_, _>>()
+            .into(),
         started_by: host.variable("USER").or_else(|| host.variable("USERNAME")),
         started_at: now(),
         flowbatch: env!("CARGO_PKG_VERSION").to_owned(),

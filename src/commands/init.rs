@@ -24,7 +24,10 @@ pub fn init(args: &InitArgs, _host: &mut dyn Host) -> Result<Done, Failure> {
     for (name, _) in FILES {
         let path = args.folder.join(name);
         if path.exists() {
-            return Err(Failure::mistake(format!("{} is there already; nothing was written", path.display())));
+            return Err(Failure::mistake(format!(
+                "{} is there already; nothing was written",
+                path.display()
+            )));
         }
     }
     std::fs::create_dir_all(&args.folder).map_err(Failure::disk(&args.folder))?;
@@ -33,6 +36,7 @@ pub fn init(args: &InitArgs, _host: &mut dyn Host) -> Result<Done, Failure> {
         Artifact::write(&path, text.as_bytes()).map_err(Failure::disk(&path))?;
     }
     let manifest = args.folder.join("flowbatch.yaml");
-    let listed: String = FILES.iter().map(|(name, _)| format!("  {}\n", args.folder.join(name).display())).collect();
+    let listed: String =
+        FILES.iter().map(|(name, _)| format!("  {}\n", args.folder.join(name).display())).collect();
     Ok(Done::with(format!("{listed}Next: flowbatch run {}\n", quoted(&manifest))))
 }

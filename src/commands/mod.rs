@@ -23,7 +23,7 @@ pub use list::{ListArgs, list};
 pub use plan::{PlanArgs, plan};
 pub use report::{ReportArgs, ReportFormat, report};
 pub use resume::{ResumeArgs, Widening, resume};
-pub use run::{RunArgs, run};
+pub use run::{RunArgs, quoted, run};
 
 use std::path::{Path, PathBuf};
 
@@ -123,7 +123,9 @@ impl From<journal::Error> for Failure {
     fn from(error: journal::Error) -> Self {
         let reason = match &error {
             journal::Error::Locked { .. } => Reason::Locked,
-            journal::Error::NotFound(_) | journal::Error::NoRun { .. } => return Self::mistake(error.to_string()),
+            journal::Error::NotFound(_) | journal::Error::NoRun { .. } => {
+                return Self::mistake(error.to_string());
+            }
             _ => Reason::Disk,
         };
         Self::environment(reason, error.to_string())
@@ -132,10 +134,10 @@ impl From<journal::Error> for Failure {
 
 impl From<dataset::Error> for Failure {
     fn from(error: dataset::Error) -> Self {
-        if error.is_mistake() {
-            Self::mistake(error.to_string())
-        } else {
-            Self::environment(Reason::Disk, error.to_string())
+        match &error {
+            _ if error.is_mistake() => Self::mistake(error.to_string()),
+            dataset::Error::Io { .. } => Self::environment(Reason::Disk, error.to_string()),
+            _ => Self::environment(Reason::DatasetChanged, error.to_string()),
         }
     }
 }

@@ -96,7 +96,8 @@ pub fn plan(args: &PlanArgs, host: &mut dyn Host) -> Result<Done, Failure> {
 }
 
 fn in_words(name: &str, rows: u64, count: &Count, estimate: Option<String>) -> String {
-    let mut text = format!("{name}: {} of {rows} would run, {} would be rejected\n", count.run, count.rejected);
+    let mut text =
+        format!("{name}: {} of {rows} would run, {} would be rejected\n", count.run, count.rejected);
     let estimate = estimate.unwrap_or_else(|| "no earlier run to estimate cost and time from".to_owned());
     let _ = writeln!(text, "  {estimate}");
     let _ = writeln!(text, "  {} bytes of input in all", count.bytes);

@@ -7,7 +7,9 @@ use crate::commands::{Failure, Host};
 use crate::dataset::{Dataset, Survey, SurveyContext};
 use crate::emulator::Definition;
 use crate::flow_file::InputSchema;
-use crate::manifest::{self, Diagnostic, Manifest, Overrides, Provider, Secrets, Select};
+use crate::manifest::{
+    self, Diagnostic, Diagnostics, Manifest, Overrides, Provider, Reading, Secrets, Select,
+};
 
 /// A manifest whose every part was found to be sound.
 #[derive(Debug)]
@@ -31,8 +33,13 @@ pub(crate) fn prepare(
     host: &dyn Host,
 ) -> Result<Sound, Failure> {
     let variable = |name: &str| host.variable(name);
-    let (manifest, diagnostics) = manifest::load(path, overrides, secrets, &variable)
-        .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
+    let reading = manifest::read_whole(path, overrides, secrets, &variable);
+    let (manifest, diagnostics) = match reading {
+        Reading { manifest: Some(manifest), diagnostics } if !diagnostics.has_errors() => {
+            (manifest, diagnostics)
+        }
+        faulty => return Err(Failure::of_manifest(&with_columns(faulty, spool), host)),
+    };
     let mut warnings = Vec::new();
     if !diagnostics.items.is_empty() {
         warnings.push(diagnostics.render(host.in_colour()));
@@ -50,13 +57,26 @@ pub(crate) fn prepare(
     // A table's header decides at once; of JSON all records must be seen first.
     let header = columns.complete.then_some(columns.names.as_slice());
     judge(&manifest, manifest.check_columns(header, !columns.typed), host)?;
-    let context =
-        SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
+    let context = SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
     let survey = dataset.survey(&manifest.dataset.select, &context)?;
     if !columns.complete && survey.rows > 0 {
         judge(&manifest, manifest.check_columns(Some(&survey.columns), !columns.typed), host)?;
     }
     Ok(Sound { manifest: Arc::new(manifest), dataset, survey, schema, definition, warnings })
+}
+
+/// Adds to a manifest's mistakes those that only its dataset's columns show, so that all are told at once.
+fn with_columns(faulty: Reading, spool: Option<&Path>) -> Diagnostics {
+    let Reading { manifest, diagnostics } = faulty;
+    // Standard input is not read for the sake of a manifest that won't run.
+    let Some(manifest) = manifest.filter(|manifest| !reads_stdin(manifest)) else { return diagnostics };
+    let Ok(columns) = Dataset::open(&manifest.dataset, spool).and_then(|dataset| dataset.columns()) else {
+        return diagnostics;
+    };
+    let header = columns.complete.then_some(columns.names.as_slice());
+    let mut items = diagnostics.items;
+    items.extend(manifest.check_columns(header, !columns.typed));
+    Diagnostics::new(diagnostics.path, diagnostics.source, items)
 }
 
 fn judge(manifest: &Manifest, items: Vec<Diagnostic>, host: &dyn Host) -> Result<(), Failure> {
@@ -68,8 +88,10 @@ fn judge(manifest: &Manifest, items: Vec<Diagnostic>, host: &dyn Host) -> Result
 
 fn schema_of(manifest: &Manifest) -> Result<Option<InputSchema>, Failure> {
     let Some(path) = &manifest.workflow.flow_file else { return Ok(None) };
-    let text = std::fs::read_to_string(path).map_err(|e| Failure::mistake(format!("{}: {e}", path.display())))?;
-    let schema = InputSchema::from_flow(&text).map_err(|e| Failure::mistake(format!("{}: {e}", path.display())))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|e| Failure::mistake(format!("{}: {e}", path.display())))?;
+    let schema =
+        InputSchema::from_flow(&text).map_err(|e| Failure::mistake(format!("{}: {e}", path.display())))?;
     Ok(Some(schema))
 }
 
@@ -83,9 +105,14 @@ impl Sound {
         Ok(())
     }
 
-    /// Opens the dataset again where its spool lies now.
-    pub(crate) fn respool(&mut self, spool: &Path) -> Result<(), Failure> {
-        self.dataset = Dataset::open(&self.manifest.dataset, Some(spool))?;
+    /// Keeps what was read from standard input in the run folder, where it is the dataset from now on.
+    pub(crate) fn keep_input(&mut self, kept: &Path) -> Result<(), Failure> {
+        if let [spooled] = self.dataset.files() {
+            std::fs::copy(spooled, kept)
+                .and_then(|_| std::fs::File::open(kept)?.sync_all())
+                .map_err(Failure::disk(kept))?;
+        }
+        self.dataset = Dataset::open(&self.manifest.dataset, Some(kept))?;
         Ok(())
     }
 

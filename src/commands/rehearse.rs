@@ -46,7 +46,11 @@ pub(crate) fn rehearse(path: &Path, overrides: &Overrides, host: &mut dyn Host) 
         });
         if shown.len() == SHOWN { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    host.say(&format!("{}: {}, nothing is sent", manifest.name, estimate::rows(sound.survey.selection.len())));
+    host.say(&format!(
+        "{}: {}, nothing is sent",
+        manifest.name,
+        estimate::rows(sound.survey.selection.len())
+    ));
     let mut output = String::new();
     for request in shown {
         output.push_str(&serde_json::to_string_pretty(&request).unwrap_or_default());

@@ -126,7 +126,8 @@ fn check_digests(folder: &RunFolder, history: &History) -> Result<(), Failure> {
         let path = folder.file(name);
         let bytes = std::fs::read(&path).map_err(Failure::disk(&path))?;
         if identity::sha256(&bytes) != digest.sha256 {
-            let message = format!("{}: changed since the run began; a run goes on as it was begun", path.display());
+            let message =
+                format!("{}: changed since the run began; a run goes on as it was begun", path.display());
             return Err(Failure::environment(Reason::DatasetChanged, message));
         }
     }
@@ -185,7 +186,10 @@ fn compare(lock: &RunLock, found: &Sound) -> Result<(), Failure> {
     }
     let (was, is) = (&lock.dataset, &found.survey);
     if is.sha256 != was.sha256 {
-        differs.push(format!("the dataset ({} rows and {} bytes against {} and {})", is.rows, is.bytes, was.rows, was.bytes));
+        differs.push(format!(
+            "the dataset ({} rows and {} bytes against {} and {})",
+            is.rows, is.bytes, was.rows, was.bytes
+        ));
     }
     if differs.is_empty() {
         return Ok(());
@@ -205,7 +209,10 @@ fn mention_edits(lock: &RunLock, host: &mut dyn Host) {
     if let Ok(bytes) = std::fs::read(&path)
         && identity::sha256(&bytes) != lock.manifest_sha256
     {
-        host.say(&format!("{} was edited since; this run goes on with the manifest it was begun with", path.display()));
+        host.say(&format!(
+            "{} was edited since; this run goes on with the manifest it was begun with",
+            path.display()
+        ));
     }
 }
 
@@ -213,17 +220,23 @@ fn mention_edits(lock: &RunLock, host: &mut dyn Host) {
 fn reopen(state: &RunState, on: &Continue, host: &mut dyn Host) -> Result<Vec<RunEvent>, Failure> {
     let by = "resume --retry".to_owned();
     let asked = |row: u64| match state.row(row) {
-        RowState::Ended(outcome) if outcome != Outcome::Succeeded && on.retry.contains(&outcome) => Some(outcome),
+        RowState::Ended(outcome) if outcome != Outcome::Succeeded && on.retry.contains(&outcome) => {
+            Some(outcome)
+        }
         RowState::InDoubt(None) if on.retry.contains(&Outcome::InDoubt) => Some(Outcome::InDoubt),
         _ => None,
     };
     let rows: Vec<_> = state.selected().iter().filter_map(|row| Some((row, asked(row)?))).collect();
     let doubtful = rows.iter().filter(|(_, outcome)| *outcome == Outcome::InDoubt).count();
     if doubtful > 0 && !on.yes {
-        let question = format!("{doubtful} rows in doubt may have run and been billed. Send them again, and pay again?");
+        let question =
+            format!("{doubtful} rows in doubt may have run and been billed. Send them again, and pay again?");
         if host.confirm(&question) == Some(false) {
             return Err(Failure::environment(Reason::Interrupted, "nothing was sent"));
         }
     }
-    Ok(rows.into_iter().map(|(row, from)| RunEvent::Reopened(Reopened { row, from, by: by.clone() })).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(row, from)| RunEvent::Reopened(Reopened { row, from, by: by.clone() }))
+        .collect())
 }

@@ -10,7 +10,7 @@ use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::{Done, Failure, Host, derive, estimate, rehearse};
 use crate::journal::{Durability, Overridden, RunFolder, Runs};
-use crate::manifest::{Overrides, Provider, Secrets};
+use crate::manifest::{self, Overrides, Provider, Secrets};
 use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
 use crate::report::{self, Style, Summary};
 
@@ -42,6 +42,8 @@ pub struct RunArgs {
     pub json: bool,
     /// How the summary is shown.
     pub style: Option<Style>,
+    /// The command as it was given, for a shell: what is told to the user as the way on.
+    pub command: String,
 }
 
 impl RunArgs {
@@ -55,7 +57,11 @@ impl RunArgs {
             Some("-") => "-".to_owned(),
             _ => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
         };
-        Overridden { set: self.set.clone(), vars: self.vars.clone(), dataset: self.dataset.as_ref().map(absolute) }
+        Overridden {
+            set: self.set.clone(),
+            vars: self.vars.clone(),
+            dataset: self.dataset.as_ref().map(absolute),
+        }
     }
 }
 
@@ -69,67 +75,51 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     }
     let git = Git::ask(args.manifest.parent().unwrap_or(Path::new("")));
     let run_id = args.id.clone().unwrap_or_else(identity::new_run_id);
-    let place = Place::of(args, &run_id, host)?;
-    if args.id.is_some() && place.folder.journal().exists() {
-        return continue_run(args, place, host);
+    if args.id.is_some()
+        && let Some(folder) = begun(args, &run_id, host)
+    {
+        return continue_run(args, &folder, host);
     }
-    let mut sound = prepare(&args.manifest, &args.overrides(), Secrets::Needed, Some(&place.spool), host)?;
+    let mut sound = prepare(&args.manifest, &args.overrides(), Secrets::Needed, None, host)?;
+    let runs = Runs::below(args.dir.as_ref().unwrap_or(&sound.manifest.output.dir));
+    let folder = runs.folder(&sound.manifest.name, &run_id);
     let lock = identity::lock(&sound, &run_id, args.overridden(), git, host);
-    announce(&sound, &place.runs, host);
+    announce(&sound, &runs, host);
     if !args.new && args.id.is_none() {
-        refuse_to_start_over(args, &place.runs, &lock, host)?;
+        refuse_to_start_over(args, &runs, &lock, host)?;
     }
     confirm(args, &sound, host)?;
-    place.folder.make()?;
+    folder.make()?;
     if sound.reads_stdin() {
-        let kept = place.folder.file("dataset.input");
-        std::fs::rename(&place.spool, &kept).map_err(Failure::disk(&kept))?;
-        sound.respool(&kept)?;
+        sound.keep_input(&folder.file("dataset.input"))?;
     }
-    let begun = selected(&sound.survey.selection);
-    let source = sound.manifest.source.clone();
-    let writer = place.folder.begin(&lock, &source, begun, Durability::Power)?;
+    let selection = selected(&sound.survey.selection);
+    let writer = folder.begin(&lock, &sound.manifest.source, selection, Durability::Power)?;
     // A link that can't be made is no reason not to run.
-    let _ = place.folder.point_latest();
-    let state = place.folder.read()?.into_state();
-    let folder = place.folder.clone();
-    let session = Session { sound, folder, run_id, writer, state, changes: Vec::new() };
+    let _ = folder.point_latest();
+    let state = folder.read()?.into_state();
+    let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
     let state = execute(session, host)?;
-    finish(&place.folder, &state, args.json, args.style, host)
+    finish(&folder, &state, args.json, args.style, host)
 }
 
-/// Where a run goes.
-struct Place {
-    runs: Runs,
-    folder: RunFolder,
-    /// Where standard input is kept until the folder is there.
-    spool: PathBuf,
-}
-
-impl Place {
-    /// The output folder stands in the manifest, so that must be read first; its mistakes are reported later, all
-    /// together.
-    fn of(args: &RunArgs, run_id: &str, host: &dyn Host) -> Result<Self, Failure> {
-        let variable = |name: &str| host.variable(name);
-        let (manifest, _) = crate::manifest::load(&args.manifest, &args.overrides(), Secrets::Needed, &variable)
-            .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
-        let dir = args.dir.clone().unwrap_or_else(|| manifest.output.dir.clone());
-        let runs = Runs::below(&dir);
-        let folder = runs.folder(&manifest.name, run_id);
-        let spool = dir.join(format!(".{run_id}.input"));
-        if crate::commands::prepare::reads_stdin(&manifest) {
-            std::fs::create_dir_all(&dir).map_err(Failure::disk(&dir))?;
-        }
-        Ok(Self { runs, folder, spool })
-    }
+/// The folder of the run with this id, when it was begun.
+fn begun(args: &RunArgs, run_id: &str, host: &dyn Host) -> Option<RunFolder> {
+    let variable = |name: &str| host.variable(name);
+    let reading = manifest::read_whole(&args.manifest, &args.overrides(), Secrets::NotNeeded, &variable);
+    // A manifest with mistakes has them told by `prepare`.
+    let manifest = reading.manifest.filter(|_| !reading.diagnostics.has_errors())?;
+    let dir = args.dir.as_ref().unwrap_or(&manifest.output.dir);
+    let folder = Runs::below(dir).folder(&manifest.name, run_id);
+    folder.journal().exists().then_some(folder)
 }
 
 /// `--id` of a run that is there: goes on with it, or says again what it came to.
-fn continue_run(args: &RunArgs, place: Place, host: &mut dyn Host) -> Result<Done, Failure> {
-    let spool = place.folder.file("dataset.input");
+fn continue_run(args: &RunArgs, folder: &RunFolder, host: &mut dyn Host) -> Result<Done, Failure> {
+    let spool = folder.file("dataset.input");
     let asked = prepare(&args.manifest, &args.overrides(), Secrets::Needed, Some(&spool), host)?;
     let on = Continue { set: args.set.clone(), yes: args.yes, ..Continue::default() };
-    go_on(&place.folder, &on, Some(&asked), args.json, args.style, host)
+    go_on(folder, &on, Some(&asked), args.json, args.style, host)
 }
 
 /// Gives the selection as events, each of a bounded length.
@@ -208,18 +198,15 @@ fn refuse_to_start_over(
     };
     let counts = state.counts();
     let cost = state.tally().cost;
+    let how = if found.folder.is_locked() { "being worked on by another process" } else { "not finished" };
     let message = format!(
-        "run {} of the same manifest, dataset and workflow is not finished: {} of {} rows are done, at a cost of {cost} \
-         so far",
+        "run {} of the same manifest, dataset and workflow is {how}: {} of {} rows are done, at a cost of {cost} so far",
         found.run_id,
         counts.succeeded + counts.failed + counts.rejected,
         counts.total,
     );
-    let dir = args.dir.as_ref().map(|dir| format!(" -o {}", quoted(dir))).unwrap_or_default();
-    let next = vec![
-        format!("flowbatch resume {}", quoted(found.folder.path())),
-        format!("flowbatch run {}{dir} --new", quoted(&args.manifest)),
-    ];
+    let next =
+        vec![format!("flowbatch resume {}", quoted(found.folder.path())), format!("{} --new", args.command)];
     if host.confirm(&format!("{message}. Begin a new run all the same?")) == Some(true) {
         return Ok(());
     }
@@ -227,10 +214,14 @@ fn refuse_to_start_over(
 }
 
 /// Writes a path as a shell takes it.
-pub(crate) fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// Derives everything from the journal and says what the run came to.
@@ -250,7 +241,10 @@ pub(crate) fn finish(
 /// The rows are safe in the journal even when the files derived from it can't be written.
 fn at_full_disk(failure: Failure, state: &RunState) -> Failure {
     let done = state.counts().finished();
-    let message = format!("{}\nthe journal is whole ({done} rows): `flowbatch report` rebuilds the rest", failure.message);
+    let message = format!(
+        "{}\nthe journal is whole ({done} rows): `flowbatch report` rebuilds the rest",
+        failure.message
+    );
     Failure { message, ..failure }
 }
 

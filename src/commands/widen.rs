@@ -13,7 +13,8 @@ pub(crate) fn widen(sound: &mut Sound, state: &RunState, asked: &Widening) -> Re
         return Ok(Vec::new());
     }
     let manifest = sound.manifest.dataset.select.clone();
-    let select = Select { range: asked.range, condition: manifest.condition, limit: asked.limit, sample: None };
+    let select =
+        Select { range: asked.range, condition: manifest.condition, limit: asked.limit, sample: None };
     sound.select(&select)?;
     let added = added(&sound.survey.selection, state.selected(), asked.limit);
     Ok(if added.is_empty() { Vec::new() } else { selected(&added) })
@@ -22,7 +23,11 @@ pub(crate) fn widen(sound: &mut Sound, state: &RunState, asked: &Widening) -> Re
 /// The rows that are new, as many as bring the run to `limit` rows.
 fn added(wanted: &RowSet, has: &RowSet, limit: Option<u64>) -> RowSet {
     let room = limit.map_or(u64::MAX, |limit| limit.saturating_sub(has.len()));
-    wanted.iter().filter(|row| !has.contains(*row)).take(usize::try_from(room).unwrap_or(usize::MAX)).collect()
+    wanted
+        .iter()
+        .filter(|row| !has.contains(*row))
+        .take(usize::try_from(room).unwrap_or(usize::MAX))
+        .collect()
 }
 
 #[cfg(test)]

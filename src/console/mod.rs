@@ -86,7 +86,10 @@ fn log(global: &Global) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour(&io::stderr()));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colour(&io::stderr()));
     // A subscriber that is there already (a test's) is as good.
     let _ = match global.log_format {
         LogFormat::Text => builder.try_init(),

@@ -29,8 +29,11 @@ impl Figures {
     /// What went wrong so far, in a phrase that is empty when nothing did.
     fn troubles(&self) -> String {
         let counted = [(self.failed, "failed"), (self.in_doubt, "in doubt"), (self.rejected, "rejected")];
-        let parts: Vec<_> =
-            counted.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        let parts: Vec<_> = counted
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect();
         parts.join(", ")
     }
 }
@@ -52,7 +55,8 @@ impl Speed {
     /// Takes a moment in, and gives rows a second; none before there is anything to tell.
     fn at(&mut self, elapsed: Duration, done: u64) -> Option<f64> {
         self.moments.push_back((elapsed, done));
-        while self.moments.len() > 2 && self.moments.front().is_some_and(|(at, _)| *at + LOOK_BACK < elapsed) {
+        while self.moments.len() > 2 && self.moments.front().is_some_and(|(at, _)| *at + LOOK_BACK < elapsed)
+        {
             self.moments.pop_front();
         }
         let (since, before) = self.moments.front()?;
@@ -66,7 +70,11 @@ impl Speed {
 fn eta(left: u64, speed: f64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "an estimate that is shown in whole seconds")]
     let seconds = (left as f64 / speed).ceil();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded here, and never negative")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "bounded here, and never negative"
+    )]
     let seconds = seconds.clamp(0.0, 3.6e8) as u64;
     match seconds {
         0..=59 => format!("{seconds} s"),
@@ -167,7 +175,10 @@ impl Lines {
         let total = state.counts().total;
         let mut line = format!("{} of {total} rows", figures.done);
         if let Some(speed) = self.speed.at(progress.elapsed, figures.done) {
-            line.push_str(&format!(", {speed:.1}/s, {} left", eta(total.saturating_sub(figures.done), speed)));
+            line.push_str(&format!(
+                ", {speed:.1}/s, {} left",
+                eta(total.saturating_sub(figures.done), speed)
+            ));
         }
         line.push_str(&format!(", {} {}", figures.cost, self.watched.cost_unit));
         let troubles = figures.troubles();
@@ -218,7 +229,8 @@ mod tests {
 
     #[test]
     fn troubles_are_named_only_when_there_are_any() {
-        let figures = |failed, in_doubt| Figures { done: 9, failed, in_doubt, rejected: 0, cost: String::new() };
+        let figures =
+            |failed, in_doubt| Figures { done: 9, failed, in_doubt, rejected: 0, cost: String::new() };
         assert_eq!(figures(0, 0).troubles(), "");
         assert_eq!(figures(2, 1).troubles(), "2 failed, 1 in doubt");
     }

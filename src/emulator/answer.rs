@@ -116,7 +116,7 @@ fn figure(object: &mut Object, form: NumberForm, key: &str, digits: &str) {
     match form {
         NumberForm::Number => object.raw(key, digits),
         NumberForm::Text => object.text(key, digits),
-        NumberForm::Null => object.raw(key, "null"),
+        NumberForm::AsNull => object.raw(key, "null"),
         NumberForm::Absent => object,
     };
 }
@@ -166,7 +166,7 @@ fn output(object: &mut Object, behaviour: &Behaviour, run: &Run) {
     let Some(output) = &run.result.output else {
         match behaviour.failed.output {
             FailedOutput::Absent => {}
-            FailedOutput::Null => drop(object.raw("output", "null")),
+            FailedOutput::AsNull => drop(object.raw("output", "null")),
             FailedOutput::Empty => drop(object.raw("output", "{}")),
         }
         return;
@@ -175,7 +175,7 @@ fn output(object: &mut Object, behaviour: &Behaviour, run: &Run) {
         OutputForm::Object => object.raw("output", output.get()),
         OutputForm::JsonText => object.text("output", output.get()),
         OutputForm::Empty => object.raw("output", "{}"),
-        OutputForm::Null => object.raw("output", "null"),
+        OutputForm::AsNull => object.raw("output", "null"),
         OutputForm::Absent => object,
     };
 }

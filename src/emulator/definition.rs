@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -91,7 +92,7 @@ impl DefinitionError {
 }
 
 /// A share of runs that take longer.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Spikes {
     pub(super) share: Share,
@@ -99,7 +100,7 @@ pub(super) struct Spikes {
 }
 
 /// The rule for tokens: `base + per_character × characters of the input`, times 1 ± `spread`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Tokens {
     pub(super) base: u32,
@@ -114,7 +115,7 @@ impl Default for Tokens {
 }
 
 /// The rule for the cost: `base + per_1000_tokens × tokens ÷ 1000`, rounded to `decimals`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CostRule {
     pub(super) base: Amount,
@@ -178,6 +179,11 @@ impl Definition {
             DefinitionError::wrong(place, message)
         })?;
         written::meant(written)
+    }
+
+    /// Gives the JSON Schema of the YAML, by which editors complete and check it.
+    pub fn schema() -> Schema {
+        schema_for!(Written)
     }
 
     /// Gives the workflow's name.

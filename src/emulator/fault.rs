@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use regex::Regex;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::behaviour::{Executed, FaultRule};
@@ -10,7 +11,7 @@ use super::draw::Draws;
 use super::units::Share;
 
 /// What goes wrong with one request. `docs/emulator.md` has the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Fault {
     /// Nothing; for lists of forced faults.
@@ -100,7 +101,7 @@ impl Mix {
     pub(super) fn of_invokes(shares: &BTreeMap<Fault, Share>) -> Result<Self, String> {
         let sum: f64 = shares.values().map(|share| share.0).sum();
         if sum > 1.0 + 1e-9 {
-            return Err(format!("the shares of faults add up to {}%, over 100%", sum * 100.0));
+            return Err(format!("the shares of faults add up to {:.2}%, over 100%", sum * 100.0));
         }
         Ok(Self(shares.iter().map(|(fault, share)| (*fault, share.0)).collect()))
     }

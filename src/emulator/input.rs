@@ -1,7 +1,9 @@
 //! The declared inputs of the workflow, and the check of a request's input against them.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde_json::{Map, Value};
@@ -28,7 +30,7 @@ impl WrittenInput {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WrittenFields {
     #[serde(rename = "type")]
@@ -46,6 +48,17 @@ impl WrittenFields {
             return Err(format!("`{}` is no type of an input: use {TYPES}", self.input_type));
         }
         Ok(WrittenInput { kind, required: self.required, description: self.description })
+    }
+}
+
+impl JsonSchema for WrittenInput {
+    fn schema_name() -> Cow<'static, str> {
+        "Input".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let fields = generator.subschema_for::<WrittenFields>();
+        json_schema!({ "anyOf": [{ "type": "string" }, fields] })
     }
 }
 
@@ -94,7 +107,7 @@ pub(super) fn check(
             continue;
         };
         if value.is_null() {
-            if *required && rules.null == Taken::Refuse {
+            if *required && rules.nulls == Taken::Refuse {
                 return Err(format!("the input `{name}` is null"));
             }
             continue;

@@ -1,4 +1,10 @@
 //! The emulator over real HTTP.
 
 mod client;
+mod definitions;
+mod draws;
+mod faults;
+mod ledger;
 mod runs;
+mod switches;
+mod webhooks;

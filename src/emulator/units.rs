@@ -1,10 +1,12 @@
 //! The units of a definition: durations, shares, rates, amounts and distributions of time, read from their text.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
@@ -179,12 +181,23 @@ impl Spread {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WrittenLognormal {
     median: Span,
     p95: Span,
     max: Option<Span>,
+}
+
+impl JsonSchema for Spread {
+    fn schema_name() -> Cow<'static, str> {
+        "Latency".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let lognormal = generator.subschema_for::<WrittenLognormal>();
+        json_schema!({ "anyOf": [{ "type": "string" }, lognormal] })
+    }
 }
 
 impl<'de> Deserialize<'de> for Spread {
@@ -233,6 +246,16 @@ macro_rules! from_scalar {
                     }
                 }
                 deserializer.deserialize_str(Reader)
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": ["string", "number"], "description": $expected })
             }
         }
     };

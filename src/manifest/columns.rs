@@ -39,7 +39,11 @@ impl Manifest {
             let column = reference.column.as_str();
             if !reference.optional && !known.contains(column) {
                 let message = format!("the dataset has no column `{column}`");
-                let help = meant(column, header, template_path);
+                let places = self.places.condition.as_ref().zip(reference.span.as_ref());
+                let help = match places {
+                    Some((condition, span)) if condition.contains(&span.start) => meant(column, header, path),
+                    _ => meant(column, header, |column| format!("{{{{{}}}}}", path(column))),
+                };
                 diagnostics.push(Diagnostic::error(reference.span.clone(), message).with_help(help));
             }
         }
@@ -71,10 +75,14 @@ impl Manifest {
     }
 }
 
-/// Writes a column as a template names it.
 /// Gives a column as a template must write it: `{{row.order}}`, `{{row.[Customer Name]}}`.
 pub fn template_path(column: &str) -> String {
-    if is_plain_name(column) { format!("{{{{row.{column}}}}}") } else { format!("{{{{row.[{column}]}}}}") }
+    format!("{{{{{}}}}}", path(column))
+}
+
+/// Writes a column as a condition names it, and a template within its braces.
+fn path(column: &str) -> String {
+    if is_plain_name(column) { format!("row.{column}") } else { format!("row.[{column}]") }
 }
 
 fn meant(column: &str, header: &[String], write: impl Fn(&str) -> String) -> String {
@@ -86,4 +94,36 @@ fn meant(column: &str, header: &[String], write: impl Fn(&str) -> String) -> Str
     }
     let names: Vec<_> = header.iter().map(|column| write(column)).collect();
     format!("its columns are {}", listed(&names))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::{Expression, Template};
+
+    #[test]
+    fn a_column_is_written_as_templates_and_conditions_read_it() {
+        for column in [
+            "a",
+            "A b",
+            "1st",
+            "订单号",
+            "x.y",
+            "a-b",
+            "é",
+            "true",
+            "this",
+            "else",
+            "a'b",
+            "a\"b",
+            "a|b",
+            "_",
+            "a/b",
+        ] {
+            let template = Template::parse(&format!("{{{{{}}}}}", path(column))).unwrap();
+            assert_eq!(template.references()[0].path, ["row", column]);
+            let condition = Expression::parse(&format!("{} == \"x\"", path(column))).unwrap();
+            assert_eq!(condition.references()[0].path, ["row", column]);
+        }
+    }
 }

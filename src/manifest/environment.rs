@@ -1,8 +1,13 @@
 //! `${NAME}` and `${NAME:-default}`: replaced after parsing, inside one scalar, and never in a secret field.
+//!
+//! A value is text, whatever it looks like: it is read in the type that the key wants (`concurrency: ${N}`), is text where
+//! any JSON may stand (`input`, `vars`), and never becomes syntax of YAML, of a template or of a condition; where it
+//! could, it is refused, and `vars` is the way to bring it in.
 
 use std::collections::BTreeMap;
 
 use crate::manifest::load::Environment;
+use crate::manifest::read::{LATER, WORKFLOW_LATER};
 use crate::manifest::tree::{Kind, Node, Place, Scalar};
 use crate::manifest::{Diagnostic, Span};
 
@@ -30,11 +35,13 @@ pub(super) fn replace(root: &mut Node, environment: Environment<'_>) -> (Used, V
     if let Kind::Map(sections) = &mut root.kind {
         for (key, section) in sections {
             match &mut section.kind {
-                _ if key.text.starts_with("x-") => {}
+                // What can't be used yet is refused as a whole.
+                _ if key.text.starts_with("x-") || LATER.contains(&key.text.as_str()) => {}
                 Kind::Map(fields) if key.text == "workflow" => {
                     for (key, field) in fields {
                         // A secret's variable is looked up where the secret is read, and never kept in `used`.
-                        if key.text != "api_key" || !matches!(field.kind, Kind::Scalar(_)) {
+                        let is_secret = key.text == "api_key" && matches!(field.kind, Kind::Scalar(_));
+                        if !is_secret && !WORKFLOW_LATER.contains(&key.text.as_str()) {
                             replacer.node(field);
                         }
                     }

@@ -30,6 +30,16 @@ pub struct Overrides {
     pub folder: Option<PathBuf>,
 }
 
+/// A manifest that was read, with all that is wrong with it.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// What could be read; where something is wrong, a default stands in its place. It is there so that more mistakes
+    /// can be found (columns that the dataset lacks), and is sound only when the diagnostics have no error.
+    pub manifest: Option<Manifest>,
+    /// Every mistake and warning.
+    pub diagnostics: Diagnostics,
+}
+
 /// Reads a manifest. The `Ok` side carries the warnings; the `Err` side has at least one error.
 pub fn load(
     path: &Path,
@@ -37,6 +47,31 @@ pub fn load(
     secrets: Secrets,
     environment: Environment<'_>,
 ) -> Result<(Manifest, Diagnostics), Diagnostics> {
+    match read_whole(path, overrides, secrets, environment) {
+        Reading { manifest: Some(manifest), diagnostics } if !diagnostics.has_errors() => {
+            Ok((manifest, diagnostics))
+        }
+        Reading { diagnostics, .. } => Err(diagnostics),
+    }
+}
+
+/// Reads a manifest as far as it goes.
+pub fn read_whole(
+    path: &Path,
+    overrides: &Overrides,
+    secrets: Secrets,
+    environment: Environment<'_>,
+) -> Reading {
+    read_bytes(path, overrides, secrets, environment)
+        .unwrap_or_else(|diagnostics| Reading { manifest: None, diagnostics })
+}
+
+fn read_bytes(
+    path: &Path,
+    overrides: &Overrides,
+    secrets: Secrets,
+    environment: Environment<'_>,
+) -> Result<Reading, Diagnostics> {
     let shown = path.display().to_string();
     let alone =
         |source: &str, item: Diagnostic| Diagnostics::new(shown.clone(), source.to_owned(), vec![item]);
@@ -46,11 +81,12 @@ pub fn load(
     };
     let bytes = files::read_manifest(path).map_err(wrong)?;
     let source = files::decode(&bytes).map_err(wrong)?;
-    let (root, mut items) =
-        tree::parse(source).map_err(|mistake| alone(&mask::mask_unparsed(source), mistake))?;
+    let (mut root, mut items) = tree::parse(source).map_err(|mistake| match mistake.span {
+        Some(_) => alone(&mask::mask_unparsed(source), mistake),
+        None => wrong((mistake.message, mistake.help)),
+    })?;
     let masked = mask::mask(source, &root, &WORKFLOW_KEYS);
 
-    let mut root = root;
     for (key_path, value) in &overrides.set {
         items.extend(overrides::set(&mut root, key_path, value).err());
     }
@@ -61,10 +97,7 @@ pub fn load(
     let (manifest, mistakes) = read::read(root, env, &context);
     items.extend(mistakes);
     let diagnostics = Diagnostics::new(shown.clone(), masked, items);
-    match manifest {
-        Some(manifest) if !diagnostics.has_errors() => Ok((manifest, diagnostics)),
-        _ => Err(diagnostics),
-    }
+    Ok(Reading { manifest, diagnostics })
 }
 
 fn folder_of(path: &Path) -> PathBuf {

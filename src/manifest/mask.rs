@@ -9,6 +9,8 @@ pub(super) fn is_secret_name(name: &str) -> bool {
         name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     ["apikey", "secret", "password", "authorization", "bearer"].iter().any(|word| name.contains(word))
         || name.ends_with("token")
+        // The URLs of receivers carry tokens; the provider's does not.
+        || name.ends_with("url") && name != "baseurl"
 }
 
 /// Says whether a text holds a URL with a user name or a password in it.
@@ -151,8 +153,8 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_yaml_is_masked_by_its_lines() {
-        let masked = mask_unparsed("name: [\nworkflow:\n  api_key: sk-1\n  url: http://a:b@c\r\n");
-        assert_eq!(masked, "name: [\nworkflow:\n  api_key:*****\n  url: http********\r\n");
+        let masked = mask_unparsed("name: [\nworkflow:\n  api_key: sk-1\n  u: http://a:b@c\r\n");
+        assert_eq!(masked, "name: [\nworkflow:\n  api_key:*****\n  u: http********\r\n");
         for text in ["workflow: {api_key: sk-1", "api_key: >\n  sk-1\n  b: [", "\"api-key\" : sk-1 ["] {
             assert!(!mask_unparsed(text).contains("sk-1"), "{text}");
         }

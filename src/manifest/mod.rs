@@ -20,7 +20,7 @@ mod units;
 
 pub use columns::template_path;
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
-pub use load::{Environment, Overrides, Secrets, load};
+pub use load::{Environment, Overrides, Reading, Secrets, load, read_whole};
 pub use meant::{
     Backoff, ColumnReference, Concurrency, DatasetSpec, Encoding, FirstPoll, Halt, Limits, Manifest, Mode,
     OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, Retry, RetryAlso, Sample, SampleSize,

@@ -13,50 +13,49 @@ const MAX_SEGMENTS: usize = 16;
 /// Puts one value into the tree.
 pub(super) fn set(root: &mut Node, path: &str, value: &str) -> Result<(), Diagnostic> {
     let (node, flag) = value_node(path, value)?;
-    let refuse = |message: String| Err(Diagnostic::error(None, format!("{flag}: {message}")));
+    let place = Place::Flag(flag);
     let segments: Vec<&str> = path.split('.').collect();
     if segments.iter().any(|segment| segment.is_empty()) || segments.len() > MAX_SEGMENTS {
-        return refuse("a key path looks like `limits.concurrency`".to_owned());
+        return Err(place.error("a key path looks like `limits.concurrency`"));
     }
-    let place = Place::Flag(flag.clone());
     let mut at = root;
     for (depth, segment) in segments.iter().enumerate() {
-        if let Kind::Scalar(scalar) = &at.kind {
-            let done = segments[..depth].join(".");
-            at.kind = match () {
-                () if scalar.is_null() => Kind::Map(Vec::new()),
-                // `dataset: tickets.csv` is short for a map with a path.
-                () if done == "dataset" => {
-                    let key = Key { text: "path".to_owned(), place: at.place.clone() };
-                    Kind::Map(vec![(key, at.clone())])
-                }
-                () => return refuse(format!("`{done}` is a single value and has no keys")),
-            };
-        }
-        at = match &mut at.kind {
-            Kind::Map(entries) => {
-                let found = entries.iter().position(|(key, _)| key.text == *segment);
-                let found = found.unwrap_or_else(|| {
-                    let key = Key { text: (*segment).to_owned(), place: place.clone() };
-                    entries.push((key, Node { place: place.clone(), kind: Kind::Map(Vec::new()) }));
-                    entries.len() - 1
-                });
-                &mut entries[found].1
-            }
-            Kind::List(items) => {
-                let count = items.len();
-                let item = segment.parse::<usize>().ok().and_then(|index| items.get_mut(index));
-                let Some(item) = item else {
-                    let done = segments[..depth].join(".");
-                    return refuse(format!("`{done}` is a list of {count}, counted from 0"));
-                };
-                item
-            }
-            Kind::Scalar(_) | Kind::Broken => return refuse("the key path leads nowhere".to_owned()),
-        };
+        at = step(at, &segments[..depth].join("."), segment, &place)?;
     }
     *at = node;
     Ok(())
+}
+
+/// Goes one key down, or into an item of a list; what is missing is added. `done` is the path so far.
+fn step<'a>(at: &'a mut Node, done: &str, segment: &str, place: &Place) -> Result<&'a mut Node, Diagnostic> {
+    if let Kind::Scalar(scalar) = &at.kind {
+        if scalar.is_null() {
+            at.kind = Kind::Map(Vec::new());
+        } else if done == "dataset" {
+            // `dataset: tickets.csv` is short for a map with a path.
+            let key = Key { text: "path".to_owned(), place: at.place.clone() };
+            at.kind = Kind::Map(vec![(key, at.clone())]);
+        }
+    }
+    match &mut at.kind {
+        Kind::Map(entries) => {
+            let found = entries.iter().position(|(key, _)| key.text == segment);
+            let found = found.unwrap_or_else(|| {
+                let key = Key { text: segment.to_owned(), place: place.clone() };
+                entries.push((key, Node { place: place.clone(), kind: Kind::Map(Vec::new()) }));
+                entries.len() - 1
+            });
+            Ok(&mut entries[found].1)
+        }
+        Kind::List(items) => {
+            let count = items.len();
+            let item = segment.parse::<usize>().ok().and_then(|index| items.get_mut(index));
+            item.ok_or_else(|| place.error(format!("`{done}` is a list of {count}, counted from 0")))
+        }
+        Kind::Scalar(_) | Kind::Broken => {
+            Err(place.error(format!("`{done}` is a single value and has no keys")))
+        }
+    }
 }
 
 /// Reads the value as YAML, and gives the option in words that may be shown.
@@ -80,6 +79,12 @@ fn value_node(path: &str, value: &str) -> Result<(Node, Arc<str>), Diagnostic> {
         };
         format!("--set {path}={shown}").into()
     };
+    if value.starts_with("{{") {
+        // YAML would read a map; nobody means one.
+        let flag = shown(true);
+        let text = Scalar { text: value.to_owned(), style: Style::Quoted, replaced: Vec::new() };
+        return Ok((Node { place: Place::Flag(flag.clone()), kind: Kind::Scalar(text) }, flag));
+    }
     let (mut node, diagnostics) = tree::parse(value)
         .map_err(|mistake| Diagnostic::error(None, format!("{}: {}", shown(false), mistake.message)))?;
     let flag = shown(matches!(node.kind, Kind::Scalar(_)));

@@ -1,5 +1,6 @@
 //! What a manifest comes to, in forms that a run lock keeps: the settings without secrets, and the mapping's text.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -53,13 +54,17 @@ impl Manifest {
     }
 
     /// Gives a text that is the same for two manifests exactly when they send the same input for the same row: the
-    /// input, `user_id`, `vars`, and the variables of the environment that they use. It is meant for a digest.
+    /// input, `user_id`, `vars`, and the variables that their templates read by `env`. It is meant for a digest.
     pub fn mapping_text(&self) -> String {
+        let mut templates = vec![&self.workflow.user_id];
+        gather(&self.input, &mut templates);
+        let names = templates.into_iter().flat_map(Template::variables).filter_map(|name| name.path.first());
+        let env: BTreeMap<&String, Option<&String>> = names.map(|name| (name, self.env.get(name))).collect();
         let mapping = json!({
             "input": shape(&self.input),
             "user_id": self.workflow.user_id.source(),
             "vars": sorted(&Value::Object(self.vars.clone())),
-            "env": self.env,
+            "env": env,
         });
         mapping.to_string()
     }
@@ -121,6 +126,17 @@ fn shape(input: &InputTemplate) -> Value {
         InputTemplate::File { path, format } => {
             json!({"file": path.source(), "format": format.as_ref().map(Template::source)})
         }
+    }
+}
+
+/// Gives the templates of an input.
+fn gather<'a>(input: &'a InputTemplate, found: &mut Vec<&'a Template>) {
+    match input {
+        InputTemplate::Literal(_) => {}
+        InputTemplate::Text(template) => found.push(template),
+        InputTemplate::List(items) => items.iter().for_each(|item| gather(item, found)),
+        InputTemplate::Object(entries) => entries.iter().for_each(|(_, value)| gather(value, found)),
+        InputTemplate::File { path, format } => found.extend(std::iter::once(path).chain(format)),
     }
 }
 

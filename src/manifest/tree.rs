@@ -19,6 +19,8 @@ const MAX_NODES: usize = 50_000;
 const MAX_ALIASES: usize = 1_000;
 /// Bytes of text in all nodes at most: an alias repeats its text.
 const MAX_TEXT: usize = 4 * MAX_BYTES;
+/// Mistakes of one tree that are reported at most; to place a duplicate takes a walk through the text.
+const MAX_REPORTED: usize = 100;
 
 /// Where a node stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +120,7 @@ pub(super) fn parse(text: &str) -> Result<(Node, Vec<Diagnostic>), Diagnostic> {
     options.set_emit_comments(false);
     let mut builder = Builder { text, ..Builder::default() };
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|error| syntax_error(&error))?;
+        let (event, span) = event.map_err(|error| syntax_error(text, &error))?;
         builder.take(
             event,
             span.byte_range().unwrap_or(0..0),
@@ -132,7 +134,7 @@ pub(super) fn parse(text: &str) -> Result<(Node, Vec<Diagnostic>), Diagnostic> {
     }
 }
 
-fn syntax_error(error: &ScanError) -> Diagnostic {
+fn syntax_error(source: &str, error: &ScanError) -> Diagnostic {
     let at = error.marker().byte_offset();
     if *error.kind() == ErrorKind::RecursionLimitExceeded {
         return Diagnostic::error(at.map(|at| at..at), too_deep());
@@ -140,16 +142,38 @@ fn syntax_error(error: &ScanError) -> Diagnostic {
     let told = error.info();
     let told = if told.is_empty() { "unreadable here".to_owned() } else { told };
     let diagnostic = Diagnostic::error(at.map(|at| at..at), format!("not valid YAML: {told}"));
-    if told.contains("tab") {
-        diagnostic.with_help("YAML is indented with spaces, never with tabs")
-    } else {
-        diagnostic
+    let help = SYNTAX_HELP.iter().find(|(part, _)| told.contains(part)).map(|(_, help)| *help);
+    match at {
+        Some(at) if has_bare_template(source, at) => {
+            diagnostic.with_help(format!("a template must be in quotes: {QUOTE_TEMPLATES}"))
+        }
+        _ => Diagnostic { help: help.map(str::to_owned), ..diagnostic },
     }
+}
+
+/// Parts of the parser's messages, and what to do.
+const SYNTAX_HELP: [(&str, &str); 5] = [
+    ("tab", "YAML is indented with spaces, never with tabs"),
+    ("mapping values", "text that holds `: ` must be in quotes, and keys of one map have one indentation"),
+    ("unexpected character", "text that begins with this sign must be in quotes"),
+    ("unknown escape", "a backslash in double quotes begins an escape; in single quotes it is itself"),
+    ("illegal placement of ':'", "a bracket or a quotation mark above may still be open"),
+];
+
+/// Says whether a template without quotes begins a value on the line of a byte, or on the line before.
+fn has_bare_template(source: &str, at: usize) -> bool {
+    let before = &source[..boundary(source, at)];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let start = before[..line_start].trim_end().rfind('\n').map_or(0, |at| at + 1);
+    let end = source[line_start..].find('\n').map_or(source.len(), |end| line_start + end);
+    source[start..end].contains(": {{") || source[start..end].contains("- {{")
 }
 
 fn too_deep() -> String {
     format!("nested deeper than {MAX_DEPTH} levels")
 }
+
+const QUOTE_TEMPLATES: &str = "write `name: \"{{row.name}}\"`";
 
 /// A list or a map whose end has not been read yet.
 enum Open {
@@ -248,7 +272,7 @@ impl Builder<'_> {
     }
 
     fn refuse_tag(&mut self, tag: Option<&Tag>, span: Option<Span>) {
-        if tag.is_some() {
+        if tag.is_some() && self.diagnostics.len() < MAX_REPORTED {
             let message = "YAML tags are not supported, `!!str` aside";
             self.diagnostics.push(Diagnostic::error(span, message).with_help("leave it out"));
         }
@@ -321,6 +345,10 @@ fn read_key(
 ) -> Result<Key, Diagnostic> {
     let span = node.place.span().unwrap_or(0..0);
     let Kind::Scalar(scalar) = node.kind else {
+        if source[..boundary(source, span.start)].ends_with('{') && source[span.start..].starts_with('{') {
+            let message = "a template must be in quotes here: YAML reads `{` as the start of a map";
+            return Err(Diagnostic::error(Some(span), message).with_help(QUOTE_TEMPLATES));
+        }
         return Err(Diagnostic::error(Some(span), "a key must be a single value, not a list or a map"));
     };
     let text = scalar.text;
@@ -329,6 +357,7 @@ fn read_key(
         diagnostics.push(Diagnostic::error(Some(span.clone()), message).with_help("write the keys out"));
     }
     match seen.get(&text) {
+        Some(_) if diagnostics.len() >= MAX_REPORTED => {}
         Some(first) => {
             let (line, column) = line_and_column(source, first.start);
             let message = format!("`{text}` is given twice: first on line {line}, column {column}");

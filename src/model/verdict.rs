@@ -211,11 +211,10 @@ impl Verdict {
             }
             _ if !complete => {
                 let message = if counts.not_run > 0 {
-                    format!("{} rows are still to be run", counts.not_run)
+                    format!("{} still to be run", some(counts.not_run, "row is", "rows are"))
                 } else {
-                    format!(
-                        "{unsettled} rows were accepted by the provider, and their results are still to be fetched"
-                    )
+                    let rows = some(unsettled, "row is", "rows are");
+                    format!("{rows} on the way, with results still to be fetched")
                 };
                 let next = Some(format!("flowbatch resume {run_id}"));
                 Self::new(ExitCode::Interrupted, Reason::Interrupted, Retry::Resume, &message, next)
@@ -233,13 +232,14 @@ impl Verdict {
         let over: Vec<_> =
             judged.into_iter().filter(|(_, count, limit)| limit.exceeded_by(*count, counts.total)).collect();
         if over.is_empty() {
-            let message = format!("{} of {} rows succeeded", counts.succeeded, counts.total);
+            let message = format!("{} of {} succeeded", counts.succeeded, some(counts.total, "row", "rows"));
             return Self::new(ExitCode::Accepted, Reason::Accepted, Retry::None, &message, None);
         }
         let said: Vec<_> =
             over.iter().map(|(word, count, _)| format!("{count} {}", word.replace('_', " "))).collect();
         let words: Vec<_> = over.iter().map(|(word, _, _)| *word).collect();
-        let message = format!("{} of {} rows: more than `accept` allows", said.join(", "), counts.total);
+        let of = some(counts.total, "row", "rows");
+        let message = format!("{} of {of}: more than `accept` allows", said.join(", "));
         let next = Some(format!("flowbatch resume {run_id} --retry {}", words.join(",")));
         Self::new(ExitCode::RowsFailed, Reason::RowsFailed, Retry::Fix, &message, next)
     }
@@ -248,6 +248,11 @@ impl Verdict {
     pub fn new(exit: ExitCode, reason: Reason, retry: Retry, message: &str, next: Option<String>) -> Self {
         Self { exit_code: exit.code(), reason, retry, message: message.to_owned(), next }
     }
+}
+
+/// Counts in words.
+fn some(count: u64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 #[cfg(test)]

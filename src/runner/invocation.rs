@@ -21,8 +21,6 @@ pub struct Prepared {
     pub record: Json,
     /// What is sent for it, or why it can't be.
     pub content: Result<Content, RowError>,
-    /// When it was ready.
-    pub at: Instant,
 }
 
 /// What is sent for a row.
@@ -74,7 +72,7 @@ pub(crate) struct Invocation {
     /// Sends so far, and those of them that count as attempts.
     pub(crate) sends: u32,
     pub(crate) attempts: u32,
-    /// Since when it waits for a place.
+    /// Since when it waits for a place. Being read ahead is no wait: that is the reader's haste.
     pub(crate) queued_at: Instant,
     pub(crate) backoff: Duration,
     /// When its last attempt was sent; none when that was another process.
@@ -94,9 +92,8 @@ impl Invocation {
     /// A row that is to be sent.
     pub(crate) fn to_send(prepared: Prepared, content: Content, now: Instant) -> Self {
         let Content { body, user_id, .. } = content.clone();
-        let queued_at = prepared.at.min(now);
         let unrecorded = Some(Box::new(Prepared { content: Ok(content), ..prepared }));
-        Self { stage: Stage::Queued, unrecorded, body, user_id, queued_at, ..Self::bare(now) }
+        Self { stage: Stage::Queued, unrecorded, body, user_id, ..Self::bare(now) }
     }
 
     /// A row that the provider runs since before this process.

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::dataset::{Dataset, Item, Malformed, attach, row_sha};
 use crate::flow_file::InputSchema;
@@ -41,7 +40,6 @@ impl Renderer {
 
     /// Renders a row, or says why it can't be.
     pub fn prepare(&self, item: Item) -> Prepared {
-        let at = Instant::now();
         match item {
             Item::Row(row) => {
                 let content = self.render(&row);
@@ -52,13 +50,12 @@ impl Renderer {
                     row_sha: row_sha(&record),
                     record: text_of(&record),
                     content,
-                    at,
                 }
             }
             Item::Malformed(Malformed { number, key, record, place, error }) => {
                 let message = format!("{place}: {}", error.message);
                 let content = Err(RowError { message, ..error });
-                Prepared { number, key, row_sha: row_sha(&record), record: text_of(&record), content, at }
+                Prepared { number, key, row_sha: row_sha(&record), record: text_of(&record), content }
             }
         }
     }

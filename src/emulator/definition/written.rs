@@ -1,7 +1,9 @@
 //! A definition as it is written, and the checks that make it one that can't be wrong.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_yaml::Spanned;
@@ -24,36 +26,56 @@ const DEFAULT_NAME: &str = "workflow";
 const DEFAULT_QUEUE: usize = 100_000;
 
 /// The file as it is written.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Workflow")]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
+    /// The workflow's name, as answers give it.
     name: Option<String>,
+    /// The version, as answers give it.
     version: Option<String>,
+    /// The workflow's id; by default one that follows from the name.
     workflow_id: Option<String>,
+    /// Everything that is drawn derives from it and from the request.
     #[serde(default)]
     seed: u64,
+    /// What the Start node declares: a type, or `{type, required, description}`.
     #[serde(default)]
     inputs: BTreeMap<String, WrittenInput>,
+    /// Values to choose from, by the seed and the input.
     #[serde(default)]
     choose: Placed<BTreeMap<String, Vec<Value>>>,
+    /// The End node's output: any shape whose strings are templates; by default the input.
     output: Option<Placed<Value>>,
+    /// How long a run takes.
     #[serde(default)]
     latency: Spread,
+    /// A share of runs that take longer.
     spikes: Option<Spikes>,
+    /// How many tokens a run takes.
     #[serde(default)]
     tokens: Placed<Tokens>,
+    /// What a run costs.
     #[serde(default)]
     cost: Placed<CostRule>,
+    /// How many invokes are taken.
     rate: Option<Rate>,
+    /// How many queries of results are taken.
     poll_rate: Option<Rate>,
+    /// How many runs are executed at the same time; the others queue.
     concurrency: Option<Placed<usize>>,
+    /// How many runs may be unfinished; one more is answered as unavailable.
     queue: Option<Placed<usize>>,
+    /// The share of invokes that each fault befalls.
     #[serde(default)]
     faults: Placed<BTreeMap<Fault, Share>>,
+    /// The share of queries that each fault befalls.
     #[serde(default)]
     poll_faults: Placed<BTreeMap<Fault, Share>>,
+    /// Faults in order, by a user id or a regular expression for whole user ids.
     #[serde(default)]
     faults_for: Placed<BTreeMap<String, Vec<Fault>>>,
+    /// The switches: what the documents leave open.
     #[serde(default)]
     behaviour: Placed<Behaviour>,
 }
@@ -78,6 +100,20 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
         let spanned = Spanned::<T>::deserialize(deserializer)?;
         let (line, column) = (spanned.referenced.line(), spanned.referenced.column());
         Ok(Self { value: spanned.value, line, column })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Placed<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<T>()
     }
 }
 

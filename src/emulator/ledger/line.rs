@@ -188,7 +188,7 @@ struct Head<'a> {
 
 impl Loaded {
     /// Reads a line.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(in super::super) fn parse(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
         let head: Head<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
         match &*head.e {

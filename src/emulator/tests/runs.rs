@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::client::{get, invoke, poll, request, result, start, start_with};
+use super::client::{Frozen, get, invoke, poll, request, result, start, start_with};
 use crate::emulator::Options;
 
 const TRIAGE: &str = "
@@ -47,6 +47,7 @@ async fn a_synchronous_run_answers_with_its_result() {
 
 #[tokio::test(start_paused = true)]
 async fn an_asynchronous_run_is_pending_then_running_then_done() {
+    let frozen = Frozen::time();
     let emulator = start(&format!("{TRIAGE}\nlatency: 10s\nbehaviour: {{query: {{pending: 50%}}}}")).await;
     let address = emulator.address();
     let accepted = invoke(address, &json!({"input": {"subject": "Help"}, "isAsync": true})).await;
@@ -58,6 +59,7 @@ async fn an_asynchronous_run_is_pending_then_running_then_done() {
     tokio::time::advance(std::time::Duration::from_secs(6)).await;
     assert_eq!(poll(address, &id).await.json()["status"], "RUNNING");
     tokio::time::advance(std::time::Duration::from_secs(5)).await;
+    drop(frozen);
     let found = result(address, &id).await;
     assert_eq!(found["status"], "SUCCEED");
     assert_eq!(found["workflowRunId"], id);

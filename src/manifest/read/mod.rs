@@ -3,6 +3,7 @@
 mod dataset;
 mod input;
 mod limits;
+mod origin;
 mod output;
 mod reader;
 mod root;
@@ -10,5 +11,5 @@ mod section;
 mod templates;
 mod workflow;
 
-pub(super) use root::{Context, read};
-pub(super) use workflow::WORKFLOW_KEYS;
+pub(super) use root::{Context, LATER, read};
+pub(super) use workflow::{LATER as WORKFLOW_LATER, WORKFLOW_KEYS};

@@ -6,15 +6,13 @@ use serde_json::{Map, Value};
 
 use crate::manifest::environment::Used;
 use crate::manifest::load::{Environment, Overrides, Secrets};
-use crate::manifest::meant::Places;
 use crate::manifest::names::{did_you_mean, is_plain_name, wrong_name};
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::read::{dataset, input, limits, output, workflow};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node};
-use crate::manifest::{Diagnostic, Manifest, OutputSpec};
-use crate::mapping::InputTemplate;
+use crate::manifest::{Diagnostic, Manifest};
 
 /// What a manifest is read with, beside its tree.
 pub(in crate::manifest) struct Context<'a> {
@@ -35,10 +33,10 @@ pub(in crate::manifest) struct Context<'a> {
 }
 
 /// Sections that later versions have.
-const LATER: [&str; 5] = ["checks", "baseline", "gates", "schedule", "notify"];
+pub(in crate::manifest) const LATER: [&str; 5] = ["checks", "baseline", "gates", "schedule", "notify"];
 
-/// Reads a manifest from its tree. There is none when something without a default is wrong; the list has every
-/// mistake.
+/// Reads a manifest from its tree. The list has every mistake; what is wrong or missing has a stand-in, and only a
+/// missing dataset leaves nothing to go on with.
 pub(in crate::manifest) fn read(
     root: Node,
     env: Used,
@@ -84,7 +82,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let input = input.and_then(|entry| input::read(reader, &entry));
     let limits = limits::read(reader, root.take("limits"));
     let accept = limits::read_accept(reader, root.take("accept"));
-    let output: OutputSpec = output::read(reader, root.take("output"));
+    let output = output::read(reader, root.take("output"));
     let group_by = output::read_report(reader, root.take("report"));
 
     if let Some(workflow) = &workflow {
@@ -94,19 +92,19 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     root.later(&LATER, &mut reader.diagnostics);
     root.drop_own();
     root.finish(&mut reader.diagnostics);
-    let (dataset, places): (_, Places) = dataset?;
+    let (dataset, places) = dataset?;
     Some(Manifest {
         path: context.path.to_path_buf(),
         folder: PathBuf::from(context.folder),
         source: context.bytes.to_vec(),
-        name: name?,
+        name: name.unwrap_or_default(),
         description,
         labels,
         vars: std::mem::take(&mut reader.vars),
         env: std::mem::take(&mut reader.env).into_iter().map(|(name, (value, _))| (name, value)).collect(),
-        workflow: workflow?,
+        workflow: workflow.map_or_else(workflow::stand_in, Some)?,
         dataset,
-        input: input.unwrap_or(InputTemplate::Object(Vec::new())),
+        input: input?,
         limits,
         accept,
         output,
@@ -145,7 +143,7 @@ fn read_vars(
             let help = "the letters a to z and A to Z, digits and `_`, and not a digit first";
             reader.diagnostics.push(entry.key.error(told).with_help(help));
         }
-        json(reader, &entry.node)
+        Some(json(reader, &entry.node))
     };
     let mut vars: Map<String, Value> = reader.named(entry, read).into_iter().collect();
     reader.declared_vars = vars.keys().cloned().collect();
@@ -188,13 +186,10 @@ fn check_vars_given(reader: &mut Reader<'_>, given: &[(String, String)]) {
     }
 }
 
-/// Reads any JSON, without templates.
-pub(super) fn json(reader: &mut Reader<'_>, node: &Node) -> Option<Value> {
-    match to_json(node) {
-        Ok(value) => Some(value),
-        Err((node, message)) => {
-            reader.diagnostics.push(node.place.error(message).with_help("write it in quotes, as text"));
-            None
-        }
-    }
+/// Reads any JSON, without templates; what is wrong stays a variable, so that its users are not wrong too.
+fn json(reader: &mut Reader<'_>, node: &Node) -> Value {
+    to_json(node).unwrap_or_else(|(node, message)| {
+        reader.diagnostics.push(node.place.error(message).with_help("write it in quotes, as text"));
+        Value::Null
+    })
 }

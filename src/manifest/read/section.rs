@@ -1,5 +1,7 @@
 //! A map of the manifest whose keys are taken one by one; what is left is unknown.
 
+use std::collections::HashSet;
+
 use crate::manifest::names::did_you_mean;
 use crate::manifest::tree::{Key, Node, Place};
 use crate::manifest::{Diagnostic, Span};
@@ -96,9 +98,10 @@ impl Section {
 
     /// Reports what was not taken.
     pub(super) fn finish(self, diagnostics: &mut Vec<Diagnostic>) {
+        let mut seen = HashSet::new();
         for (key, _) in &self.entries {
-            // A merge key has been reported as what it is.
-            if key.text == "<<" {
+            // A merge key and a key given twice have been reported as what they are.
+            if key.text == "<<" || !seen.insert(key.text.as_str()) {
                 continue;
             }
             let message = match self.name.as_str() {

@@ -1,10 +1,13 @@
 //! Templates and conditions: parsed where they stand, with every name they refer to checked.
 
+use std::collections::HashSet;
+
 use crate::manifest::names::{did_you_mean, listed};
+use crate::manifest::read::origin::Origin;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::Entry;
-use crate::manifest::tree::{Place, Scalar, Style};
-use crate::manifest::{ColumnReference, Diagnostic, Span};
+use crate::manifest::tree::{Place, Scalar};
+use crate::manifest::{ColumnReference, Diagnostic};
 use crate::mapping::{Expression, Reference, SyntaxError, Template};
 
 /// When a template is rendered.
@@ -40,6 +43,11 @@ impl Reader<'_> {
     /// Reads a condition.
     pub(super) fn condition(&mut self, entry: &Entry) -> Option<Expression> {
         let scalar = self.scalar(entry, "a condition")?;
+        if scalar.replaced.iter().any(|span| scalar.text[span.clone()].contains(['"', '\\'])) {
+            let told = "takes a variable whose value holds a quotation mark or a backslash";
+            let help = "put the variable into `vars`, and write `vars.NAME`";
+            return self.refuse(entry, told, Some(help));
+        }
         match Expression::parse(&scalar.text) {
             Ok(condition) => {
                 self.check_names(entry, scalar, condition.references(), When::BeforeReply);
@@ -53,7 +61,7 @@ impl Reader<'_> {
         let message = format!("`{}`: {}", entry.name, error.message);
         let mut diagnostic = entry.node.place.error(message);
         diagnostic.help.clone_from(&error.help);
-        if let Some(at) = self.place_in(&entry.node.place, scalar, error.offset) {
+        if let Some(at) = Origin::of(self.source, &entry.node.place, scalar).find(error.offset) {
             diagnostic.span = Some(at..at);
         }
         self.diagnostics.push(diagnostic);
@@ -62,9 +70,10 @@ impl Reader<'_> {
 
     /// Looks up the variables that a template reads by `env "NAME"`.
     fn look_up(&mut self, entry: &Entry, scalar: &Scalar, variables: &[Reference]) {
+        let origin = Origin::of(self.source, &entry.node.place, scalar);
         for variable in variables {
             let Some(name) = variable.path.first() else { continue };
-            let place = match self.place_in(&entry.node.place, scalar, variable.offset) {
+            let place = match origin.find(variable.offset) {
                 Some(at) => Place::File(at..at),
                 None => entry.node.place.clone(),
             };
@@ -78,9 +87,16 @@ impl Reader<'_> {
     }
 
     fn check_names(&mut self, entry: &Entry, scalar: &Scalar, references: &[Reference], when: When) {
+        let origin = Origin::of(self.source, &entry.node.place, scalar);
+        // A name that is used many times is one mistake.
+        let mut seen = HashSet::new();
         for reference in references {
-            let place = match self.place_in(&entry.node.place, scalar, reference.offset) {
-                Some(at) => Place::File(at..at + written_length(&scalar.text[reference.offset..])),
+            if !seen.insert((&reference.path, reference.optional)) {
+                continue;
+            }
+            let written = scalar.text.get(reference.offset..).map_or(0, written_length);
+            let place = match origin.find(reference.offset) {
+                Some(at) => Place::File(at..at + written),
                 None => entry.node.place.clone(),
             };
             let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
@@ -112,47 +128,6 @@ impl Reader<'_> {
             }
         }
     }
-
-    /// Gives the place in the manifest of a byte of a scalar's text: exact where the text stands as it was written,
-    /// else none.
-    fn place_in(&self, place: &Place, scalar: &Scalar, offset: usize) -> Option<usize> {
-        let span = place.span()?;
-        let written = self.source.get(span.clone())?;
-        if !scalar.replaced.is_empty() || !scalar.text.is_char_boundary(offset) {
-            return None;
-        }
-        match scalar.style {
-            Style::Literal => place_in_block(self.source, &span, &scalar.text, offset),
-            _ if written == scalar.text => Some(span.start + offset),
-            _ if written.get(1..written.len().saturating_sub(1)) == Some(scalar.text.as_str()) => {
-                Some(span.start + 1 + offset)
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Finds a byte of a literal block: its lines stand in the manifest as they are, behind an indentation.
-fn place_in_block(source: &str, span: &Span, text: &str, offset: usize) -> Option<usize> {
-    let before = &text[..offset];
-    let line_index = before.matches('\n').count();
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let wanted = text[line_start..].lines().next().unwrap_or_default();
-    // The block begins after the line of its `|`, wherever the parser says that the scalar starts.
-    let content = source[..span.end].get(span.start..)?;
-    let first = if content.starts_with('|') { content.find('\n')? + 1 } else { 0 };
-    let mut at = span.start + first - if first == 0 { column_of(source, span.start) } else { 0 };
-    for _ in 0..line_index {
-        at += source[at..].find('\n')? + 1;
-    }
-    let written = source[at..].lines().next()?;
-    let indent = written.len().checked_sub(wanted.len())?;
-    let is_the_line = written.ends_with(wanted) && written[..indent].bytes().all(|b| b == b' ');
-    is_the_line.then_some(at + indent + offset - line_start)
-}
-
-fn column_of(source: &str, at: usize) -> usize {
-    at - source[..at].rfind('\n').map_or(0, |line| line + 1)
 }
 
 /// Says how long a name is as it was written, brackets included.
@@ -214,18 +189,19 @@ fn foreign_syntax(scalar: &Scalar) -> Option<&'static str> {
         return None;
     }
     let text = scalar.text.as_str();
-    let is_foreign = |at: usize| scalar.replaced.iter().any(|span| span.contains(&at));
+    // The replaced parts rise, so that the first that ends behind a place tells whether any lies in a range.
+    let has_foreign = |from: usize, to: usize| {
+        let next = scalar.replaced.partition_point(|span| span.start <= from && span.end <= from);
+        scalar.replaced.get(next).is_some_and(|span| span.start < to)
+    };
     let mut from = 0;
     while let Some(at) = text[from..].find("{{").map(|at| from + at) {
-        let opens_foreign = is_foreign(at)
-            || is_foreign(at + 1)
-            || at > 0 && text.as_bytes()[at - 1] == b'\\' && is_foreign(at - 1);
-        if opens_foreign {
+        let is_escaped = text[..at].ends_with('\\');
+        if has_foreign(at - usize::from(is_escaped), at + 2) {
             return Some("takes a variable whose value holds `{{`");
         }
         let end = text[at..].find("}}").map_or(text.len(), |end| at + end + 2);
-        if (at..end).any(is_foreign) || scalar.replaced.iter().any(|span| span.start > at && span.start < end)
-        {
+        if has_foreign(at, end) {
             return Some("has `${…}` inside of `{{…}}`");
         }
         from = end;

@@ -1,5 +1,6 @@
 //! `workflow`: who runs it, and how it is talked to.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::manifest::environment::lone_variable;
@@ -15,7 +16,7 @@ use crate::manifest::{
 use crate::mapping::Template;
 
 /// The keys whose values may be shown in an excerpt; `api_key` is known, and hidden when it is a literal.
-pub(in crate::manifest) const WORKFLOW_KEYS: [&str; 17] = [
+pub(in crate::manifest) const WORKFLOW_KEYS: [&str; 16] = [
     "provider",
     "definition",
     "region",
@@ -32,7 +33,6 @@ pub(in crate::manifest) const WORKFLOW_KEYS: [&str; 17] = [
     "body_limit",
     "pin",
     "webhook",
-    "timeout",
 ];
 
 const REGIONS: [(&str, &str); 3] = [
@@ -42,6 +42,9 @@ const REGIONS: [(&str, &str); 3] = [
 ];
 
 const DEFAULT_KEY: &str = "GPTBOTS_API_KEY";
+
+/// Keys that later versions have.
+pub(in crate::manifest) const LATER: [&str; 2] = ["pin", "webhook"];
 
 /// Keys that only a provider reached over the network has.
 const REMOTE: [&str; 4] = ["region", "base_url", "api_key", "tls"];
@@ -73,7 +76,14 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
     };
     let provider = match word {
         Some(Word::Emulator) => read_emulator(reader, &mut section),
-        _ => read_gptbots(reader, &mut section),
+        Some(Word::Gptbots) => read_gptbots(reader, &mut section),
+        // What the other keys mean is not known.
+        Some(Word::Later) | None => {
+            for key in REMOTE.into_iter().chain(["definition"]) {
+                section.take(key);
+            }
+            None
+        }
     };
     let modes = [("async", Mode::Async), ("sync", Mode::Sync)];
     let mode = section.take("mode").and_then(|entry| reader.word(&entry, &modes)).unwrap_or(Mode::Async);
@@ -98,9 +108,8 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
         duration("keep_alive", Duration::ZERO..=Duration::from_secs(3_600), Duration::from_secs(4));
     let body_limit =
         section.take("body_limit").and_then(|entry| read_body_limit(reader, &entry)).unwrap_or(16 << 20);
-    section.later(&["pin", "webhook"], &mut reader.diagnostics);
+    section.later(&LATER, &mut reader.diagnostics);
     section.finish(&mut reader.diagnostics);
-    word?;
     Some(WorkflowSpec {
         provider: provider?,
         mode,
@@ -307,4 +316,24 @@ fn read_body_limit(reader: &mut Reader<'_>, entry: &Entry) -> Option<u64> {
     } else {
         reader.refuse(entry, "must lie between 1KiB and 1GiB", None)
     }
+}
+
+/// Stands in for a workflow that can't be read, while the rest of the manifest is looked through for mistakes.
+pub(super) fn stand_in() -> Option<WorkflowSpec> {
+    Some(WorkflowSpec {
+        provider: Provider::Emulator { definition: PathBuf::new() },
+        mode: Mode::Async,
+        poll: PollSpec {
+            first: FirstPoll::Auto,
+            shortest: Duration::from_secs(2),
+            longest: Duration::from_secs(15),
+        },
+        user_id: Template::parse("{{row_tag}}").ok()?,
+        flow_file: None,
+        price: None,
+        tls: Tls::default(),
+        connect_timeout: Duration::ZERO,
+        keep_alive: Duration::ZERO,
+        body_limit: 0,
+    })
 }

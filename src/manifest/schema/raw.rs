@@ -31,7 +31,8 @@ pub(super) struct RawManifest {
     /// The rows: the path of a file, or a map.
     dataset: Dataset,
     /// What is sent for a row: any JSON shape, in which each string is a template. A lone expression keeps its JSON
-    /// type; text around it makes a string. `{file: PATH}` sends a file.
+    /// type; text around it makes a string. `{file: PATH}` sends a file. A variable of the environment (`${NAME}`) is
+    /// text here, and may not hold `{{`: bring such a value in by `vars`.
     input: Input,
     /// How much, how long, how often, and when to stop.
     limits: Limits,

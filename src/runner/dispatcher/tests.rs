@@ -287,7 +287,6 @@ fn prepared(row: u64) -> Prepared {
             body: Bytes::from_static(b"{\"x\":1}"),
             user_id: format!("fb-r-{row}"),
         }),
-        at: Instant::now(),
     }
 }
 
