@@ -41,8 +41,10 @@ impl Manifest {
                 let message = format!("the dataset has no column `{column}`");
                 let places = self.places.condition.as_ref().zip(reference.span.as_ref());
                 let help = match places {
-                    Some((condition, span)) if condition.contains(&span.start) => meant(column, header, path),
-                    _ => meant(column, header, |column| format!("{{{{{}}}}}", path(column))),
+                    Some((condition, span)) if condition.contains(&span.start) => {
+                        meant(column, header, condition_path)
+                    }
+                    _ => meant(column, header, template_path),
                 };
                 diagnostics.push(Diagnostic::error(reference.span.clone(), message).with_help(help));
             }
@@ -77,12 +79,12 @@ impl Manifest {
 
 /// Gives a column as a template must write it: `{{row.order}}`, `{{row.[Customer Name]}}`.
 pub fn template_path(column: &str) -> String {
-    format!("{{{{{}}}}}", path(column))
+    if is_plain_name(column) { format!("{{{{row.{column}}}}}") } else { format!("{{{{row.[{column}]}}}}") }
 }
 
-/// Writes a column as a condition names it, and a template within its braces.
-fn path(column: &str) -> String {
-    if is_plain_name(column) { format!("row.{column}") } else { format!("row.[{column}]") }
+/// Gives a column as a condition must write it: `row.order`, `row.[Customer Name]`.
+fn condition_path(column: &str) -> String {
+    template_path(column).trim_matches(['{', '}']).to_owned()
 }
 
 fn meant(column: &str, header: &[String], write: impl Fn(&str) -> String) -> String {
@@ -120,9 +122,9 @@ mod tests {
             "_",
             "a/b",
         ] {
-            let template = Template::parse(&format!("{{{{{}}}}}", path(column))).unwrap();
+            let template = Template::parse(&template_path(column)).unwrap();
             assert_eq!(template.references()[0].path, ["row", column]);
-            let condition = Expression::parse(&format!("{} == \"x\"", path(column))).unwrap();
+            let condition = Expression::parse(&format!("{} == \"x\"", condition_path(column))).unwrap();
             assert_eq!(condition.references()[0].path, ["row", column]);
         }
     }

@@ -149,7 +149,7 @@ fn read_vars(
     reader.declared_vars = vars.keys().cloned().collect();
     for (name, text) in given {
         let Some(value) = given_value(vars.get(name), text) else {
-            let message = format!("--var {name}={text}: can't be read as the manifest's `vars.{name}` is");
+            let message = format!("--var {name}: the value can't be read as the manifest's `vars.{name}` is");
             let help = "give a value of the same type";
             reader.diagnostics.push(Diagnostic::error(None, message).with_help(help));
             continue;
@@ -174,12 +174,12 @@ fn given_value(declared: Option<&Value>, text: &str) -> Option<Value> {
 /// Reports variables of the command line that the manifest neither declares nor uses: a slip of the pen would
 /// otherwise go unseen.
 fn check_vars_given(reader: &mut Reader<'_>, given: &[(String, String)]) {
-    for (name, text) in given {
+    for (name, _) in given {
         if reader.used_vars.contains(name) || reader.declared_vars.contains(name) {
             continue;
         }
         let names: Vec<&str> = reader.declared_vars.iter().map(String::as_str).collect();
-        let message = format!("--var {name}={text}: the manifest has no `vars.{name}`");
+        let message = format!("--var {name}: the manifest has no `vars.{name}`");
         let help =
             if names.is_empty() { "it declares no `vars`".to_owned() } else { did_you_mean(name, &names) };
         reader.diagnostics.push(Diagnostic::error(None, message).with_help(help));

@@ -16,6 +16,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             return;
         }
         self.stop = Some(cause);
+        tracing::info!(?cause, detail, in_flight = self.admission.in_flight(), "the run stops");
         self.committer.append(RunEvent::Stopped(Stopped { cause, detail: detail.to_owned() }));
         // Dropping the receiver ends the reader.
         self.source = None;
