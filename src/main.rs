@@ -3,8 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use flowbatch::cli::Cli;
+use flowbatch::cli::{Cli, LogFormat};
+use flowbatch::console;
 
 fn main() -> ExitCode {
-    flowbatch::console::main(Cli::parse())
+    let cli = Cli::parse();
+    let (json, no_progress) = cli.shown();
+    let log_json = matches!(cli.log_format(), LogFormat::Json);
+    let options = console::Options { verbosity: cli.verbosity(), log_json, json, no_progress };
+    console::run(options, |terminal, style| {
+        cli.run(terminal, style, |url| console::print(&format!("listening on {url}\n")))
+    })
 }

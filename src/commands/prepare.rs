@@ -45,12 +45,13 @@ pub(crate) fn prepare(
         warnings.push(diagnostics.render(host.in_colour()));
     }
     let definition = match &manifest.workflow.provider {
-        Provider::Emulator { definition } => {
-            Some(Definition::load(definition).map_err(|error| Failure::mistake(error.to_string()))?)
-        }
+        Provider::Emulator { definition } => Some(Definition::load(definition)?),
         Provider::Gptbots { .. } => None,
     };
-    let schema = schema_of(&manifest)?;
+    let schema = match &definition {
+        Some(definition) if manifest.workflow.flow_file.is_none() => Some(definition.inputs().clone()),
+        _ => schema_of(&manifest)?,
+    };
     let dataset = Dataset::open(&manifest.dataset, spool)?;
     let columns = dataset.columns()?;
     warnings.extend(columns.note.clone());

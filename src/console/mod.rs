@@ -8,24 +8,21 @@ use std::process::ExitCode;
 use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{self, Cli, Command, Global, LogFormat};
-use crate::commands::{self, Done, Failure, Host, Watched};
+use crate::commands::{Done, Failure, Host, Watched};
 use crate::console::progress::{Bar, Lines};
-use crate::manifest;
 use crate::report::Style;
 use crate::runner::{Observer, Signal};
 
-/// Runs the command that the user asked for, and gives its exit code.
-pub fn main(cli: Cli) -> ExitCode {
-    let Cli { global, command } = cli;
-    log(&global);
-    let (json, no_progress) = match &command {
-        Command::Run(run) => (run.shown.json, run.shown.no_progress),
-        Command::Resume(resume) => (resume.shown.json, resume.shown.no_progress),
-        _ => (false, false),
-    };
-    let mut terminal = Terminal { no_progress };
-    match run(command, &mut terminal) {
+/// Does what the command line asks for, and gives the exit code.
+pub fn run(
+    options: Options,
+    command: impl FnOnce(&mut Terminal, Style) -> Result<Done, Failure>,
+) -> ExitCode {
+    log(&options);
+    let json = options.json;
+    let mut terminal = Terminal { no_progress: options.no_progress };
+    let style = Style { colour: colour(&io::stdout()), width: width() };
+    match command(&mut terminal, style) {
         Ok(Done { exit_code, output }) => {
             print(&output);
             ExitCode::from(exit_code)
@@ -37,29 +34,21 @@ pub fn main(cli: Cli) -> ExitCode {
     }
 }
 
-fn run(command: Command, terminal: &mut Terminal) -> Result<Done, Failure> {
-    let style = Style { colour: colour(&io::stdout()), width: width() };
-    match command {
-        Command::Run(args) => commands::run(&args.into_args(style), terminal),
-        Command::Check(args) => commands::check(&args.into_args(), terminal),
-        Command::Plan(args) => commands::plan(&args.into_args(), terminal),
-        Command::Resume(args) => commands::resume(&args.into_args(style), terminal),
-        Command::Report(args) => commands::report(&args.into_args(style), terminal),
-        Command::Runs(args) => commands::list(&args.into_args(), terminal),
-        Command::Emulate(args) => {
-            commands::emulate(&args.into_args(), terminal, |url| print(&format!("listening on {url}\n")))
-        }
-        Command::Init(args) => commands::init(&args.into_args(), terminal),
-        Command::Schema => {
-            let schema = serde_json::to_string_pretty(&manifest::schema()).unwrap_or_default();
-            Ok(Done { exit_code: 0, output: format!("{schema}\n") })
-        }
-        Command::Completions { shell } => Ok(Done { exit_code: 0, output: cli::completions(shell) }),
-    }
+/// What the command line says of the terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The number of `-v`.
+    pub verbosity: u8,
+    /// Log lines are JSON.
+    pub log_json: bool,
+    /// The result is one JSON object.
+    pub json: bool,
+    /// No progress is shown.
+    pub no_progress: bool,
 }
 
 /// Writes the result. A reader that has seen enough is no error.
-fn print(text: &str) {
+pub fn print(text: &str) {
     let mut out = io::stdout().lock();
     // `head` and `less` close the pipe early; any other failure to print must not hide the exit code either.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -78,8 +67,8 @@ fn width() -> usize {
     usize::from(columns).clamp(56, 120)
 }
 
-fn log(global: &Global) {
-    let level = match global.verbose {
+fn log(options: &Options) {
+    let level = match options.verbosity {
         0 => "off",
         1 => "flowbatch=info",
         2 => "flowbatch=debug,reqwest=debug",
@@ -91,14 +80,12 @@ fn log(global: &Global) {
         .with_writer(io::stderr)
         .with_ansi(colour(&io::stderr()));
     // A subscriber that is there already (a test's) is as good.
-    let _ = match global.log_format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
+    let _ = if options.log_json { builder.json().try_init() } else { builder.try_init() };
 }
 
 /// The process's terminal, or what stands in its place.
-struct Terminal {
+#[derive(Debug)]
+pub struct Terminal {
     no_progress: bool,
 }
 

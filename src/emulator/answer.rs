@@ -153,7 +153,7 @@ pub(super) fn result(definition: &Definition, run: &Run, end_ms: u64, which: Ids
         figure(&mut object, behaviour.number.cost, "totalCost", &run.result.cost.to_string());
     }
     figure(&mut object, behaviour.number.tokens, "totalTokens", &run.result.tokens.to_string());
-    time(&mut object, times, "startTime", run.accepted_ms);
+    time(&mut object, times, "startTime", run.start_ms());
     time(&mut object, times, "endTime", end_ms);
     if run.result.failed {
         reason(&mut object, behaviour);
@@ -222,7 +222,7 @@ pub(super) fn unfinished(
             time(&mut object, behaviour.number.times, "workflowExecutionTime", 0);
             figure(&mut object, behaviour.number.cost, "totalCost", "0");
             figure(&mut object, behaviour.number.tokens, "totalTokens", "0");
-            time(&mut object, behaviour.number.times, "startTime", run.accepted_ms);
+            time(&mut object, behaviour.number.times, "startTime", run.start_ms());
         }
     }
     object.text("status", status);

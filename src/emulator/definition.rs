@@ -4,8 +4,8 @@ mod written;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::flow_file::{self, InputSchema};
 
 use super::behaviour::Behaviour;
+use super::error::Error;
 use super::fault::{Forced, Mix};
 use super::template::OutputTemplate;
 use super::units::{Amount, Rate, Share, Spread};
@@ -47,48 +48,6 @@ pub struct Definition {
     pub(super) poll_faults: Mix,
     pub(super) forced: Forced,
     pub(super) behaviour: Behaviour,
-}
-
-/// A mistake in a definition, or a file that can't be read.
-#[derive(Debug, thiserror::Error)]
-pub enum DefinitionError {
-    /// The file can't be read.
-    #[error("{}: can't be read: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The text is wrong.
-    #[error("{}{}: {message}", file.as_deref().unwrap_or("definition"), written_place(*place))]
-    Wrong {
-        /// The file, when it is one.
-        file: Option<String>,
-        /// Line and column, from 1, when it is one place that is wrong.
-        place: Option<(u64, u64)>,
-        /// What is wrong.
-        message: String,
-    },
-}
-
-fn written_place(place: Option<(u64, u64)>) -> String {
-    place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"))
-}
-
-impl DefinitionError {
-    fn wrong(place: Option<(u64, u64)>, message: impl Into<String>) -> Self {
-        Self::Wrong { file: None, place, message: message.into() }
-    }
-
-    fn in_file(self, path: &Path) -> Self {
-        match self {
-            Self::Wrong { place, message, .. } => {
-                Self::Wrong { file: Some(path.display().to_string()), place, message }
-            }
-            error @ Self::Unreadable { .. } => error,
-        }
-    }
 }
 
 /// A share of runs that take longer.
@@ -135,8 +94,8 @@ impl Default for CostRule {
 
 impl Definition {
     /// Reads a definition's file: YAML, or a `.flow` export.
-    pub fn load(path: &Path) -> Result<Self, DefinitionError> {
-        let unreadable = |source| DefinitionError::Unreadable { path: path.to_owned(), source };
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
         let mut text = String::new();
         let file = File::open(path).map_err(unreadable)?;
         file.take(LONGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
@@ -147,13 +106,13 @@ impl Definition {
 
     /// Reads the text of a `.flow` export: its name and its Start node. The workflow echoes its input; everything
     /// else is the default.
-    pub fn from_flow(text: &str) -> Result<Self, DefinitionError> {
+    pub fn from_flow(text: &str) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Named {
             name: Option<String>,
         }
         check_length(text)?;
-        let wrong = |error: flow_file::Error| DefinitionError::wrong(None, error.to_string());
+        let wrong = |error: flow_file::Error| Error::wrong(None, error.to_string());
         let inputs = InputSchema::from_flow(text).map_err(wrong)?;
         let named: Named =
             serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| wrong(error.into()))?;
@@ -162,7 +121,7 @@ impl Definition {
     }
 
     /// Reads a definition's YAML.
-    pub fn parse(text: &str) -> Result<Self, DefinitionError> {
+    pub fn parse(text: &str) -> Result<Self, Error> {
         check_length(text)?;
         let options = serde_yaml::options! {
             budget: serde_yaml::budget! { max_depth: 64, max_nodes: 50_000, max_aliases: 1_000 },
@@ -176,7 +135,7 @@ impl Definition {
                 // The message repeats its place, which stands in front here.
                 message = message.replace(&format!(" at line {line}, column {column}"), "");
             }
-            DefinitionError::wrong(place, message)
+            Error::wrong(place, message)
         })?;
         written::meant(written)
     }
@@ -202,9 +161,9 @@ impl Definition {
     }
 }
 
-fn check_length(text: &str) -> Result<(), DefinitionError> {
+fn check_length(text: &str) -> Result<(), Error> {
     if u64::try_from(text.len()).is_ok_and(|length| length <= LONGEST) {
         return Ok(());
     }
-    Err(DefinitionError::wrong(None, format!("it is longer than {LONGEST} bytes")))
+    Err(Error::wrong(None, format!("it is longer than {LONGEST} bytes")))
 }

@@ -28,7 +28,7 @@ pub(super) fn accept(
     let progress = if shared.places.is_some() {
         Progress::Queued
     } else {
-        Progress::Running { since_ms: run.accepted_ms + run.pending_ms }
+        Progress::Running { since_ms: run.start_ms() }
     };
     shared.store().add(run, position, progress, shared.definition.behaviour.query.retention);
     let (ended, receiver) = oneshot::channel();

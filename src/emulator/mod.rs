@@ -11,6 +11,7 @@ mod clock;
 mod connection;
 mod definition;
 mod draw;
+mod error;
 mod fault;
 mod input;
 mod invoke;
@@ -31,7 +32,8 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
-pub use definition::{Definition, DefinitionError};
+pub use definition::Definition;
+pub use error::Error;
 pub use ledger::LedgerError;
-pub use server::{Emulator, Error, Options};
+pub use server::{Emulator, Options};
 pub use witness::{Request, Witness};

@@ -113,6 +113,11 @@ impl Run {
         }
     }
 
+    /// When its execution starts, in epoch ms.
+    pub(super) fn start_ms(&self) -> u64 {
+        self.accepted_ms.saturating_add(self.pending_ms)
+    }
+
     /// The status word when it has ended.
     pub(super) fn final_status(&self) -> &'static str {
         if self.result.failed { "FAILED" } else { "SUCCEED" }

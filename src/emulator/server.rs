@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 
 use super::account;
 use super::connection::{Door, Open, Wire};
-use super::definition::{Definition, DefinitionError};
+use super::definition::Definition;
+use super::error::Error;
 use super::invoke;
-use super::ledger::LedgerError;
 use super::life;
 use super::query;
 use super::shared::Shared;
@@ -28,25 +28,6 @@ pub struct Options {
     pub api_key: Option<String>,
     /// Where it keeps its ledger, from which a restart goes on; none: in memory only.
     pub ledger: Option<PathBuf>,
-}
-
-/// Why an emulator can't start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The port can't be had.
-    #[error("127.0.0.1:{port} can't be listened on: {source}")]
-    Listen {
-        /// The port that was asked for.
-        port: u16,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The ledger can't be used.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The definition is wrong.
-    #[error(transparent)]
-    Definition(#[from] DefinitionError),
 }
 
 /// A running emulator. Dropping it stops it at once, as a kill would, with its ledger whole.

@@ -17,10 +17,11 @@ use super::answer;
 use super::behaviour::{KeyKind, Polls, Scheme, Taken};
 use super::clock::Clock;
 use super::definition::Definition;
-use super::ledger::{Ledger, Line, Loaded, Position};
+use super::error::Error;
+use super::ledger::{self, Ledger, Loaded, Position};
 use super::rate::RateLimit;
 use super::run::Run;
-use super::server::{Error, Options};
+use super::server::Options;
 use super::store::{Entry, Place, Progress, Store};
 use super::webhook::Courier;
 use super::witness::{Request, Witness};
@@ -197,7 +198,7 @@ impl Shared {
             Place::Memory(run) => Some(Arc::clone(run)),
             Place::Ledger(position) => {
                 let text = self.ledger.as_ref()?.read(*position).ok()?;
-                Line::run(&text).ok().map(Arc::new)
+                ledger::run_of(&text).ok().map(Arc::new)
             }
         }
     }
@@ -221,7 +222,7 @@ impl Shared {
 fn load(store: &mut Store, line: Loaded, position: Position, retention: usize) {
     match line {
         Loaded::Accepted(run) => {
-            let since_ms = run.accepted_ms + run.pending_ms;
+            let since_ms = run.start_ms();
             store.load(*run, position, Progress::Running { since_ms }, retention);
         }
         Loaded::Executed { run, end_ms } => store.executed(run, end_ms),

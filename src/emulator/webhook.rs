@@ -26,6 +26,9 @@ const MOST: usize = 5;
 /// How many deliveries are under way at the same time.
 const AT_ONCE: usize = 64;
 
+/// How many runs may wait for their deliveries; those of one more are dropped, as any service drops them some day.
+const WAITING: usize = 10_000;
+
 /// How long a delivery that is to be swapped waits for the next one.
 const SWAP_WAIT: Duration = Duration::from_millis(500);
 
@@ -95,6 +98,7 @@ fn is_loopback(url: &Url) -> bool {
 #[derive(Debug)]
 pub(super) struct Courier {
     places: Semaphore,
+    waiting: Semaphore,
     /// Built with the first delivery: most emulators make none.
     client: OnceLock<Option<Client>>,
     /// A delivery that waits for the next one to overtake it.
@@ -103,7 +107,12 @@ pub(super) struct Courier {
 
 impl Courier {
     pub(super) fn new() -> Self {
-        Self { places: Semaphore::new(AT_ONCE), client: OnceLock::new(), held: Mutex::new(None) }
+        Self {
+            places: Semaphore::new(AT_ONCE),
+            waiting: Semaphore::new(WAITING),
+            client: OnceLock::new(),
+            held: Mutex::new(None),
+        }
     }
 
     fn client(&self) -> Option<&Client> {
@@ -140,6 +149,10 @@ pub(super) async fn deliver_all(shared: &Arc<Shared>, run: &Run, end_ms: u64, ho
     if hooks.is_empty() || (run.result.failed && rules.on_failed == OnFailed::Skip) {
         return;
     }
+    let Ok(_waiting) = shared.courier.waiting.try_acquire() else {
+        tracing::warn!("the webhooks of run {} are dropped: {WAITING} runs wait for theirs", run.id);
+        return;
+    };
     tokio::time::sleep(rules.delay.0).await;
     let overtaken = match rules.order {
         Order::Swapped => shared.courier.swap().await,

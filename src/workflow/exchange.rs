@@ -34,11 +34,32 @@ impl Intake {
         let year = Duration::from_secs(365 * 24 * 3600);
         let deadline = Instant::now() + timeout.min(year);
         let url = request.url().clone();
+        let sent = Instant::now();
+        let received = self.receive(client, request, &url, deadline, timeout).await;
+        let ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let path = url.path();
+        match &received {
+            Received::Response { status, .. } => tracing::debug!(path, status, ms, "answered"),
+            Received::NotSent { message } | Received::Lost { message, .. } => {
+                tracing::info!(path, ms, message)
+            }
+        }
+        received
+    }
+
+    async fn receive(
+        &self,
+        client: &reqwest::Client,
+        request: Request,
+        url: &Url,
+        deadline: Instant,
+        timeout: Duration,
+    ) -> Received {
         let response = match timeout_at(deadline, client.execute(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return self.failed(&url, error),
+            Ok(Err(error)) => return self.failed(url, error),
             Err(_) => {
-                let message = format!("{} gave no answer within {timeout:?}", place(&url));
+                let message = format!("{} gave no answer within {timeout:?}", place(url));
                 return Received::Lost { timed_out: true, message };
             }
         };

@@ -5,23 +5,23 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::units::Span;
+use crate::emulator::units::Span;
 
 /// The errors (§8, §14.6): one status and code each.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(in super::super) struct Errors {
-    pub(in super::super) envelope: Envelope,
-    pub(in super::super) retry_after: RetryAfter,
-    pub(in super::super) unauthorized: ErrorForm,
-    pub(in super::super) wrong_key_kind: ErrorForm,
-    pub(in super::super) invalid: ErrorForm,
-    pub(in super::super) too_large: ErrorForm,
-    pub(in super::super) throttled: ErrorForm,
-    pub(in super::super) unknown_run: ErrorForm,
-    pub(in super::super) forbidden: ErrorForm,
-    pub(in super::super) internal: ErrorForm,
-    pub(in super::super) unavailable: ErrorForm,
+pub(in crate::emulator) struct Errors {
+    pub(in crate::emulator) envelope: Envelope,
+    pub(in crate::emulator) retry_after: RetryAfter,
+    pub(in crate::emulator) unauthorized: ErrorForm,
+    pub(in crate::emulator) wrong_key_kind: ErrorForm,
+    pub(in crate::emulator) invalid: ErrorForm,
+    pub(in crate::emulator) too_large: ErrorForm,
+    pub(in crate::emulator) throttled: ErrorForm,
+    pub(in crate::emulator) unknown_run: ErrorForm,
+    pub(in crate::emulator) forbidden: ErrorForm,
+    pub(in crate::emulator) internal: ErrorForm,
+    pub(in crate::emulator) unavailable: ErrorForm,
 }
 
 impl Default for Errors {
@@ -46,9 +46,9 @@ impl Default for Errors {
 /// An error's HTTP status and code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct ErrorForm {
-    pub(in super::super) status: u16,
-    pub(in super::super) code: i64,
+pub(in crate::emulator) struct ErrorForm {
+    pub(in crate::emulator) status: u16,
+    pub(in crate::emulator) code: i64,
 }
 
 switch!(
@@ -63,17 +63,17 @@ switch!(
 /// What the faults leave open.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(in super::super) struct FaultRule {
+pub(in crate::emulator) struct FaultRule {
     /// Whether an `unavailable_bare` request is executed.
-    pub(in super::super) unavailable_bare: Executed,
+    pub(in crate::emulator) unavailable_bare: Executed,
     /// Whether a `hang` request is executed.
-    pub(in super::super) hang: Executed,
+    pub(in crate::emulator) hang: Executed,
     /// The wait that `unavailable` and `throttled` ask for.
-    pub(in super::super) retry_after: Span,
+    pub(in crate::emulator) retry_after: Span,
     /// The word of `unknown_status`.
-    pub(in super::super) status_word: StatusWord,
+    pub(in crate::emulator) status_word: StatusWord,
     /// The time over which `slow_body` drips.
-    pub(in super::super) drip: Span,
+    pub(in crate::emulator) drip: Span,
 }
 
 impl Default for FaultRule {
@@ -91,7 +91,7 @@ impl Default for FaultRule {
 /// Whether a spoiled request is executed and billed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(in super::super) enum Executed {
+pub(in crate::emulator) enum Executed {
     #[serde(rename = "executed")]
     Yes,
     #[serde(rename = "not_executed")]
@@ -104,7 +104,7 @@ switch!(
 );
 
 impl StatusWord {
-    pub(in super::super) fn word(self) -> &'static str {
+    pub(in crate::emulator) fn word(self) -> &'static str {
         match self {
             Self::Queueing => "QUEUEING",
             Self::Success => "SUCCESS",

@@ -5,28 +5,28 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::units::{Share, Span};
+use crate::emulator::units::{Share, Span};
 
 /// Webhooks (§6, §14.4).
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(in super::super) struct Webhook {
-    pub(in super::super) when_sync: WhenSync,
-    pub(in super::super) too_many: TooMany,
-    pub(in super::super) methods: Methods,
-    pub(in super::super) get: GetForm,
-    pub(in super::super) payload: Payload,
-    pub(in super::super) on_failed: OnFailed,
+pub(in crate::emulator) struct Webhook {
+    pub(in crate::emulator) when_sync: WhenSync,
+    pub(in crate::emulator) too_many: TooMany,
+    pub(in crate::emulator) methods: Methods,
+    pub(in crate::emulator) get: GetForm,
+    pub(in crate::emulator) payload: Payload,
+    pub(in crate::emulator) on_failed: OnFailed,
     /// How often a delivery is tried that is not answered with 2xx.
-    pub(in super::super) attempts: u32,
-    pub(in super::super) backoff: Span,
-    pub(in super::super) timeout: Span,
-    pub(in super::super) order: Order,
+    pub(in crate::emulator) attempts: u32,
+    pub(in crate::emulator) backoff: Span,
+    pub(in crate::emulator) timeout: Span,
+    pub(in crate::emulator) order: Order,
     /// The share of deliveries that are made twice.
-    pub(in super::super) duplicates: Share,
+    pub(in crate::emulator) duplicates: Share,
     /// How long after its end a run is delivered.
-    pub(in super::super) delay: Span,
-    pub(in super::super) signature: Signature,
+    pub(in crate::emulator) delay: Span,
+    pub(in crate::emulator) signature: Signature,
 }
 
 impl Default for Webhook {

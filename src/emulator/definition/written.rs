@@ -11,13 +11,14 @@ use serde_yaml::Spanned;
 use crate::flow_file::{Field, InputSchema};
 use crate::mapping::Reference;
 
-use super::super::behaviour::Behaviour;
-use super::super::draw::InputDigest;
-use super::super::fault::{Fault, Forced, Mix};
-use super::super::input::WrittenInput;
-use super::super::template::OutputTemplate;
-use super::super::units::{Rate, Share, Span, Spread};
-use super::{CostRule, Definition, DefinitionError, Spikes, Tokens};
+use super::{CostRule, Definition, Spikes, Tokens};
+use crate::emulator::behaviour::Behaviour;
+use crate::emulator::draw::InputDigest;
+use crate::emulator::error::Error;
+use crate::emulator::fault::{Fault, Forced, Mix};
+use crate::emulator::input::WrittenInput;
+use crate::emulator::template::OutputTemplate;
+use crate::emulator::units::{Rate, Share, Span, Spread};
 
 /// The name of a workflow whose definition gives none.
 const DEFAULT_NAME: &str = "workflow";
@@ -119,13 +120,13 @@ impl<T: JsonSchema> JsonSchema for Placed<T> {
 
 impl<T> Placed<T> {
     /// Fails at this place.
-    fn wrong(&self, message: impl Into<String>) -> DefinitionError {
-        DefinitionError::wrong((self.line > 0).then_some((self.line, self.column)), message)
+    fn wrong(&self, message: impl Into<String>) -> Error {
+        Error::wrong((self.line > 0).then_some((self.line, self.column)), message)
     }
 }
 
 /// Checks a definition.
-pub(super) fn meant(written: Written) -> Result<Definition, DefinitionError> {
+pub(super) fn meant(written: Written) -> Result<Definition, Error> {
     let name = written.name.unwrap_or_else(|| DEFAULT_NAME.to_owned());
     let output = match &written.output {
         Some(shape) => {
@@ -193,7 +194,7 @@ fn is_known(
 }
 
 /// Refuses settings that no HTTP server could keep.
-fn check_behaviour(written: &Placed<Behaviour>) -> Result<(), DefinitionError> {
+fn check_behaviour(written: &Placed<Behaviour>) -> Result<(), Error> {
     let behaviour = &written.value;
     let errors = &behaviour.error;
     let statuses = [

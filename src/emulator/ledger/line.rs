@@ -7,12 +7,12 @@ use serde_json::value::RawValue;
 
 use crate::model::Cost;
 
-use super::super::draw::{InputDigest, RunId};
-use super::super::run::{Mode, Run, RunResult};
+use crate::emulator::draw::{InputDigest, RunId};
+use crate::emulator::run::{Mode, Run, RunResult};
 
 /// An `accepted` line, which holds everything about its run.
 #[derive(Serialize, Deserialize)]
-pub(in super::super) struct Line<'a> {
+struct Accepted<'a> {
     e: Cow<'a, str>,
     t_ms: u64,
     run: String,
@@ -33,7 +33,7 @@ pub(in super::super) struct Line<'a> {
     output: Option<Cow<'a, RawValue>>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> Accepted<'a> {
     fn of(run: &'a Run) -> Self {
         Self {
             e: "accepted".into(),
@@ -55,34 +55,34 @@ impl<'a> Line<'a> {
             output: run.result.output.as_deref().map(Cow::Borrowed),
         }
     }
+}
 
-    /// Reads a run back.
-    pub(in super::super) fn run(text: &str) -> Result<Run, String> {
-        let line: Line<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let mut digest = [0; 32];
-        hex::decode_to_slice(&line.input_sha256, &mut digest).map_err(|error| error.to_string())?;
-        Ok(Run {
-            id: RunId::parse(&line.run).ok_or("`run` is no run id")?,
-            user_id: line.user_id.map(Cow::into_owned),
-            digest: InputDigest(digest),
-            nth: line.nth,
-            mode: line.mode,
-            accepted_ms: line.t_ms,
-            latency_ms: line.latency_ms,
-            pending_ms: line.pending_ms.min(line.latency_ms),
-            over_limit: false,
-            odd_status: line.odd_status,
-            input: line.input.into_owned(),
-            result: RunResult {
-                failed: line.failed,
-                output: line.output.map(Cow::into_owned),
-                execution_ms: line.execution_ms,
-                tokens: line.tokens,
-                cost: line.cost,
-                charged: line.charged,
-            },
-        })
-    }
+/// Reads a run back from its `accepted` line.
+pub(in crate::emulator) fn run_of(text: &str) -> Result<Run, String> {
+    let line: Accepted<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let mut digest = [0; 32];
+    hex::decode_to_slice(&line.input_sha256, &mut digest).map_err(|error| error.to_string())?;
+    Ok(Run {
+        id: RunId::parse(&line.run).ok_or("`run` is no run id")?,
+        user_id: line.user_id.map(Cow::into_owned),
+        digest: InputDigest(digest),
+        nth: line.nth,
+        mode: line.mode,
+        accepted_ms: line.t_ms,
+        latency_ms: line.latency_ms,
+        pending_ms: line.pending_ms.min(line.latency_ms),
+        over_limit: false,
+        odd_status: line.odd_status,
+        input: line.input.into_owned(),
+        result: RunResult {
+            failed: line.failed,
+            output: line.output.map(Cow::into_owned),
+            execution_ms: line.execution_ms,
+            tokens: line.tokens,
+            cost: line.cost,
+            charged: line.charged,
+        },
+    })
 }
 
 /// An `executed`, `charged` or `delivered` line.
@@ -126,12 +126,12 @@ impl<'a> After<'a> {
 }
 
 /// Writes the line of an acceptance.
-pub(in super::super) fn accepted(run: &Run) -> String {
-    text(&Line::of(run))
+pub(in crate::emulator) fn accepted(run: &Run) -> String {
+    text(&Accepted::of(run))
 }
 
 /// Writes the lines of an end: executed, and charged when it is.
-pub(in super::super) fn executed(run: &Run, end_ms: u64) -> String {
+pub(in crate::emulator) fn executed(run: &Run, end_ms: u64) -> String {
     let result = &run.result;
     let mut lines = text(&After {
         mode: Some(run.mode),
@@ -152,7 +152,7 @@ pub(in super::super) fn executed(run: &Run, end_ms: u64) -> String {
 }
 
 /// Writes the line of a webhook delivery; without its address and headers, which may be secret.
-pub(in super::super) fn delivered(run: &Run, t_ms: u64, http_status: Option<u16>) -> String {
+pub(in crate::emulator) fn delivered(run: &Run, t_ms: u64, http_status: Option<u16>) -> String {
     text(&After { http_status, ..After::of("delivered", t_ms, run) })
 }
 
@@ -164,7 +164,7 @@ fn text(line: &impl Serialize) -> String {
 }
 
 /// What a start needs of a line that is in the ledger.
-pub(in super::super) enum Loaded {
+pub(in crate::emulator) enum Loaded {
     /// A run, which stands whole in this line.
     Accepted(Box<Run>),
     /// The end of a run.
@@ -188,11 +188,11 @@ struct Head<'a> {
 
 impl Loaded {
     /// Reads a line.
-    pub(in super::super) fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(in crate::emulator) fn parse(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
         let head: Head<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
         match &*head.e {
-            "accepted" => Line::run(text).map(Box::new).map(Self::Accepted),
+            "accepted" => run_of(text).map(Box::new).map(Self::Accepted),
             "executed" => {
                 let run = RunId::parse(&head.run).ok_or("`run` is no run id")?;
                 Ok(Self::Executed { run, end_ms: head.t_ms })

@@ -4,11 +4,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, invoke, post, result, start};
 
-const PLAIN: &str = "
-name: w
-inputs: {q: string}
-behaviour: {fault: {drip: 16ms}}
-";
+const PLAIN: &str = "inputs: {q: string}";
 
 /// What a client sees.
 #[derive(Debug, PartialEq)]
@@ -36,9 +32,12 @@ fn seen(answer: &Answer) -> Seen {
     }
 }
 
-async fn check(fault: &str, expected: Seen, executed: u64) {
+async fn check(fault: &str, rule: &str, expected: Seen, executed: u64) {
     for is_async in [false, true] {
-        let emulator = start(&format!("{PLAIN}\nfaults_for: {{u: [{fault}]}}")).await;
+        let definition = format!(
+            "inputs: {{q: string}}\nfaults_for: {{u: [{fault}]}}\nbehaviour: {{fault: {{drip: 16ms{rule}}}}}"
+        );
+        let emulator = start(&definition).await;
         let asked = json!({"userId": "u", "input": {"q": "?"}, "isAsync": is_async});
         let answer = invoke(emulator.address(), &asked).await;
         assert_eq!(seen(&answer), expected, "{fault}, async {is_async}: {answer:?}");
@@ -73,8 +72,9 @@ async fn every_fault_shows_and_is_executed_or_not() {
         ("unknown_status", Seen::Json(200), 1),
         ("no_run_id", Seen::Json(200), 1),
     ] {
-        check(fault, expected, executed).await;
+        check(fault, "", expected, executed).await;
     }
+    check("unavailable_bare", ", unavailable_bare: executed", Seen::Page(503), 1).await;
 }
 
 #[tokio::test]

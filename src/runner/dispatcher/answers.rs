@@ -81,6 +81,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         invocation.attempts += u32::from(!refusal.throttled);
         let Refusal { error, retry_after, throttled, .. } = refusal;
+        tracing::info!(row, attempt = invocation.sends, kind = error.kind.as_str(), "refused");
         self.committer.append(RunEvent::Refused(Refused {
             row,
             attempt: invocation.sends,
@@ -105,7 +106,11 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let now = self.now();
         let random = self.random.f64();
         match self.pace.slow_down(now, asked, random) {
-            Pause::Until(until) => until.saturating_sub(now),
+            Pause::Until(until) => {
+                let pause = until.saturating_sub(now);
+                tracing::info!(?asked, ?pause, "the service asks to slow down");
+                pause
+            }
             Pause::TooLong(pause) => {
                 let detail = format!("the service asks to wait for {} s: resume later", pause.as_secs());
                 self.stop(StopCause::Throttled, &detail);
@@ -151,6 +156,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         self.give_place_back(row);
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         invocation.attempts += 1;
+        tracing::warn!(row, attempt = invocation.sends, kind = error.kind.as_str(), "it may have run");
         self.committer.append(RunEvent::Ambiguous(Ambiguous {
             row,
             attempt: invocation.sends,

@@ -3,6 +3,7 @@
 
 mod answers;
 mod polls;
+mod starts;
 mod stops;
 
 use std::collections::{HashMap, VecDeque};
@@ -15,10 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::journal::{Appended, Batch, Committer};
 use crate::manifest::Limits;
-use crate::model::{
-    Delivery, Intended, Outcome, PollTally, Rejected, Reservation, RowNumber, RunEvent, RunState, StopCause,
-    Withdrawn, WithdrawnWhy,
-};
+use crate::model::{Delivery, Outcome, PollTally, RowNumber, RunEvent, RunState, StopCause};
 use crate::pace::Pace;
 use crate::reply::{Judgement, PollJudgement};
 use crate::retry::PollSchedule;
@@ -26,7 +24,7 @@ use crate::runner::admission::Admission;
 use crate::runner::invocation::{Invocation, Prepared, Stage};
 use crate::runner::timers::{Timer, Timers};
 use crate::runner::{Error, Observer, Progress, Rows};
-use crate::workflow::{Call, Workflow};
+use crate::workflow::Workflow;
 
 /// What a person or the system asks of a running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,100 +204,13 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
     }
 
-    /// Starts what may start: rows that were begun before others.
-    fn admit(&mut self) {
-        while self.stop.is_none() && self.may_send() && self.admission.has_place() {
-            let row = match self.queue.pop_front() {
-                Some(row) => row,
-                None => match self.begin_fresh() {
-                    Some(row) => row,
-                    None => return,
-                },
-            };
-            self.intend(row);
-        }
-    }
-
-    /// Says whether the pace allows a send now; if not, sees to it that the loop wakes when it does.
-    fn may_send(&mut self) -> bool {
-        let not_before = self.start + self.pace.not_before();
-        if not_before <= Instant::now() {
-            return true;
-        }
-        if self.wake_at != Some(not_before) {
-            self.wake_at = Some(not_before);
-            self.timers.set(not_before, Timer::Wake);
-        }
-        false
-    }
-
-    /// Takes the next row of the dataset that can be sent; those that can't are rejected on the way.
-    fn begin_fresh(&mut self) -> Option<RowNumber> {
-        while self.rows.len() < self.admission.most_started() {
-            let mut prepared = self.fresh.pop_front()?;
-            let row = prepared.number;
-            match std::mem::replace(&mut prepared.content, Err(placeholder())) {
-                Ok(content) => {
-                    let mut invocation = Invocation::to_send(prepared, content, Instant::now());
-                    invocation.sends = self.state.sends(row);
-                    invocation.attempts = self.state.attempts(row);
-                    if self.state.is_recorded(row) {
-                        invocation.unrecorded = None;
-                    }
-                    self.rows.insert(row, invocation);
-                    return Some(row);
-                }
-                Err(error) => {
-                    let Prepared { key, row_sha, record, .. } = prepared;
-                    self.committer.append(RunEvent::Rejected(Rejected { row, key, row_sha, error, record }));
-                    let mut ending = Invocation::attached(String::new(), 0, Instant::now());
-                    ending.holds_place = false;
-                    ending.stage = Stage::Ending;
-                    self.rows.insert(row, ending);
-                }
-            }
-        }
-        None
-    }
-
-    /// Appends the intent. The row is sent when the journal gives it back.
-    fn intend(&mut self, row: RowNumber) {
-        let delivery = self.delivery;
-        let Some(invocation) = self.rows.get_mut(&row) else { return };
-        let now = Instant::now();
-        self.admission.take_place();
-        invocation.holds_place = true;
-        invocation.sends += 1;
-        invocation.enter(Stage::Intending);
-        let mut intended = Intended {
-            row,
-            attempt: invocation.sends,
-            queue_ms: millis(now - invocation.queued_at),
-            reserved: Reservation::default(),
-            delivery,
-            key: None,
-            row_sha: None,
-            input_sha256: None,
-            record: None,
-            input: None,
-        };
-        if let Some(first) = invocation.unrecorded.take() {
-            let Prepared { key, row_sha, record, content, .. } = *first;
-            (intended.key, intended.row_sha, intended.record) = (key, Some(row_sha), Some(record));
-            if let Ok(content) = content {
-                (intended.input_sha256, intended.input) =
-                    (Some(content.input_sha256), Some(content.journal_input));
-            }
-        }
-        self.committer.append(RunEvent::Intended(intended));
-    }
-
     fn on_durable(&mut self, batch: Batch) -> Result<(), Error> {
         if batch.appended == Appended::DurableInReserve {
             self.stop(StopCause::Disk, "the disk is full: make room, then resume");
         }
         for event in batch.events {
             self.state.apply(batch.t_ms, &event)?;
+            tracing::debug!(event = event.name(), row = event.row(), "durable");
             self.observer.event(&event, &self.state);
             match &event {
                 RunEvent::Intended(e) => self.after_intended(e.row),
@@ -311,62 +222,6 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             }
         }
         Ok(())
-    }
-
-    /// The intent would survive now: the row goes out, or waits for the pace's permit, or is withdrawn.
-    fn after_intended(&mut self, row: RowNumber) {
-        if self.stop.is_some() {
-            return self.withdraw(row, WithdrawnWhy::Stop);
-        }
-        if self.pace.not_before() > self.now() {
-            return self.withdraw(row, WithdrawnWhy::Pause);
-        }
-        let permit = self.start + self.pace.permit(self.now());
-        if permit <= Instant::now() {
-            return self.send(row);
-        }
-        let Some(invocation) = self.rows.get_mut(&row) else { return };
-        invocation.enter(Stage::Permitted);
-        self.timers.set(permit, Timer::Permit(row, invocation.epoch));
-    }
-
-    /// The permit holds, unless the key was paused meanwhile.
-    fn on_permit(&mut self, row: RowNumber) {
-        if self.pace.not_before() > self.now() {
-            self.withdraw(row, WithdrawnWhy::Pause);
-        } else {
-            self.send(row);
-        }
-    }
-
-    fn send(&mut self, row: RowNumber) {
-        let Some(invocation) = self.rows.get_mut(&row) else { return };
-        let call = Call {
-            input: invocation.body.clone(),
-            user_id: invocation.user_id.clone(),
-            timeout: self.limits.timeout,
-        };
-        let workflow = Arc::clone(&self.workflow);
-        let now = Instant::now();
-        let task = self.tasks.spawn(async move { Done::Invoked(workflow.invoke(call).await) });
-        self.owners.insert(task.id(), row);
-        invocation.sent_at = Some(now);
-        invocation.enter(Stage::Sent(now, task));
-    }
-
-    /// Takes an intent back: nothing was sent.
-    fn withdraw(&mut self, row: RowNumber, why: WithdrawnWhy) {
-        self.give_place_back(row);
-        let Some(invocation) = self.rows.get_mut(&row) else { return };
-        let attempt = invocation.sends;
-        self.committer.append(RunEvent::Withdrawn(Withdrawn { row, attempt, why }));
-        if why == WithdrawnWhy::Pause {
-            invocation.enter(Stage::Queued);
-            // The first in line again.
-            self.queue.push_front(row);
-        } else {
-            self.rows.remove(&row);
-        }
     }
 
     fn give_place_back(&mut self, row: RowNumber) {
@@ -457,10 +312,6 @@ async fn receive(source: &mut Option<mpsc::Receiver<Rows>>, into: &mut Vec<Rows>
         Some(source) => source.recv_many(into, room).await,
         None => std::future::pending().await,
     }
-}
-
-fn placeholder() -> crate::model::RowError {
-    crate::model::RowError::new(crate::model::ErrorKind::BUG, "")
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

@@ -15,6 +15,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     pub(super) fn stop(&mut self, cause: StopCause, detail: &str) {
         if self.stop.is_none() {
             self.stop = Some(cause);
+            tracing::info!(?cause, detail, in_flight = self.admission.in_flight(), "the run stops");
             self.committer.append(RunEvent::Stopped(Stopped { cause, detail: detail.to_owned() }));
             self.close_admission();
         }

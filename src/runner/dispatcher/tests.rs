@@ -10,6 +10,7 @@ use crate::manifest::{Backoff, Concurrency, Halt, Retry, RetryAlso};
 use crate::model::{Cost, ErrorKind, Limit, RowError, RowKey, RowState, Selected, Verdict};
 use crate::reply::{Refusal, Reply};
 use crate::runner::{Content, Plan};
+use crate::workflow::Call;
 
 mod chaos;
 mod ordeals;

@@ -3,17 +3,18 @@
 //! Every flag has a variable `FLOWBATCH_…`; a flag goes before the variable, that before the manifest, and that before
 //! the default.
 
-use std::path::{Path, PathBuf};
+mod arguments;
+mod reference;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
 
-use crate::commands::{
-    CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReportArgs, ReportFormat, ResumeArgs, RunArgs,
-    RunName, Widening, quoted,
-};
-use crate::manifest::{row_range, sample_size};
-use crate::model::Outcome;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::commands::{self, Done, Failure, Host};
+use crate::manifest::{self, row_range, sample_size};
 use crate::report::Style;
+
+pub use reference::reference;
 
 /// A declarative batch runner for AI workflows.
 #[derive(Debug, Parser)]
@@ -31,16 +32,55 @@ use crate::report::Style;
 )]
 pub struct Cli {
     #[command(flatten)]
-    pub(crate) global: Global,
+    global: Global,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    command: Command,
+}
+
+impl Cli {
+    /// How much is logged: the number of `-v`.
+    pub fn verbosity(&self) -> u8 {
+        self.global.verbose
+    }
+
+    /// The form of what is logged.
+    pub fn log_format(&self) -> LogFormat {
+        self.global.log_format
+    }
+
+    /// How the command's result and progress are to be shown: as JSON, and without progress.
+    pub fn shown(&self) -> (bool, bool) {
+        match &self.command {
+            Command::Run(Run { shown, .. }) | Command::Resume(Resume { shown, .. }) => {
+                (shown.json, shown.no_progress)
+            }
+            _ => (false, false),
+        }
+    }
+
+    /// Does what was asked. `ready` is told the emulator's address.
+    pub fn run(self, host: &mut dyn Host, style: Style, ready: impl FnOnce(&str)) -> Result<Done, Failure> {
+        let text = |output| Ok(Done { exit_code: 0, output });
+        match self.command {
+            Command::Run(args) => commands::run(&args.into_args(style), host),
+            Command::Check(args) => commands::check(&args.into_args(), host),
+            Command::Plan(args) => commands::plan(&args.into_args(), host),
+            Command::Resume(args) => commands::resume(&args.into_args(style), host),
+            Command::Report(args) => commands::report(&args.into_args(style), host),
+            Command::Runs(args) => commands::list(&args.into_args(), host),
+            Command::Emulate(args) => commands::emulate(&args.into_args(), host, ready),
+            Command::Init(args) => commands::init(&args.into_args(), host),
+            Command::Schema => text(format!("{:#}\n", manifest::schema())),
+            Command::Completions { shell } => text(reference::completions(shell)),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Global {
-    /// More on standard error: -v progress of the work, -vv requests, -vvv everything. RUST_LOG refines it
+struct Global {
+    /// More on standard error: -v progress of the work, -vv requests, -vvv everything. `RUST_LOG` refines it
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
+    verbose: u8,
     /// The form of what -v writes
     #[arg(
         long,
@@ -50,18 +90,21 @@ pub(crate) struct Global {
         env = "FLOWBATCH_LOG_FORMAT",
         value_name = "FORMAT"
     )]
-    pub(crate) log_format: LogFormat,
+    log_format: LogFormat,
 }
 
+/// The form of what is logged.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum LogFormat {
+pub enum LogFormat {
+    /// For a person.
     #[default]
     Text,
+    /// One JSON object a line.
     Json,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+enum Command {
     /// Runs a manifest: the main job
     Run(Run),
     /// Says whether manifests are sound: keys, templates, the dataset's columns and rows. Sends nothing
@@ -89,7 +132,7 @@ pub(crate) enum Command {
 
 /// What changes a manifest before it is read.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Changes {
+struct Changes {
     /// Sets a key of the manifest, for instance `limits.timeout=2m`
     #[arg(long = "set", value_name = "KEY.PATH=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
@@ -103,7 +146,7 @@ pub(crate) struct Changes {
 
 /// Which rows.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Rows {
+struct Rows {
     /// At most so many rows
     #[arg(long, value_name = "N", env = "FLOWBATCH_LIMIT")]
     limit: Option<u64>,
@@ -119,31 +162,31 @@ pub(crate) struct Rows {
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Concurrency {
+struct Concurrency {
     /// Rows in flight
     #[arg(short = 'j', long, value_name = "N", env = "FLOWBATCH_CONCURRENCY")]
     concurrency: Option<u64>,
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Dir {
+struct Dir {
     /// The folder that runs are kept in
     #[arg(short = 'o', long = "output-dir", value_name = "DIR", env = "FLOWBATCH_OUTPUT_DIR", value_hint = ValueHint::DirPath)]
     dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Shown {
+struct Shown {
     /// Prints one JSON object on standard output
     #[arg(long, env = "FLOWBATCH_JSON")]
-    pub(crate) json: bool,
+    json: bool,
     /// Shows no progress
     #[arg(long, env = "FLOWBATCH_NO_PROGRESS")]
-    pub(crate) no_progress: bool,
+    no_progress: bool,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Run {
+struct Run {
     /// The manifest
     #[arg(value_hint = ValueHint::FilePath)]
     manifest: PathBuf,
@@ -168,11 +211,11 @@ pub(crate) struct Run {
     #[command(flatten)]
     dir: Dir,
     #[command(flatten)]
-    pub(crate) shown: Shown,
+    shown: Shown,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Check {
+struct Check {
     /// The manifests
     #[arg(required = true, value_hint = ValueHint::FilePath)]
     manifests: Vec<PathBuf>,
@@ -181,7 +224,7 @@ pub(crate) struct Check {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Plan {
+struct Plan {
     /// The manifest
     #[arg(value_hint = ValueHint::FilePath)]
     manifest: PathBuf,
@@ -199,7 +242,7 @@ pub(crate) struct Plan {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Resume {
+struct Resume {
     /// The run: `latest`, an id or its beginning, or a path
     #[arg(value_hint = ValueHint::DirPath)]
     run: Option<String>,
@@ -226,11 +269,11 @@ pub(crate) struct Resume {
     #[command(flatten)]
     dir: Dir,
     #[command(flatten)]
-    pub(crate) shown: Shown,
+    shown: Shown,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Again {
+enum Again {
     Failed,
     #[value(name = "in_doubt", alias = "in-doubt")]
     InDoubt,
@@ -238,7 +281,7 @@ pub(crate) enum Again {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Report {
+struct Report {
     /// The run: `latest`, an id or its beginning, or a path
     #[arg(value_hint = ValueHint::DirPath)]
     run: Option<String>,
@@ -250,7 +293,7 @@ pub(crate) struct Report {
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum Format {
+enum Format {
     #[default]
     Text,
     Json,
@@ -258,7 +301,7 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Runs {
+struct Runs {
     /// Only runs of the manifest of this name
     manifest: Option<String>,
     #[command(flatten)]
@@ -269,7 +312,7 @@ pub(crate) struct Runs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Emulate {
+struct Emulate {
     /// The definition, or a .flow file
     #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
@@ -285,7 +328,7 @@ pub(crate) struct Emulate {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Init {
+struct Init {
     /// The folder to write into
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     folder: PathBuf,
@@ -308,150 +351,10 @@ fn sample(text: &str) -> Result<String, String> {
     sample_size(text).map(|_| text.to_owned())
 }
 
-/// Writes the command as a shell takes it, under the name that it is known by.
-fn command_line(args: impl Iterator<Item = std::ffi::OsString>) -> String {
-    let given = args.skip(1).map(|arg| quoted(Path::new(&arg)));
-    std::iter::once("flowbatch".to_owned()).chain(given).collect::<Vec<_>>().join(" ")
-}
-
-fn key<T: ToString>(name: &str, value: Option<T>) -> Option<(String, String)> {
-    value.map(|value| (name.to_owned(), value.to_string()))
-}
-
-/// The flags that stand for a key of the manifest. `--set` comes last, so that it goes before them.
-fn settings(
-    concurrency: &Concurrency,
-    rows: Option<&Rows>,
-    set: &[(String, String)],
-) -> Vec<(String, String)> {
-    let mut all: Vec<_> = key("limits.concurrency", concurrency.concurrency).into_iter().collect();
-    if let Some(rows) = rows {
-        all.extend(key("dataset.select.range", rows.range.as_ref()));
-        all.extend(key("dataset.select.limit", rows.limit));
-        all.extend(key("dataset.select.sample.n", rows.sample.as_ref()));
-        all.extend(key("dataset.select.sample.seed", rows.seed));
-    }
-    all.extend(set.iter().cloned());
-    all
-}
-
-impl Run {
-    pub(crate) fn into_args(self, style: Style) -> RunArgs {
-        let command = command_line(std::env::args_os());
-        let Changes { set, vars, dataset } = self.changes;
-        RunArgs {
-            manifest: self.manifest,
-            set: settings(&self.concurrency, Some(&self.rows), &set),
-            vars,
-            dataset,
-            id: self.id,
-            new: self.new,
-            yes: self.yes,
-            dry_run: self.dry_run,
-            dir: self.dir.dir,
-            json: self.shown.json,
-            style: Some(style),
-            command,
-        }
-    }
-}
-
-impl Check {
-    pub(crate) fn into_args(self) -> CheckArgs {
-        let Changes { set, vars, dataset } = self.changes;
-        CheckArgs { manifests: self.manifests, set, vars, dataset }
-    }
-}
-
-impl Plan {
-    pub(crate) fn into_args(self) -> PlanArgs {
-        let Changes { set, vars, dataset } = self.changes;
-        let set = settings(&self.concurrency, Some(&self.rows), &set);
-        PlanArgs { manifest: self.manifest, set, vars, dataset, dir: self.dir.dir, json: self.json }
-    }
-}
-
-impl Resume {
-    pub(crate) fn into_args(self, style: Style) -> ResumeArgs {
-        let retry = self.retry.iter().map(|again| match again {
-            Again::Failed => Outcome::Failed,
-            Again::InDoubt => Outcome::InDoubt,
-            Again::Rejected => Outcome::Rejected,
-        });
-        let range = self.range.as_deref().and_then(|text| row_range(text).ok());
-        ResumeArgs {
-            run: RunName { run: self.run, dir: self.dir.dir },
-            retry: retry.collect(),
-            set: settings(&self.concurrency, None, &self.set),
-            widen: Widening { all: self.all, limit: self.limit, range },
-            yes: self.yes,
-            json: self.shown.json,
-            style: Some(style),
-        }
-    }
-}
-
-impl Report {
-    pub(crate) fn into_args(self, style: Style) -> ReportArgs {
-        let format = match self.format {
-            Format::Text => ReportFormat::Text,
-            Format::Json => ReportFormat::Json,
-            Format::Markdown => ReportFormat::Markdown,
-        };
-        ReportArgs { run: RunName { run: self.run, dir: self.dir.dir }, format, style }
-    }
-}
-
-impl Runs {
-    pub(crate) fn into_args(self) -> ListArgs {
-        ListArgs { dir: self.dir.dir, manifest: self.manifest, json: self.json }
-    }
-}
-
-impl Emulate {
-    pub(crate) fn into_args(self) -> EmulateArgs {
-        EmulateArgs { file: self.file, port: self.port, api_key: self.api_key, ledger: self.ledger }
-    }
-}
-
-impl Init {
-    pub(crate) fn into_args(self) -> InitArgs {
-        InitArgs { folder: self.folder }
-    }
-}
-
-/// Writes the completion script of a shell.
-pub(crate) fn completions(shell: clap_complete::Shell) -> String {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "flowbatch", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
-}
-
-/// Writes the reference of all commands, as docs/cli.md holds it.
-pub fn reference() -> String {
-    let mut text = String::from(
-        "# Command line\n\nGenerated from the program; `UPDATE_GENERATED=1 cargo test --test generated` writes it anew.\n",
-    );
-    let mut root = Cli::command().term_width(100);
-    root.build();
-    describe(&mut text, &mut root, "flowbatch");
-    text
-}
-
-fn describe(text: &mut String, command: &mut clap::Command, name: &str) {
-    let help = command.render_long_help().to_string();
-    let help: Vec<_> = help.lines().map(str::trim_end).collect();
-    text.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", help.join("\n").trim_end()));
-    let subcommands: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    for sub in subcommands.iter().filter(|sub| *sub != "help") {
-        if let Some(command) = command.find_subcommand_mut(sub) {
-            describe(text, command, &format!("{name} {sub}"));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

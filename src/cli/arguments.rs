@@ -1,0 +1,126 @@
+//! From arguments to what the commands take.
+
+use std::path::Path;
+
+use crate::cli::{
+    Again, Changes, Check, Concurrency, Emulate, Format, Init, Plan, Report, Resume, Rows, Run, Runs,
+};
+use crate::commands::{
+    CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReportArgs, ReportFormat, ResumeArgs, RunArgs,
+    RunName, Widening, quoted,
+};
+use crate::manifest::row_range;
+use crate::model::Outcome;
+use crate::report::Style;
+
+/// Writes the command as a shell takes it, under the name that it is known by.
+fn command_line(args: impl Iterator<Item = std::ffi::OsString>) -> String {
+    let given = args.skip(1).map(|arg| quoted(Path::new(&arg)));
+    std::iter::once("flowbatch".to_owned()).chain(given).collect::<Vec<_>>().join(" ")
+}
+
+fn key<T: ToString>(name: &str, value: Option<T>) -> Option<(String, String)> {
+    value.map(|value| (name.to_owned(), value.to_string()))
+}
+
+/// The flags that stand for a key of the manifest. `--set` comes last, so that it goes before them.
+fn settings(
+    concurrency: &Concurrency,
+    rows: Option<&Rows>,
+    set: &[(String, String)],
+) -> Vec<(String, String)> {
+    let mut all: Vec<_> = key("limits.concurrency", concurrency.concurrency).into_iter().collect();
+    if let Some(rows) = rows {
+        all.extend(key("dataset.select.range", rows.range.as_ref()));
+        all.extend(key("dataset.select.limit", rows.limit));
+        all.extend(key("dataset.select.sample.n", rows.sample.as_ref()));
+        all.extend(key("dataset.select.sample.seed", rows.seed));
+    }
+    all.extend(set.iter().cloned());
+    all
+}
+
+impl Run {
+    pub(crate) fn into_args(self, style: Style) -> RunArgs {
+        let command = command_line(std::env::args_os());
+        let Changes { set, vars, dataset } = self.changes;
+        RunArgs {
+            manifest: self.manifest,
+            set: settings(&self.concurrency, Some(&self.rows), &set),
+            vars,
+            dataset,
+            id: self.id,
+            new: self.new,
+            yes: self.yes,
+            dry_run: self.dry_run,
+            dir: self.dir.dir,
+            json: self.shown.json,
+            style: Some(style),
+            command,
+        }
+    }
+}
+
+impl Check {
+    pub(crate) fn into_args(self) -> CheckArgs {
+        let Changes { set, vars, dataset } = self.changes;
+        CheckArgs { manifests: self.manifests, set, vars, dataset }
+    }
+}
+
+impl Plan {
+    pub(crate) fn into_args(self) -> PlanArgs {
+        let Changes { set, vars, dataset } = self.changes;
+        let set = settings(&self.concurrency, Some(&self.rows), &set);
+        PlanArgs { manifest: self.manifest, set, vars, dataset, dir: self.dir.dir, json: self.json }
+    }
+}
+
+impl Resume {
+    pub(crate) fn into_args(self, style: Style) -> ResumeArgs {
+        let retry = self.retry.iter().map(|again| match again {
+            Again::Failed => Outcome::Failed,
+            Again::InDoubt => Outcome::InDoubt,
+            Again::Rejected => Outcome::Rejected,
+        });
+        let range = self.range.as_deref().and_then(|text| row_range(text).ok());
+        ResumeArgs {
+            run: RunName { run: self.run, dir: self.dir.dir },
+            retry: retry.collect(),
+            set: settings(&self.concurrency, None, &self.set),
+            widen: Widening { all: self.all, limit: self.limit, range },
+            yes: self.yes,
+            json: self.shown.json,
+            style: Some(style),
+        }
+    }
+}
+
+impl Report {
+    pub(crate) fn into_args(self, style: Style) -> ReportArgs {
+        let format = match self.format {
+            Format::Text => ReportFormat::Text,
+            Format::Json => ReportFormat::Json,
+            Format::Markdown => ReportFormat::Markdown,
+        };
+        ReportArgs { run: RunName { run: self.run, dir: self.dir.dir }, format, style }
+    }
+}
+
+impl Runs {
+    pub(crate) fn into_args(self) -> ListArgs {
+        ListArgs { dir: self.dir.dir, manifest: self.manifest, json: self.json }
+    }
+}
+
+impl Emulate {
+    pub(crate) fn into_args(self) -> EmulateArgs {
+        EmulateArgs { file: self.file, port: self.port, api_key: self.api_key, ledger: self.ledger }
+    }
+}
+
+impl Init {
+    pub(crate) fn into_args(self) -> InitArgs {
+        InitArgs { folder: self.folder }
+    }
+}
