@@ -23,7 +23,7 @@ pub struct EmulateArgs {
 
 /// Serves until a signal comes. `ready` is called with the address once it answers.
 pub fn emulate(args: &EmulateArgs, host: &mut dyn Host, ready: impl FnOnce(&str)) -> Result<Done, Failure> {
-    let definition = Definition::load(&args.file).map_err(|error| Failure::mistake(error.to_string()))?;
+    let definition = Definition::load(&args.file)?;
     let options = Options { port: args.port, api_key: args.api_key.clone(), ledger: args.ledger.clone() };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -151,7 +151,7 @@ impl From<workflow::Error> for Failure {
 impl From<emulator::Error> for Failure {
     fn from(error: emulator::Error) -> Self {
         match error {
-            emulator::Error::Definition(error) => Self::mistake(error.to_string()),
+            emulator::Error::Wrong { .. } => Self::mistake(error.to_string()),
             other => Self::environment(Reason::Disk, other.to_string()),
         }
     }

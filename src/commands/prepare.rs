@@ -45,18 +45,19 @@ pub(crate) fn prepare(
         warnings.push(diagnostics.render(host.in_colour()));
     }
     let definition = match &manifest.workflow.provider {
-        Provider::Emulator { definition } => {
-            Some(Definition::load(definition).map_err(|error| Failure::mistake(error.to_string()))?)
-        }
+        Provider::Emulator { definition } => Some(Definition::load(definition)?),
         Provider::Gptbots { .. } => None,
     };
-    let schema = schema_of(&manifest)?;
+    let schema = match &definition {
+        Some(definition) if manifest.workflow.flow_file.is_none() => Some(definition.inputs().clone()),
+        _ => schema_of(&manifest)?,
+    };
     let dataset = Dataset::open(&manifest.dataset, spool)?;
     let columns = dataset.columns()?;
     warnings.extend(columns.note.clone());
     // A table's header decides at once; of JSON all records must be seen first.
     let header = columns.complete.then_some(columns.names.as_slice());
-    judge(&manifest, manifest.check_columns(header, !columns.typed), host)?;
+    judge(&manifest, noted(&manifest, manifest.check_columns(header, !columns.typed), columns.note), host)?;
     let context = SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
     let survey = dataset.survey(&manifest.dataset.select, &context)?;
     if !columns.complete && survey.rows > 0 {
@@ -75,8 +76,16 @@ fn with_columns(faulty: Reading, spool: Option<&Path>) -> Diagnostics {
     };
     let header = columns.complete.then_some(columns.names.as_slice());
     let mut items = diagnostics.items;
-    items.extend(manifest.check_columns(header, !columns.typed));
+    items.extend(noted(&manifest, manifest.check_columns(header, !columns.typed), columns.note));
     Diagnostics::new(diagnostics.path, diagnostics.source, items)
+}
+
+/// A table read with the wrong delimiter has none of its columns: then that is the mistake, and the only one told.
+fn noted(manifest: &Manifest, items: Vec<Diagnostic>, note: Option<String>) -> Vec<Diagnostic> {
+    match note {
+        Some(note) if !items.is_empty() => vec![Diagnostic::error(manifest.dataset.span.clone(), note)],
+        _ => items,
+    }
 }
 
 fn judge(manifest: &Manifest, items: Vec<Diagnostic>, host: &dyn Host) -> Result<(), Failure> {

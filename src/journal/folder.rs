@@ -1,7 +1,7 @@
 //! Run folders: what lies where, how they are made, and how they are found again.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -36,16 +36,48 @@ impl RunFolder {
         self.file("journal.jsonl")
     }
 
-    /// Makes the folder, without anything in it. Fails when it is there already.
+    /// Makes the folder. Fails when it is there already, unless it is what a process left that died before it began
+    /// the run.
     pub fn make(&self) -> Result<(), Error> {
         if let Some(parent) = self.path.parent() {
             fs::create_dir_all(parent).map_err(Error::io(parent))?;
         }
-        fs::create_dir(&self.path).map_err(Error::io(&self.path))
+        match fs::create_dir(&self.path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && self.is_left_behind() => Ok(()),
+            made => made.map_err(Error::io(&self.path)),
+        }
+    }
+
+    fn is_left_behind(&self) -> bool {
+        const OURS: [&str; 4] = ["dataset.input", "journal.jsonl", "manifest.yaml", "run.lock.json"];
+        let Ok(mut entries) = fs::read_dir(&self.path) else { return false };
+        let all_ours =
+            entries.all(|entry| entry.is_ok_and(|entry| OURS.iter().any(|name| entry.file_name() == *name)));
+        all_ours && !self.is_begun()
+    }
+
+    /// Says whether a process has begun to work on the run: before that nothing is sent, so a journal that holds no
+    /// more than the run's selection, or a part of it, may be begun anew. What can't be read counts as begun.
+    pub fn is_begun(&self) -> bool {
+        let has_worked = || -> io::Result<bool> {
+            let mut journal = BufReader::new(File::open(self.journal())?);
+            let mut line = Vec::new();
+            loop {
+                line.clear();
+                journal.read_until(b'\n', &mut line)?;
+                if line.last() != Some(&b'\n') {
+                    return Ok(false);
+                }
+                if !matches!(format::name_of(&line), Some("opened" | "selected")) {
+                    return Ok(true);
+                }
+            }
+        };
+        has_worked().unwrap_or_else(|error| error.kind() != io::ErrorKind::NotFound)
     }
 
     /// Begins the run: writes manifest and lock, then the journal with its first event and those in `events`. All of
-    /// it is durable when this returns.
+    /// it is durable when this returns. The run's lock is taken first, so that of two processes one begins it.
     pub fn begin(
         &self,
         lock: &RunLock,
@@ -55,6 +87,19 @@ impl RunFolder {
     ) -> Result<Writer, Error> {
         let lock_text = serde_json::to_vec_pretty(lock)
             .map_err(|e| Error::Lock { path: self.file("run.lock.json"), why: e.to_string() })?;
+        let path = self.journal();
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io(&path))?;
+        let file = self.lock_file(file)?;
+        if self.is_begun() {
+            return Err(Error::Locked { path: self.path.clone() });
+        }
+        let mut writer = Writer::open(&path, file, 0, 0, durability)?;
         write_durably(&self.file("manifest.yaml"), manifest)?;
         write_durably(&self.file("run.lock.json"), &lock_text)?;
         let opened = Opened {
@@ -64,15 +109,6 @@ impl RunFolder {
             lock: digest(&lock_text),
             manifest: digest(manifest),
         };
-        let path = self.journal();
-        let file = OpenOptions::new()
-            .create_new(true)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(Error::io(&path))?;
-        let file = self.lock_file(file)?;
-        let mut writer = Writer::open(&path, file, 0, 0, durability)?;
         let mut first = vec![RunEvent::Opened(opened)];
         first.extend(events);
         writer.append(&first)?;
@@ -107,10 +143,11 @@ impl RunFolder {
             return Err(Error::NoRun { path: self.path.clone() });
         }
         let history = History::read(&path)?;
-        if history.state().opened().is_none() {
-            return Err(Error::NoRun { path: self.path.clone() });
-        }
-        Ok(history)
+        let state = history.state();
+        // Subtle: the selection may be cut off behind the first event, and an empty one would pass for a finished run.
+        let is_whole = state.opened().is_some()
+            && (state.processes() > 0 || state.selected().len() >= self.lock()?.dataset.selected);
+        if is_whole { Ok(history) } else { Err(Error::NoRun { path: self.path.clone() }) }
     }
 
     /// Says whether a process works on the run just now.
@@ -227,7 +264,8 @@ impl Runs {
         let mut found = Vec::new();
         for manifest in folders_in(&self.root) {
             for run in folders_in(&manifest) {
-                let is_run = run.join("journal.jsonl").is_file();
+                // An empty journal is what a process left that died before it began the run.
+                let is_run = fs::metadata(run.join("journal.jsonl")).is_ok_and(|file| file.len() > 0);
                 if let (true, Some(manifest), Some(run_id)) = (is_run, name_of(&manifest), name_of(&run)) {
                     found.push(Found { folder: RunFolder::at(&run), manifest, run_id });
                 }

@@ -180,6 +180,11 @@ impl<'a> Head<'a> {
     }
 }
 
+/// Gives the name of the event that a line claims to be.
+pub(crate) fn name_of(line: &[u8]) -> Option<&str> {
+    Head::read(line).ok().map(|head| head.name)
+}
+
 /// Gives the number that a line claims, without judging it.
 pub(crate) fn number_of(line: &[u8]) -> u64 {
     Head::read(line).map_or(0, |head| head.n)

@@ -44,7 +44,8 @@ impl<'a> Phrases<'a> {
             Reason::Accepted => "Accepted",
             Reason::RowsFailed => "Not accepted",
             Reason::GateFailed => "Gate failed",
-            Reason::Interrupted | Reason::Deadline | Reason::Throttled => "Interrupted",
+            // Also of a run that nobody interrupted: rows whose time was up are still at the provider.
+            Reason::Interrupted | Reason::Deadline | Reason::Throttled => "Not finished",
             Reason::Bug => "A bug",
             _ => "Stopped",
         }
@@ -143,7 +144,9 @@ impl<'a> Phrases<'a> {
     pub(super) fn cost_per_row(&self) -> Option<String> {
         let spread = &self.summary.cost.per_row;
         let [p50, p95, max] = [spread.p50?, spread.p95?, spread.max?].map(|cost| self.number(&cost));
-        let mean = spread.mean.map(|mean| format!("mean {}, ", self.number(&mean))).unwrap_or_default();
+        // For the eye: six significant digits; report.json has the rest.
+        let mean = spread.mean.and_then(|mean| mean.amount().round_sf(6)).map(|mean| mean.normalize());
+        let mean = mean.map(|mean| format!("mean {}, ", self.number(&mean))).unwrap_or_default();
         Some(format!("{mean}p50 {p50}, p95 {p95}, max {max}"))
     }
 

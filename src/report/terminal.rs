@@ -19,6 +19,9 @@ const MAX_ERRORS: usize = 8;
 /// Groups of one name shown.
 const MAX_GROUPS: usize = 10;
 
+/// The longest example of an error, in columns; it goes over as many lines as it needs.
+const EXAMPLE: usize = 400;
+
 /// Versions shown.
 const MAX_VERSIONS: usize = 4;
 
@@ -139,9 +142,7 @@ fn errors(page: &mut Page, summary: &Summary) {
         } else {
             format!("row {row}: {}", words::harmless(&error.example))
         };
-        let indent = " ".repeat(digits + 3);
-        let room = page.style.width - indent.len();
-        page.painted(Ink::Dim, &format!("{indent}{}", words::fit(&example, room)));
+        page.hanging(&" ".repeat(digits + 3), None, &words::fit(&example, EXAMPLE));
     }
     page.more(summary.errors.len(), MAX_ERRORS);
 }

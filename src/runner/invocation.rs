@@ -53,8 +53,8 @@ pub(crate) enum Stage {
     Attaching,
     /// Run by the provider; polled when a timer says so.
     Attached,
-    /// Run by the provider; a poll is on the wire.
-    Polling(AbortHandle),
+    /// Run by the provider; a poll is on the wire since this instant.
+    Polling(Instant, AbortHandle),
     /// Its end is on the way to the disk.
     Ending,
 }

@@ -47,10 +47,39 @@ impl Timers {
         self.heap.peek().map(|Reverse((at, _, _))| *at)
     }
 
+    /// Lets go of timers that mean nothing any more, when they are more than `most`: a row that ends early leaves
+    /// the one for its time-out behind, for as long as that is.
+    pub(crate) fn prune(&mut self, most: usize, is_current: impl Fn(Timer) -> bool) {
+        if self.heap.len() > most {
+            self.heap.retain(|Reverse((_, _, timer))| is_current(*timer));
+        }
+    }
+
     pub(crate) fn due(&mut self, now: Instant) -> Option<Timer> {
         if self.next()? > now {
             return None;
         }
         self.heap.pop().map(|Reverse((_, _, timer))| timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_of_rows_that_ended_are_let_go() {
+        let mut timers = Timers::default();
+        let now = Instant::now();
+        for row in 1..=100 {
+            timers.set(now, Timer::TimeUp(row, 1));
+        }
+        timers.set(now, Timer::Tick);
+        let is_current = |timer| !matches!(timer, Timer::TimeUp(row, _) if row > 1);
+        timers.prune(101, is_current);
+        assert_eq!(timers.heap.len(), 101);
+        timers.prune(100, is_current);
+        let left: Vec<_> = std::iter::from_fn(|| timers.due(now)).collect();
+        assert_eq!(left, [Timer::TimeUp(1, 1), Timer::Tick]);
     }
 }

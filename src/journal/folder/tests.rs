@@ -60,7 +60,7 @@ fn a_run_has_one_writer_and_any_number_of_readers() {
 fn a_run_folder_is_never_made_over_another() {
     let temp = tempfile::tempdir().unwrap();
     let folder = RunFolder::at(temp.path().join("m/r1"));
-    drop(begin(&folder, "r1"));
+    begin(&folder, "r1").append(&[process_started()]).unwrap();
     assert!(folder.make().is_err());
     assert!(folder.begin(&lock("r1"), b"", vec![], Durability::Power).is_err());
     assert!(matches!(RunFolder::at(temp.path()).go_on(Durability::Power), Err(Error::NoRun { .. })));
@@ -82,9 +82,17 @@ fn a_torn_tail_is_cut_and_damage_elsewhere_is_refused() {
         assert_eq!((history.replay().length, &history.replay().torn), (kept as u64, &torn), "cut at {cut}");
     }
     fs::write(folder.journal(), &whole[..whole.len() - 5]).unwrap();
+    assert!(
+        matches!(folder.go_on(Durability::Power), Err(Error::NoRun { .. })),
+        "a part of its selection is lost"
+    );
+    fs::write(folder.journal(), &whole).unwrap();
+    folder.go_on(Durability::Power).unwrap().0.append(&[process_started()]).unwrap();
+    let longer = fs::read(folder.journal()).unwrap();
+    fs::write(folder.journal(), &longer[..longer.len() - 5]).unwrap();
     let (mut writer, _) = folder.go_on(Durability::Power).unwrap();
-    assert_eq!(fs::metadata(folder.journal()).unwrap().len(), first as u64);
-    writer.append(&[selected()]).unwrap();
+    assert_eq!(fs::metadata(folder.journal()).unwrap().len(), whole.len() as u64);
+    writer.append(&[process_started()]).unwrap();
     assert_eq!(folder.read().unwrap().replay().torn, None);
     // The same bytes damaged in the middle are no torn tail.
     let mut damaged = fs::read(folder.journal()).unwrap();
@@ -92,6 +100,54 @@ fn a_torn_tail_is_cut_and_damage_elsewhere_is_refused() {
     fs::write(folder.journal(), &damaged).unwrap();
     let error = folder.read().unwrap_err();
     assert!(matches!(error, Error::Damaged { offset: 0, why: LineError::Checksum, .. }), "{error}");
+}
+
+fn process_started() -> RunEvent {
+    let settings = serde_json::value::to_raw_value("").unwrap();
+    let (at, host) = (String::new(), String::new());
+    RunEvent::ProcessStarted(crate::model::ProcessStarted { process: 1, at, pid: 1, host, settings })
+}
+
+#[test]
+fn a_process_that_dies_before_it_begins_a_run_does_not_bar_its_id() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = RunFolder::at(temp.path().join("m/r1"));
+    drop(begin(&folder, "r1"));
+    let whole = fs::read(folder.journal()).unwrap();
+    for cut in 0..=whole.len() {
+        fs::write(folder.journal(), &whole[..cut]).unwrap();
+        assert!(!folder.is_begun(), "cut at {cut}");
+        assert_eq!(folder.go_on(Durability::Power).is_ok(), cut == whole.len(), "cut at {cut}");
+        let writer = begin(&folder, "r1");
+        assert_eq!((writer.next(), folder.read().unwrap().state().selected().len()), (2, 2));
+    }
+    fs::remove_file(folder.journal()).unwrap();
+    folder.make().unwrap();
+    // A folder that holds anything else is not ours to take.
+    fs::write(folder.file("notes.txt"), "").unwrap();
+    assert!(folder.make().is_err());
+    fs::remove_file(folder.file("notes.txt")).unwrap();
+    // Once a process has worked on it, something may have been sent.
+    begin(&folder, "r1").append(&[process_started()]).unwrap();
+    assert!(folder.is_begun() && folder.make().is_err());
+    assert!(folder.begin(&lock("r1"), b"", vec![selected()], Durability::Power).is_err());
+    let mut damaged = fs::read(folder.journal()).unwrap();
+    damaged[3] ^= 1;
+    fs::write(folder.journal(), damaged).unwrap();
+    assert!(folder.is_begun() && folder.make().is_err(), "damage is no reason to begin anew");
+}
+
+#[test]
+fn of_two_processes_that_begin_a_run_one_does() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = RunFolder::at(temp.path().join("m/r1"));
+    let writer = begin(&folder, "r1");
+    folder.make().unwrap();
+    let second = folder.begin(&lock("r2"), b"other", vec![selected()], Durability::Power);
+    assert!(matches!(second, Err(Error::Locked { .. })));
+    assert_eq!(folder.lock().unwrap().run_id, "r1", "what the first wrote is left alone");
+    assert_eq!(fs::read(folder.file("manifest.yaml")).unwrap(), b"version: 1\n");
+    drop(writer);
 }
 
 #[test]

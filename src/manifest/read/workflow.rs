@@ -175,7 +175,8 @@ fn default_secret(reader: &mut Reader<'_>, section: &Section) -> SecretSource {
         let message =
             format!("the environment variable `{DEFAULT_KEY}`, which holds the API key, is not set");
         let help = format!(
-            "set {DEFAULT_KEY}, or name another source: `api_key: ${{NAME}}` or `api_key: {{file: PATH}}`"
+            "set {DEFAULT_KEY} to the key of the workflow's Integration → API page, or name another source: \
+             `api_key: ${{NAME}}` or `api_key: {{file: PATH}}`; `provider: emulator` needs no key"
         );
         reader.diagnostics.push(section.place.error(message).with_help(help));
     }

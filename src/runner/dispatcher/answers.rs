@@ -42,7 +42,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 
     /// Says whether the row still waits for what its task brings: a task that was given up may yet come back.
     fn is_on_the_wire(&self, row: RowNumber) -> bool {
-        self.rows.get(&row).is_some_and(|row| matches!(row.stage, Stage::Sent(..) | Stage::Polling(_)))
+        self.rows.get(&row).is_some_and(|row| matches!(row.stage, Stage::Sent(..) | Stage::Polling(..)))
     }
 
     fn on_invoked(&mut self, row: RowNumber, judgement: Judgement) {
@@ -248,7 +248,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// A task broke. After the intent that proves nothing about the provider: the row is in doubt.
     fn on_panic(&mut self, row: Option<RowNumber>) {
         if let Some(row) = row.filter(|row| self.is_on_the_wire(*row)) {
-            let polling = self.rows.get(&row).is_some_and(|row| matches!(row.stage, Stage::Polling(_)));
+            let polling = self.rows.get(&row).is_some_and(|row| matches!(row.stage, Stage::Polling(..)));
             if polling {
                 self.leave_attached(row);
             } else {

@@ -35,6 +35,8 @@ pub enum Signal {
 
 /// How often the observer is told of the time.
 const TICK: Duration = Duration::from_millis(200);
+/// More timers than this for each row that may be begun are looked through for stale ones.
+const TIMERS_A_ROW: usize = 8;
 /// How often the number of polls is journalled.
 const TALLY: Duration = Duration::from_secs(10);
 
@@ -70,6 +72,10 @@ pub(crate) struct Dispatcher<W, O> {
     schedule: PollSchedule,
     random: fastrand::Rng,
     stop: Option<StopCause>,
+    /// Whether a stop leaves rows that the provider runs to resume.
+    polls_ended: bool,
+    /// Whether a person or the system has asked once already.
+    signalled: bool,
     polls: u64,
     throttled_polls: u64,
     tallied: u64,
@@ -135,6 +141,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             schedule,
             random: fastrand::Rng::new(),
             stop: None,
+            polls_ended: false,
+            signalled: false,
             polls: 0,
             throttled_polls: 0,
             tallied: 0,
@@ -146,6 +154,11 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     pub(crate) async fn drive(mut self, mut signals: mpsc::Receiver<Signal>) -> Result<Driven<O>, Error> {
         let mut incoming = Vec::with_capacity(self.ahead);
         loop {
+            // Subtle: first, and whether or not other things wait: a busy run must still hear and keep time.
+            while let Ok(signal) = signals.try_recv() {
+                self.on_signal(signal);
+            }
+            self.on_timers();
             self.admit();
             self.committer.flush();
             if self.is_finished() {
@@ -263,6 +276,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         };
         self.observer.tick(&progress, &self.state);
         self.timers.set(Instant::now() + TICK, Timer::Tick);
+        let rows = &self.rows;
+        self.timers.prune(TIMERS_A_ROW * self.admission.most_started(), |timer| match timer {
+            Timer::BackedOff(row, epoch) | Timer::Permit(row, epoch) | Timer::Poll(row, epoch) => {
+                rows.get(&row).is_some_and(|invocation| invocation.epoch == epoch)
+            }
+            Timer::TimeUp(row, attempt) => rows.get(&row).is_some_and(|row| row.sends == attempt),
+            Timer::Wake | Timer::Tick | Timer::Tally | Timer::Deadline | Timer::DrainOver => true,
+        });
     }
 
     fn on_tally(&mut self) {

@@ -17,6 +17,9 @@ use crate::workflow::Workflow;
 /// accepted may not be known everywhere yet.
 const POLL_REFUSALS: u32 = 3;
 
+/// How long a poll that is due waits when as many requests are on the wire as may be.
+const POLL_AGAIN: Duration = Duration::from_millis(100);
+
 impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// Takes up a row that the provider runs since before this process; its result is asked for at once.
     pub(crate) fn take_up(&mut self, row: RowNumber, run_id: String) {
@@ -31,7 +34,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 
     /// The run id would survive now: the row may be polled.
     pub(super) fn after_attached(&mut self, row: RowNumber) {
-        if self.stop.is_some_and(|cause| !cause.still_polls()) {
+        if self.polls_ended {
             return self.leave_attached(row);
         }
         let Some(invocation) = self.rows.get_mut(&row) else { return };
@@ -57,17 +60,28 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             self.timers.set(Instant::now() + paused, Timer::Poll(row, invocation.epoch));
             return;
         }
+        // Subtle: rows that earlier processes left attached may be many more than there are places.
+        if self.tasks.len() >= self.admission.most_started() {
+            self.timers.set(Instant::now() + POLL_AGAIN, Timer::Poll(row, invocation.epoch));
+            return;
+        }
         let Some(run_id) = invocation.run_id.clone() else { return };
         let workflow = Arc::clone(&self.workflow);
         let task = self.tasks.spawn(async move { Done::Polled(workflow.query(&run_id).await) });
         self.owners.insert(task.id(), row);
         invocation.polls += 1;
-        invocation.enter(Stage::Polling(task));
+        invocation.enter(Stage::Polling(Instant::now(), task));
         self.polls += 1;
     }
 
     pub(super) fn on_polled(&mut self, row: RowNumber, judgement: PollJudgement) {
         let Some(invocation) = self.rows.get_mut(&row) else { return };
+        let throttled = matches!(&judgement, PollJudgement::Again(refusal) if refusal.throttled);
+        if let Stage::Polling(sent, _) = invocation.stage
+            && !throttled
+        {
+            self.pace.answered(sent.duration_since(self.start));
+        }
         match judgement {
             PollJudgement::Answered(reply) => {
                 let elapsed = invocation.attached_at.elapsed();
@@ -110,7 +124,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         else {
             return;
         };
-        if let Stage::Polling(task) = &invocation.stage {
+        if let Stage::Polling(_, task) = &invocation.stage {
             task.abort();
         } else if !matches!(invocation.stage, Stage::Attached) {
             return;
@@ -134,7 +148,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// Lets go of a row that the provider runs: resume polls it.
     pub(super) fn leave_attached(&mut self, row: RowNumber) {
         self.give_place_back(row);
-        if let Some(Invocation { stage: Stage::Polling(task), .. }) = self.rows.remove(&row) {
+        if let Some(Invocation { stage: Stage::Polling(_, task), .. }) = self.rows.remove(&row) {
             task.abort();
         }
     }

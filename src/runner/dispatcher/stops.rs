@@ -10,14 +10,29 @@ use crate::runner::timers::Timer;
 use crate::workflow::Workflow;
 
 impl<W: Workflow, O: Observer> Dispatcher<W, O> {
-    /// Stops the run; the first cause wins.
+    /// Stops the run; the first cause wins. A later one may still end the polls, or set a bound to the wait for what
+    /// is on the wire.
     pub(super) fn stop(&mut self, cause: StopCause, detail: &str) {
-        if self.stop.is_some() {
-            return;
+        if self.stop.is_none() {
+            self.stop = Some(cause);
+            tracing::info!(?cause, detail, in_flight = self.admission.in_flight(), "the run stops");
+            self.committer.append(RunEvent::Stopped(Stopped { cause, detail: detail.to_owned() }));
+            self.close_admission();
         }
-        self.stop = Some(cause);
-        tracing::info!(?cause, detail, in_flight = self.admission.in_flight(), "the run stops");
-        self.committer.append(RunEvent::Stopped(Stopped { cause, detail: detail.to_owned() }));
+        if !cause.still_polls() {
+            self.polls_ended = true;
+            for row in self.rows_that(|row| matches!(row.stage, Stage::Attached | Stage::Polling(..))) {
+                self.leave_attached(row);
+            }
+        }
+        if matches!(cause, StopCause::Interrupted | StopCause::Deadline)
+            && let Some(drain) = self.limits.drain
+        {
+            self.timers.set(Instant::now() + drain, Timer::DrainOver);
+        }
+    }
+
+    fn close_admission(&mut self) {
         // Dropping the receiver ends the reader.
         self.source = None;
         self.fresh.clear();
@@ -26,16 +41,6 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         self.rows.retain(|_, row| !matches!(row.stage, Stage::Queued | Stage::BackingOff(_)));
         for row in self.rows_that(|row| matches!(row.stage, Stage::Permitted)) {
             self.withdraw(row, WithdrawnWhy::Stop);
-        }
-        if !cause.still_polls() {
-            for row in self.rows_that(|row| matches!(row.stage, Stage::Attached | Stage::Polling(_))) {
-                self.leave_attached(row);
-            }
-        }
-        if matches!(cause, StopCause::Interrupted | StopCause::Deadline)
-            && let Some(drain) = self.limits.drain
-        {
-            self.timers.set(Instant::now() + drain, Timer::DrainOver);
         }
     }
 
@@ -48,10 +53,11 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     pub(super) fn on_signal(&mut self, Signal::Stop: Signal) {
-        if self.stop.is_none() {
-            self.stop(StopCause::Interrupted, "interrupted");
-        } else {
+        // Subtle: the first signal drains even when the run was stopped before for another reason.
+        if std::mem::replace(&mut self.signalled, true) {
             self.give_up_the_wire();
+        } else {
+            self.stop(StopCause::Interrupted, "interrupted");
         }
     }
 
@@ -65,7 +71,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 self.on_ambiguous(row, RowError::new(ErrorKind::INTERRUPTED, message), None);
             }
         }
-        for row in self.rows_that(|row| matches!(row.stage, Stage::Attached | Stage::Polling(_))) {
+        for row in self.rows_that(|row| matches!(row.stage, Stage::Attached | Stage::Polling(..))) {
             self.leave_attached(row);
         }
     }

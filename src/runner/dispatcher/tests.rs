@@ -10,8 +10,10 @@ use crate::manifest::{Backoff, Concurrency, Halt, Retry, RetryAlso};
 use crate::model::{Cost, ErrorKind, Limit, RowError, RowKey, RowState, Selected, Verdict};
 use crate::reply::{Refusal, Reply};
 use crate::runner::{Content, Plan};
+use crate::workflow::Call;
 
 mod chaos;
+mod ordeals;
 
 /// What the provider does with a request.
 #[derive(Clone, Debug)]
@@ -33,11 +35,14 @@ enum Script {
     /// Accepts it, and then never knows of it.
     AcceptAndForget,
     Hang,
+    /// Succeeds after so many ms.
+    Linger(u64),
     Panic,
 }
 
 use Script::{
-    Accept, AcceptAndForget, Fail, Hang, Lose, Panic, Refuse, RefuseKey, ServerError, Succeed, Throttle,
+    Accept, AcceptAndForget, Fail, Hang, Linger, Lose, Panic, Refuse, RefuseKey, ServerError, Succeed,
+    Throttle,
 };
 
 /// A provider that does as it is told, row by row, and keeps its own books.
@@ -46,6 +51,9 @@ struct Provider {
     scripts: HashMap<u64, Vec<Script>>,
     default: Option<Script>,
     latency: Duration,
+    poll_latency: Duration,
+    /// Polls that are asked to slow down, by their place in the order of all.
+    throttled_polls: Vec<usize>,
     books: Mutex<Books>,
     journal: std::path::PathBuf,
 }
@@ -59,6 +67,8 @@ struct Books {
     runs: HashMap<String, (u64, Instant, &'static str)>,
     in_flight: usize,
     most_in_flight: usize,
+    polling: usize,
+    most_polling: usize,
 }
 
 impl Provider {
@@ -144,8 +154,13 @@ impl Workflow for Provider {
         if let Accept(..) | AcceptAndForget = script {
             return self.accept(row, &script);
         }
-        tokio::time::sleep(self.latency).await;
+        let latency = if let Linger(ms) = script { Duration::from_millis(ms) } else { self.latency };
+        tokio::time::sleep(latency).await;
         match script {
+            Linger(_) => {
+                self.execute(row, "0.1");
+                Judgement::Answered(reply(Outcome::Succeeded, Some("0.1"), None))
+            }
             Succeed(cost) => {
                 self.execute(row, cost);
                 Judgement::Answered(reply(Outcome::Succeeded, Some(cost), None))
@@ -171,7 +186,18 @@ impl Workflow for Provider {
         self.assert_durable(&format!("\"workflow_run_id\":\"{run_id}\""));
         let known = self.books.lock().unwrap().runs.get(run_id).copied();
         let row: u64 = run_id.rsplit('-').next().unwrap().parse().unwrap();
-        self.books.lock().unwrap().polled.push((row, Instant::now()));
+        let place = {
+            let mut books = self.books.lock().unwrap();
+            books.polled.push((row, Instant::now()));
+            books.polling += 1;
+            books.most_polling = books.most_polling.max(books.polling);
+            books.polled.len() - 1
+        };
+        tokio::time::sleep(self.poll_latency).await;
+        self.books.lock().unwrap().polling -= 1;
+        if self.throttled_polls.contains(&place) {
+            return PollJudgement::Again(refusal(ErrorKind::THROTTLED, None, true));
+        }
         match known {
             None => PollJudgement::Refused(RowError::new(ErrorKind::POLL_REFUSED, "never heard of it")),
             Some((_, due, _)) if due > Instant::now() => PollJudgement::Pending,
