@@ -19,6 +19,7 @@ const CONFIRM_ABOVE: u64 = 1_000;
 
 /// `run`'s arguments.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct RunArgs {
     /// The manifest.
     pub manifest: PathBuf,
