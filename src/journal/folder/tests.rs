@@ -146,18 +146,6 @@ fn of_two_processes_that_begin_a_run_one_does() {
 }
 
 #[test]
-fn whoever_only_looks_at_a_run_does_not_bar_it() {
-    let temp = tempfile::tempdir().unwrap();
-    let folder = RunFolder::at(temp.path().join("m/r1"));
-    drop(begin(&folder, "r1"));
-    let looking = File::open(folder.file(LOCKED)).unwrap();
-    looking.try_lock_shared().unwrap();
-    let looks = std::thread::spawn(move || drop(looking));
-    assert!(folder.go_on(Durability::Power).is_ok());
-    looks.join().unwrap();
-}
-
-#[test]
 fn an_event_that_cannot_have_happened_is_damage() {
     let temp = tempfile::tempdir().unwrap();
     let folder = RunFolder::at(temp.path().join("m/r1"));
