@@ -113,7 +113,7 @@ fn a_process_that_dies_before_it_begins_a_run_does_not_bar_its_id() {
     let folder = RunFolder::at(temp.path().join("m/r1"));
     drop(begin(&folder, "r1"));
     let whole = fs::read(folder.journal()).unwrap();
-    for cut in 0..=whole.len() {
+    for cut in (0..whole.len()).step_by(9).chain([whole.len() - 1, whole.len()]) {
         fs::write(folder.journal(), &whole[..cut]).unwrap();
         assert!(!folder.is_begun(), "cut at {cut}");
         assert_eq!(folder.go_on(Durability::Power).is_ok(), cut == whole.len(), "cut at {cut}");
