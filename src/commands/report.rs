@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::commands::run::quoted;
+use crate::commands::run::name_by_path;
 use crate::commands::{Done, Failure, Host, RunName, derive};
 use crate::report::{self, Style};
 
@@ -43,9 +43,7 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     Ok(Done::with(match args.format {
         ReportFormat::Text => {
             let mut shown = summary;
-            if let Some(next) = &mut shown.verdict.next {
-                *next = next.replace(&shown.run_id, &quoted(folder.path()));
-            }
+            name_by_path(&mut shown, &folder);
             report::render_text(&shown, args.style, &folder.path().display().to_string())
         }
         ReportFormat::Json => {
