@@ -249,17 +249,24 @@ fn at_full_disk(failure: Failure, state: &RunState) -> Failure {
 }
 
 fn shown(summary: &Summary, folder: &RunFolder, style: Option<Style>) -> String {
-    let mut summary = summary.clone();
-    // On the terminal the command must work from where the user stands, whatever the output folder is.
-    if let Some(next) = &mut summary.verdict.next {
-        *next = next.replace(&summary.run_id, &quoted(folder.path()));
-    }
+    let summary = from_here(summary, folder);
     let style = style.unwrap_or(Style { colour: false, width: 80 });
     report::render_text(&summary, style, &folder.path().display().to_string())
 }
 
+/// Names the run by its path, so that the command to go on with works from where the user stands, whatever the output
+/// folder is.
+pub(crate) fn from_here(summary: &Summary, folder: &RunFolder) -> Summary {
+    let mut summary = summary.clone();
+    if let Some(next) = &mut summary.verdict.next {
+        let named = |run: &str| format!("flowbatch resume {run}");
+        *next = next.replacen(&named(&summary.run_id), &named(&quoted(folder.path())), 1);
+    }
+    summary
+}
+
 fn as_json(summary: &Summary, folder: &RunFolder) -> Result<String, Failure> {
-    let Ok(Value::Object(mut all)) = serde_json::to_value(summary) else {
+    let Ok(Value::Object(mut all)) = serde_json::to_value(from_here(summary, folder)) else {
         return Err(Failure::new(crate::model::ExitCode::Bug, Reason::Bug, "the summary is no JSON object"));
     };
     all.insert("run_dir".to_owned(), json!(folder.path().display().to_string()));
