@@ -19,6 +19,7 @@ const CONFIRM_ABOVE: u64 = 1_000;
 
 /// `run`'s arguments.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct RunArgs {
     /// The manifest.
     pub manifest: PathBuf,
@@ -89,12 +90,12 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         refuse_to_start_over(args, &runs, &lock, host)?;
     }
     confirm(args, &sound, host)?;
-    folder.make()?;
+    let claim = folder.claim()?;
     if sound.reads_stdin() {
         sound.keep_input(&folder.file("dataset.input"))?;
     }
     let selection = selected(&sound.survey.selection);
-    let writer = folder.begin(&lock, &sound.manifest.source, selection, Durability::Power)?;
+    let writer = folder.begin(claim, &lock, &sound.manifest.source, selection, Durability::Power)?;
     // A link that can't be made is no reason not to run.
     let _ = folder.point_latest();
     let state = folder.read()?.into_state();
@@ -111,7 +112,7 @@ fn begun(args: &RunArgs, run_id: &str, host: &dyn Host) -> Option<RunFolder> {
     let manifest = reading.manifest.filter(|_| !reading.diagnostics.has_errors())?;
     let dir = args.dir.as_ref().unwrap_or(&manifest.output.dir);
     let folder = Runs::below(dir).folder(&manifest.name, run_id);
-    folder.journal().exists().then_some(folder)
+    folder.is_begun().then_some(folder)
 }
 
 /// `--id` of a run that is there: goes on with it, or says again what it came to.

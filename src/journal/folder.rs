@@ -3,11 +3,19 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::journal::{Durability, Entry, Error, FORMAT, History, RunLock, Writer, format};
 use crate::model::{Digest, Opened, RunEvent};
+
+/// The file that carries a run's lock. Windows lets nobody else read a file that is locked, so there it is another.
+const LOCKED: &str = if cfg!(windows) { "journal.lock" } else { "journal.jsonl" };
+
+/// A run's lock, held.
+#[derive(Debug)]
+pub struct Claim(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
 
 /// A run's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,24 +44,28 @@ impl RunFolder {
         self.file("journal.jsonl")
     }
 
-    /// Makes the folder. Fails when it is there already, unless it is what a process left that died before it began
-    /// the run.
-    pub fn make(&self) -> Result<(), Error> {
+    /// Makes the folder and takes the run's lock, so that of two processes one begins the run. Fails when the folder
+    /// is there already, unless it is what a process left that died before it began.
+    pub fn claim(&self) -> Result<Claim, Error> {
         if let Some(parent) = self.path.parent() {
             fs::create_dir_all(parent).map_err(Error::io(parent))?;
         }
         match fs::create_dir(&self.path) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && self.is_left_behind() => Ok(()),
-            made => made.map_err(Error::io(&self.path)),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && self.is_ours() => {}
+            made => made.map_err(Error::io(&self.path))?,
         }
+        let claim = Claim(self.take_lock()?);
+        if self.is_begun() {
+            return Err(Error::io(&self.path)(io::ErrorKind::AlreadyExists.into()));
+        }
+        Ok(claim)
     }
 
-    fn is_left_behind(&self) -> bool {
-        const OURS: [&str; 4] = ["dataset.input", "journal.jsonl", "manifest.yaml", "run.lock.json"];
-        let Ok(mut entries) = fs::read_dir(&self.path) else { return false };
-        let all_ours =
-            entries.all(|entry| entry.is_ok_and(|entry| OURS.iter().any(|name| entry.file_name() == *name)));
-        all_ours && !self.is_begun()
+    /// Says whether the folder holds nothing but what a run writes before it begins.
+    fn is_ours(&self) -> bool {
+        let ours = ["dataset.input", "journal.jsonl", "manifest.yaml", "run.lock.json", LOCKED];
+        let is_ours = |entry: fs::DirEntry| ours.iter().any(|name| entry.file_name() == *name);
+        fs::read_dir(&self.path).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(is_ours)))
     }
 
     /// Says whether a process has begun to work on the run: before that nothing is sent, so a journal that holds no
@@ -77,9 +89,10 @@ impl RunFolder {
     }
 
     /// Begins the run: writes manifest and lock, then the journal with its first event and those in `events`. All of
-    /// it is durable when this returns. The run's lock is taken first, so that of two processes one begins it.
+    /// it is durable when this returns.
     pub fn begin(
         &self,
+        claim: Claim,
         lock: &RunLock,
         manifest: &[u8],
         events: Vec<RunEvent>,
@@ -87,19 +100,11 @@ impl RunFolder {
     ) -> Result<Writer, Error> {
         let lock_text = serde_json::to_vec_pretty(lock)
             .map_err(|e| Error::Lock { path: self.file("run.lock.json"), why: e.to_string() })?;
+        // Subtle: the journal first, emptied of what was never begun, so that it can't go with another's manifest.
         let path = self.journal();
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(Error::io(&path))?;
-        let file = self.lock_file(file)?;
-        if self.is_begun() {
-            return Err(Error::Locked { path: self.path.clone() });
-        }
-        let mut writer = Writer::open(&path, file, 0, 0, durability)?;
+        let options = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(&path);
+        let file = options.map_err(Error::io(&path))?;
+        let mut writer = Writer::open(&path, file, claim, 0, 0, durability)?;
         write_durably(&self.file("manifest.yaml"), manifest)?;
         write_durably(&self.file("run.lock.json"), &lock_text)?;
         let opened = Opened {
@@ -129,10 +134,10 @@ impl RunFolder {
             }
             Err(e) => return Err(Error::io(&path)(e)),
         };
-        let file = self.lock_file(file)?;
+        let claim = Claim(self.take_lock()?);
         let history = self.read()?;
         let replay = history.replay();
-        let writer = Writer::open(&path, file, replay.events, replay.length, durability)?;
+        let writer = Writer::open(&path, file, claim, replay.events, replay.length, durability)?;
         Ok((writer, history))
     }
 
@@ -152,7 +157,7 @@ impl RunFolder {
 
     /// Says whether a process works on the run just now.
     pub fn is_locked(&self) -> bool {
-        let Ok(file) = File::open(self.journal()) else { return false };
+        let Ok(file) = File::open(self.file(LOCKED)) else { return false };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
@@ -181,12 +186,20 @@ impl RunFolder {
         serde_json::from_slice(&text).map_err(|e| Error::Lock { path, why: e.to_string() })
     }
 
-    fn lock_file(&self, file: File) -> Result<File, Error> {
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked { path: self.path.clone() }),
-            Err(TryLockError::Error(e)) => Err(Error::io(&self.path)(e)),
+    fn take_lock(&self) -> Result<File, Error> {
+        let path = self.file(LOCKED);
+        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+        let file = file.map_err(Error::io(&path))?;
+        // Subtle: whoever only asks whether the run is locked holds its lock for a moment, as does a child process
+        // between its fork and its exec. Neither is another process that works on the run.
+        for wait_ms in [5, 10, 20, 40, 0] {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(wait_ms)),
+                Err(TryLockError::Error(e)) => return Err(Error::io(&self.path)(e)),
+            }
         }
+        Err(Error::Locked { path: self.path.clone() })
     }
 
     /// Points `latest`, beside the folder, at it: a link where the system has them, else a text file with its name.

@@ -11,7 +11,7 @@ mod reader;
 mod writer;
 
 pub use committer::{Batch, Committer};
-pub use folder::{Found, RunFolder, Runs};
+pub use folder::{Claim, Found, RunFolder, Runs};
 pub use format::{Entry, FORMAT, LineError};
 pub use history::History;
 pub use lock_file::{DatasetIdentity, GitState, Overridden, RunLock};

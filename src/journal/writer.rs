@@ -5,7 +5,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::journal::{Error, format};
+use crate::journal::{Claim, Error, format};
 use crate::model::RunEvent;
 
 /// How far an append goes before it counts.
@@ -61,27 +61,36 @@ pub struct Writer {
     buffer: Vec<u8>,
     broken: bool,
     t_ms: u64,
+    /// The run's lock, held as long as the writer lives.
+    claim: Option<Claim>,
 }
 
 impl std::fmt::Debug for Writer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("path", &self.path).field("next", &self.next).finish_non_exhaustive()
+        f.debug_struct("Writer")
+            .field("path", &self.path)
+            .field("next", &self.next)
+            .field("claim", &self.claim)
+            .finish_non_exhaustive()
     }
 }
 
 impl Writer {
     /// Goes on with a journal at the end of its good part: `next` events, `length` bytes. What stands behind is cut
-    /// off. The file carries the run's lock, which therefore lasts as long as the writer.
+    /// off. The run's lock lasts as long as the writer.
     pub(crate) fn open(
         path: &Path,
         file: File,
+        claim: Claim,
         next: u64,
         length: u64,
         durability: Durability,
     ) -> Result<Self, Error> {
         let mut storage = file;
         storage.cut(length).map_err(Error::io(path))?;
-        Ok(Self::over(path, Box::new(storage), next, length, durability))
+        let mut writer = Self::over(path, Box::new(storage), next, length, durability);
+        writer.claim = Some(claim);
+        Ok(writer)
     }
 
     pub(crate) fn over(
@@ -101,6 +110,7 @@ impl Writer {
             buffer: Vec::new(),
             broken: false,
             t_ms: 0,
+            claim: None,
         }
     }
 

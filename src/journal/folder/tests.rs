@@ -37,8 +37,8 @@ fn selected() -> RunEvent {
 }
 
 fn begin(folder: &RunFolder, run_id: &str) -> Writer {
-    folder.make().unwrap();
-    folder.begin(&lock(run_id), b"version: 1\n", vec![selected()], Durability::Power).unwrap()
+    let claim = folder.claim().unwrap();
+    folder.begin(claim, &lock(run_id), b"version: 1\n", vec![selected()], Durability::Power).unwrap()
 }
 
 #[test]
@@ -61,8 +61,7 @@ fn a_run_folder_is_never_made_over_another() {
     let temp = tempfile::tempdir().unwrap();
     let folder = RunFolder::at(temp.path().join("m/r1"));
     begin(&folder, "r1").append(&[process_started()]).unwrap();
-    assert!(folder.make().is_err());
-    assert!(folder.begin(&lock("r1"), b"", vec![], Durability::Power).is_err());
+    assert!(folder.claim().is_err());
     assert!(matches!(RunFolder::at(temp.path()).go_on(Durability::Power), Err(Error::NoRun { .. })));
 }
 
@@ -122,19 +121,18 @@ fn a_process_that_dies_before_it_begins_a_run_does_not_bar_its_id() {
         assert_eq!((writer.next(), folder.read().unwrap().state().selected().len()), (2, 2));
     }
     fs::remove_file(folder.journal()).unwrap();
-    folder.make().unwrap();
+    folder.claim().unwrap();
     // A folder that holds anything else is not ours to take.
     fs::write(folder.file("notes.txt"), "").unwrap();
-    assert!(folder.make().is_err());
+    assert!(folder.claim().is_err());
     fs::remove_file(folder.file("notes.txt")).unwrap();
     // Once a process has worked on it, something may have been sent.
     begin(&folder, "r1").append(&[process_started()]).unwrap();
-    assert!(folder.is_begun() && folder.make().is_err());
-    assert!(folder.begin(&lock("r1"), b"", vec![selected()], Durability::Power).is_err());
+    assert!(folder.is_begun() && folder.claim().is_err());
     let mut damaged = fs::read(folder.journal()).unwrap();
     damaged[3] ^= 1;
     fs::write(folder.journal(), damaged).unwrap();
-    assert!(folder.is_begun() && folder.make().is_err(), "damage is no reason to begin anew");
+    assert!(folder.is_begun() && folder.claim().is_err(), "damage is no reason to begin anew");
 }
 
 #[test]
@@ -142,12 +140,21 @@ fn of_two_processes_that_begin_a_run_one_does() {
     let temp = tempfile::tempdir().unwrap();
     let folder = RunFolder::at(temp.path().join("m/r1"));
     let writer = begin(&folder, "r1");
-    folder.make().unwrap();
-    let second = folder.begin(&lock("r2"), b"other", vec![selected()], Durability::Power);
-    assert!(matches!(second, Err(Error::Locked { .. })));
-    assert_eq!(folder.lock().unwrap().run_id, "r1", "what the first wrote is left alone");
-    assert_eq!(fs::read(folder.file("manifest.yaml")).unwrap(), b"version: 1\n");
+    assert!(matches!(folder.claim(), Err(Error::Locked { .. })));
     drop(writer);
+    folder.claim().unwrap();
+}
+
+#[test]
+fn whoever_only_looks_at_a_run_does_not_bar_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = RunFolder::at(temp.path().join("m/r1"));
+    drop(begin(&folder, "r1"));
+    let looking = File::open(folder.file(LOCKED)).unwrap();
+    looking.try_lock_shared().unwrap();
+    let looks = std::thread::spawn(move || drop(looking));
+    assert!(folder.go_on(Durability::Power).is_ok());
+    looks.join().unwrap();
 }
 
 #[test]

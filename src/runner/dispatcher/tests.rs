@@ -232,9 +232,9 @@ impl Run {
     fn of(rows: u64) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let folder = RunFolder::at(temp.path().join("m/r"));
-        folder.make().unwrap();
+        let claim = folder.claim().unwrap();
         let selected = RunEvent::Selected(Selected { count: rows, ranges: vec![(1, rows)] });
-        drop(folder.begin(&lock(), b"", vec![selected], Durability::Process).unwrap());
+        drop(folder.begin(claim, &lock(), b"", vec![selected], Durability::Process).unwrap());
         let limits = Limits {
             concurrency: Concurrency(4),
             timeout: Duration::from_secs(60),
