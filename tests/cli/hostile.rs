@@ -414,7 +414,7 @@ fn a_run_that_never_ends_is_in_doubt_after_the_timeout_and_resume_asks_again() {
     });
     let bench = Bench::new();
     bench.dataset(3);
-    bench.job(&server.url, "async", "limits: {timeout: 300ms}\n");
+    bench.job(&server.url, "async", "limits: {timeout: 1s}\n");
     let told = bench.run(&["run", "job.yaml", "--json"]);
     assert_eq!(bench.outcomes(), ["succeeded", "in_doubt", "succeeded"]);
     assert_eq!(told.code, Some(5), "it is not complete: {told:?}");
