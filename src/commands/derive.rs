@@ -21,8 +21,9 @@ pub(crate) fn frozen(
     let mut overrides = overrides_of(lock);
     overrides.set.extend(changed.iter().map(|change| (change.key.clone(), change.to.get().to_owned())));
     let variable = |name: &str| host.variable(name);
-    let (manifest, _) = manifest::load(&folder.file("manifest.yaml"), &overrides, Secrets::Recorded, &variable)
-        .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
+    let (manifest, _) =
+        manifest::load(&folder.file("manifest.yaml"), &overrides, Secrets::Recorded, &variable)
+            .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
     Ok(manifest)
 }
 

@@ -72,7 +72,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         identity::check_run_id(id)?;
     }
     if args.dry_run {
-        return rehearse::rehearse(&args.manifest, &args.overrides(), host);
+        return rehearse::rehearse(&args.manifest, &args.overrides(), args.json, host);
     }
     let git = Git::ask(args.manifest.parent().unwrap_or(Path::new("")));
     let run_id = args.id.clone().unwrap_or_else(identity::new_run_id);
