@@ -44,7 +44,6 @@ fn mistakes_of_usage_exit_2() {
         &["fly"],
         &["resume", "nothing"],
         &["report"],
-        &["emulate", "missing.yaml"],
         &["run", "x.yaml", "--id", "a/b"],
         &["run", "x.yaml", "--range", "9..1"],
         &["run", "x.yaml", "--id", "a", "--new"],
