@@ -36,7 +36,7 @@ pub fn init(args: &InitArgs, _host: &mut dyn Host) -> Result<Done, Failure> {
         Artifact::write(&path, text.as_bytes()).map_err(Failure::disk(&path))?;
     }
     let manifest = args.folder.join("flowbatch.yaml");
-    let listed: String =
-        FILES.iter().map(|(name, _)| format!("  {}\n", args.folder.join(name).display())).collect();
-    Ok(Done::with(format!("{listed}Next: flowbatch run {}\n", quoted(&manifest))))
+    let listed: Vec<_> =
+        FILES.iter().map(|(name, _)| format!("  {}", args.folder.join(name).display())).collect();
+    Ok(Done::with(format!("{}\nNext: flowbatch run {}\n", listed.join("\n"), quoted(&manifest))))
 }

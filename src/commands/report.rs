@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::commands::run::name_by_path;
+use crate::commands::run::from_here;
 use crate::commands::{Done, Failure, Host, RunName, derive};
 use crate::report::{self, Style};
 
@@ -42,8 +42,7 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     };
     Ok(Done::with(match args.format {
         ReportFormat::Text => {
-            let mut shown = summary;
-            name_by_path(&mut shown, &folder);
+            let shown = from_here(&summary, &folder);
             report::render_text(&shown, args.style, &folder.path().display().to_string())
         }
         ReportFormat::Json => {

@@ -19,6 +19,7 @@ const CONFIRM_ABOVE: u64 = 1_000;
 
 /// `run`'s arguments.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct RunArgs {
     /// The manifest.
     pub manifest: PathBuf,
@@ -71,7 +72,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         identity::check_run_id(id)?;
     }
     if args.dry_run {
-        return rehearse::rehearse(&args.manifest, &args.overrides(), host);
+        return rehearse::rehearse(&args.manifest, &args.overrides(), args.json, host);
     }
     let git = Git::ask(args.manifest.parent().unwrap_or(Path::new("")));
     let run_id = args.id.clone().unwrap_or_else(identity::new_run_id);
@@ -260,24 +261,24 @@ fn at_full_disk(failure: Failure, state: &RunState) -> Failure {
 }
 
 fn shown(summary: &Summary, folder: &RunFolder, style: Option<Style>) -> String {
-    let mut summary = summary.clone();
-    name_by_path(&mut summary, folder);
+    let summary = from_here(summary, folder);
     let style = style.unwrap_or(Style { colour: false, width: 80 });
     report::render_text(&summary, style, &folder.path().display().to_string())
 }
 
-/// Writes the command to go on with so that it works from where the user stands, whatever the output folder is.
-pub(crate) fn name_by_path(summary: &mut Summary, folder: &RunFolder) {
+/// Names the run by its path, so that the command to go on with works from where the user stands, whatever the output
+/// folder is.
+pub(crate) fn from_here(summary: &Summary, folder: &RunFolder) -> Summary {
+    let mut summary = summary.clone();
     if let Some(next) = &mut summary.verdict.next {
-        let path = quoted(folder.path());
-        *next = next.replacen(&format!("resume {}", summary.run_id), &format!("resume {path}"), 1);
+        let named = |run: &str| format!("flowbatch resume {run}");
+        *next = next.replacen(&named(&summary.run_id), &named(&quoted(folder.path())), 1);
     }
+    summary
 }
 
 fn as_json(summary: &Summary, folder: &RunFolder) -> Result<String, Failure> {
-    let mut summary = summary.clone();
-    name_by_path(&mut summary, folder);
-    let Ok(Value::Object(mut all)) = serde_json::to_value(&summary) else {
+    let Ok(Value::Object(mut all)) = serde_json::to_value(from_here(summary, folder)) else {
         return Err(Failure::new(crate::model::ExitCode::Bug, Reason::Bug, "the summary is no JSON object"));
     };
     all.insert("run_dir".to_owned(), json!(folder.path().display().to_string()));

@@ -18,7 +18,7 @@ pub fn run(
     options: Options,
     command: impl FnOnce(&mut Terminal, Style) -> Result<Done, Failure>,
 ) -> ExitCode {
-    log(&options);
+    log(options);
     let json = options.json;
     let mut terminal = Terminal { no_progress: options.no_progress };
     let style = Style { colour: colour(&io::stdout()), width: width() };
@@ -28,7 +28,7 @@ pub fn run(
             ExitCode::from(exit_code)
         }
         Err(failure) => {
-            terminal.fail(&failure, json);
+            fail(&failure, json);
             ExitCode::from(failure.exit.code())
         }
     }
@@ -67,7 +67,7 @@ fn width() -> usize {
     usize::from(columns).clamp(56, 120)
 }
 
-fn log(options: &Options) {
+fn log(options: Options) {
     let level = match options.verbosity {
         0 => "off",
         1 => "flowbatch=info",
@@ -83,35 +83,34 @@ fn log(options: &Options) {
     let _ = if options.log_json { builder.json().try_init() } else { builder.try_init() };
 }
 
+/// Says why a command could not do its work.
+fn fail(failure: &Failure, json: bool) {
+    if json {
+        let verdict = failure.verdict();
+        let object = serde_json::json!({
+            "run_id": null, "run_dir": null, "exit_code": failure.exit.code(), "verdict": verdict,
+        });
+        print(&format!("{object}\n"));
+    }
+    let message = failure.message.trim_end();
+    // Diagnostics bring their own `error:`.
+    if message.starts_with("error") || message.contains("\u{1b}[") || message.contains("\nerror") {
+        eprint(message);
+    } else {
+        eprint(&format!("error: {message}"));
+    }
+    if !failure.next.is_empty() {
+        eprint("to go on:");
+    }
+    for next in &failure.next {
+        eprint(&format!("  {next}"));
+    }
+}
+
 /// The process's terminal, or what stands in its place.
 #[derive(Debug)]
 pub struct Terminal {
     no_progress: bool,
-}
-
-impl Terminal {
-    fn fail(&mut self, failure: &Failure, json: bool) {
-        if json {
-            let verdict = failure.verdict();
-            let object = serde_json::json!({
-                "run_id": null, "run_dir": null, "exit_code": failure.exit.code(), "verdict": verdict,
-            });
-            print(&format!("{object}\n"));
-        }
-        let message = failure.message.trim_end();
-        // Diagnostics bring their own `error:`.
-        if message.starts_with("error") || message.contains("\u{1b}[") || message.contains("\nerror") {
-            eprint(message);
-        } else {
-            eprint(&format!("error: {message}"));
-        }
-        if !failure.next.is_empty() {
-            eprint("to go on:");
-        }
-        for next in &failure.next {
-            eprint(&format!("  {next}"));
-        }
-    }
 }
 
 impl Host for Terminal {

@@ -109,7 +109,7 @@ fn text_of(record: &Record) -> Json {
     raw(serde_json::to_string(record).unwrap_or_else(|_| "{}".to_owned()))
 }
 
-/// Keeps JSON that serde_json itself has written.
+/// Keeps JSON that `serde_json` itself has written.
 fn raw(text: String) -> Json {
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

@@ -41,7 +41,7 @@ impl Intake {
         match &received {
             Received::Response { status, .. } => tracing::debug!(path, status, ms, "answered"),
             Received::NotSent { message } | Received::Lost { message, .. } => {
-                tracing::info!(path, ms, message)
+                tracing::info!(path, ms, message);
             }
         }
         received

@@ -104,7 +104,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         env: std::mem::take(&mut reader.env).into_iter().map(|(name, (value, _))| (name, value)).collect(),
         workflow: workflow.map_or_else(workflow::stand_in, Some)?,
         dataset,
-        input: input?,
+        input: input.unwrap_or(InputTemplate::Object(Vec::new())),
         limits,
         accept,
         output,

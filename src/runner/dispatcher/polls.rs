@@ -85,9 +85,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         match judgement {
             PollJudgement::Answered(reply) => {
                 let elapsed = invocation.attached_at.elapsed();
-                let ran = reply.server_ms.map_or(elapsed, Duration::from_millis);
-                // What the service calls its execution leaves out the time in its queue.
-                self.schedule.learn(ran.min(elapsed).max(invocation.unfinished_at));
+                let said = reply.server_ms.map_or(elapsed, Duration::from_millis);
+                self.schedule.learn(took(said, invocation.unfinished_at, elapsed));
                 self.on_answered(row, Via::Poll, *reply);
             }
             PollJudgement::Pending => {
@@ -152,4 +151,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             task.abort();
         }
     }
+}
+
+/// How long a run took until its result was there, by what the service says and what was seen.
+fn took(said: Duration, unfinished_at: Duration, finished_at: Duration) -> Duration {
+    if said > unfinished_at {
+        return said.min(finished_at);
+    }
+    // What the service calls its execution leaves out its queue: the run was seen unfinished later than that. How
+    // much longer it took is not known; twice the time is enough for the next such run not to be missed.
+    (unfinished_at * 2).min(finished_at)
 }

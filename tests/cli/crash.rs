@@ -1,0 +1,189 @@
+//! The runner killed at any moment: no row is executed twice, none is lost, and the bill stays exact.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::SERVICE;
+use crate::support::money::{amount, sum};
+use crate::support::{Bench, Emulator, Ended, Running, by_user, rows_of, until};
+
+/// How often a runner is killed, unless `FLOWBATCH_TEST_KILLS` asks for more.
+const KILLS: u64 = 12;
+
+const ROWS: usize = 160;
+
+fn kills() -> u64 {
+    std::env::var("FLOWBATCH_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS)
+}
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// The length of the journal of the only run; none before there is one.
+fn journal(bench: &Bench) -> Option<(PathBuf, u64)> {
+    let runs = fs::read_dir(bench.path("runs/job")).ok()?;
+    let dir =
+        runs.flatten().map(|entry| entry.path()).find(|path| path.is_dir() && !path.ends_with("latest"))?;
+    let length = fs::metadata(dir.join("journal.jsonl")).map_or(0, |data| data.len());
+    Some((dir, length))
+}
+
+/// Starts a command and kills it once the journal has grown by so many bytes; true when it came to its end before.
+fn killed_after(bench: &Bench, args: &[&str], growth: u64) -> Option<Ended> {
+    let length = || journal(bench).map_or(0, |(_, length)| length);
+    let before = length();
+    let mut running = Running::start(bench.command(args));
+    let mut over = false;
+    until("the journal grows", || {
+        over = running.is_over();
+        over || length() >= before + growth
+    });
+    if over { Some(running.end()) } else { Some(running.kill()).filter(|ended| ended.code.is_some()) }
+}
+
+/// Kills the runner again and again, then lets it finish. `again` gives the command to go on with.
+fn survive(bench: &Bench, seed: u64, first: &[&str], again: &[&str]) -> Ended {
+    let mut dice = Dice(seed);
+    let mut last = None;
+    for kill in 0..kills() {
+        let args = if journal(bench).is_some_and(|(_, length)| length > 0) { again } else { first };
+        // The first kills come while the run is being laid out.
+        let growth = if kill < 2 { dice.below(400) } else { dice.below(14_000) };
+        last = killed_after(bench, args, growth);
+        if let Some(ended) = &last {
+            assert!(matches!(ended.code, Some(0 | 1)), "{ended:?}");
+            break;
+        }
+    }
+    drop(last);
+    bench.run(again)
+}
+
+/// The books must agree whatever happened: each row once in the results, at most once at the service, and the totals
+/// those of the service, without the rows whose fate is unknown.
+fn balance(bench: &Bench, accepted: &[Value], charged: &[Value], ended: &Ended) {
+    let results = bench.results();
+    let numbers: Vec<_> = results.iter().map(|row| row["row_number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=ROWS as u64).collect::<Vec<_>>());
+    let twice: Vec<_> = by_user(accepted).into_iter().filter(|(_, count)| *count > 1).collect();
+    assert!(twice.is_empty(), "executed more than once: {twice:?}");
+    let of =
+        |outcome: &str| results.iter().filter(|row| row["outcome"] == outcome).cloned().collect::<Vec<_>>();
+    let (succeeded, doubtful) = (of("succeeded"), of("in_doubt"));
+    assert_eq!(succeeded.len() + doubtful.len(), ROWS, "{:?}", bench.report()["rows"]);
+    let is_doubtful = |line: &Value| {
+        let row = line["user_id"].as_str().unwrap().rsplit('-').next().unwrap();
+        doubtful.iter().any(|result| result["row_number"].to_string() == row)
+    };
+    let settled: Vec<_> = charged.iter().filter(|line| !is_doubtful(line)).cloned().collect();
+    assert_eq!(settled.len(), succeeded.len(), "every row that succeeded is one that was charged");
+    let told = bench.report();
+    assert_eq!(amount(told["cost"]["total"].as_str().unwrap()), sum(&settled, "cost"));
+    assert_eq!(amount(told["cost"]["total"].as_str().unwrap()), sum(&results, "cost"));
+    assert_eq!(told["cost"]["unknown_rows"], doubtful.len());
+    assert_eq!(told["complete"], true);
+    assert_eq!(ended.code, Some(i32::from(!doubtful.is_empty())), "{ended:?}");
+}
+
+fn external(mode: &str, seed: u64, first: &[&str], again: &[&str]) {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.dataset(ROWS);
+    bench.job(&service.url, mode, "limits: {concurrency: 8, halt: none}\n");
+    let ended = survive(&bench, seed, first, again);
+    // A run that was accepted ends on its own; the ledger is complete when all of them have.
+    until("the service is done", || service.charged().len() == service.accepted().len());
+    balance(&bench, &service.accepted(), &service.charged(), &ended);
+    // What is finished is finished.
+    let sent = service.accepted().len();
+    bench.run(again).exits(ended.code.unwrap());
+    assert_eq!(service.accepted().len(), sent);
+}
+
+#[test]
+fn a_killed_async_run_is_resumed_and_no_row_runs_twice() {
+    external("async", 11, &["run", "job.yaml"], &["resume"]);
+}
+
+#[test]
+fn a_killed_sync_run_is_resumed_and_no_row_runs_twice() {
+    external("sync", 12, &["run", "job.yaml"], &["resume"]);
+}
+
+#[test]
+fn one_command_line_restarted_after_each_kill_finishes_an_async_run() {
+    external("async", 13, &["run", "job.yaml", "--id", "nightly"], &["run", "job.yaml", "--id", "nightly"]);
+}
+
+#[test]
+fn one_command_line_restarted_after_each_kill_finishes_a_sync_run() {
+    external("sync", 14, &["run", "job.yaml", "--id", "nightly"], &["run", "job.yaml", "--id", "nightly"]);
+}
+
+#[test]
+fn the_embedded_emulator_dies_with_its_run_and_remembers() {
+    let bench = Bench::new();
+    bench.dataset(ROWS);
+    bench.write("service.yaml", SERVICE);
+    bench.write(
+        "job.yaml",
+        "version: 1\nname: job\n\
+         workflow: {provider: emulator, definition: service.yaml, poll: {first: 20ms, interval: 100ms..200ms}}\n\
+         dataset: {path: rows.csv, key: id}\ninput: {text: \"{{row.text}}\"}\n\
+         limits: {concurrency: 8, halt: none}\n",
+    );
+    let ended = survive(&bench, 15, &["run", "job.yaml"], &["resume"]);
+    let ledger = rows_of(&bench.run_dir().join("emulator.jsonl"));
+    let of = |event: &str| ledger.iter().filter(|line| line["e"] == event).cloned().collect::<Vec<_>>();
+    balance(&bench, &of("accepted"), &of("charged"), &ended);
+}
+
+/// A run folder as a runner leaves it that dies while it lays it out.
+fn laid_out(bench: &Bench, keep: &[&str], journal: Option<usize>) -> PathBuf {
+    bench.run(&["run", "job.yaml", "--id", "early", "--limit", "1"]).exits(0);
+    let dir = bench.path("runs/job/early");
+    for entry in fs::read_dir(&dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name == "journal.jsonl" && journal.is_some() {
+            cut(&path, journal.unwrap());
+        } else if !keep.contains(&&*name) {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    dir
+}
+
+fn cut(path: &Path, length: usize) {
+    let bytes = fs::read(path).unwrap();
+    fs::write(path, &bytes[..length]).unwrap();
+}
+
+#[test]
+fn a_run_that_died_before_its_first_event_begins_under_the_same_command_line() {
+    for (keep, journal) in [
+        (&[][..], None),
+        (&["manifest.yaml"], None),
+        (&["manifest.yaml", "run.lock.json"], None),
+        (&["manifest.yaml", "run.lock.json"], Some(0)),
+        (&["manifest.yaml", "run.lock.json"], Some(40)),
+    ] {
+        let bench = Bench::new();
+        let service = Emulator::serve(&bench, SERVICE);
+        bench.dataset(3);
+        bench.job(&service.url, "sync", "");
+        laid_out(&bench, keep, journal);
+        let ended = bench.run(&["run", "job.yaml", "--id", "early"]);
+        assert_eq!(ended.code, Some(0), "{keep:?} {journal:?}: {}", ended.stderr);
+        assert_eq!(bench.outcomes(), ["succeeded"; 3]);
+    }
+}
