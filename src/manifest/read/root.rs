@@ -13,6 +13,7 @@ use crate::manifest::read::{dataset, input, limits, output, workflow};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node};
 use crate::manifest::{Diagnostic, Manifest};
+use crate::mapping::InputTemplate;
 
 /// What a manifest is read with, beside its tree.
 pub(in crate::manifest) struct Context<'a> {
