@@ -217,6 +217,8 @@ fn unfinished(runs: &Runs, lock: &RunLock) -> Result<Option<(Found, RunState)>, 
         }
         match found.folder.read() {
             Ok(history) if history.state().is_complete() => {}
+            // It was stopped before its first row, by a wrong key for instance.
+            Ok(history) if history.state().is_untouched() && !found.folder.is_locked() => {}
             Ok(history) => return Ok(Some((found, history.into_state()))),
             Err(journal::Error::NoRun { .. }) => {}
             Err(error) => return Err(error),
