@@ -104,7 +104,7 @@ pub(crate) fn go_on(
     changes.extend(widen(&mut sound, &state, &on.widen)?);
     let run_id = lock.run_id.clone();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
-    let state = execute(session, host)?;
+    let state = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;
     finish(folder, &state, json, style, host)
 }
 
