@@ -100,7 +100,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let _ = folder.point_latest();
     let state = folder.read()?.into_state();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
-    let state = execute(session, host)?;
+    let state = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;
     finish(&folder, &state, args.json, args.style, host)
 }
 
