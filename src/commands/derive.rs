@@ -19,12 +19,20 @@ pub(crate) fn frozen(
     host: &dyn Host,
 ) -> Result<Manifest, Failure> {
     let mut overrides = overrides_of(lock);
-    overrides.set.extend(changed.iter().map(|change| (change.key.clone(), change.to.get().to_owned())));
+    overrides.set.extend(set_since(changed));
     let variable = |name: &str| host.variable(name);
     let (manifest, _) =
         manifest::load(&folder.file("manifest.yaml"), &overrides, Secrets::Recorded, &variable)
             .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
     Ok(manifest)
+}
+
+/// Gives the settings changed since the run began, as they were written behind `--set`.
+pub(crate) fn set_since(changed: &[SettingsChanged]) -> impl Iterator<Item = (String, String)> + '_ {
+    changed.iter().map(|change| {
+        let to = change.to.get();
+        (change.key.clone(), serde_json::from_str(to).unwrap_or_else(|_| to.to_owned()))
+    })
 }
 
 /// What the command line had changed when the run was begun.

@@ -18,7 +18,7 @@ const SHOWN: usize = 3;
 pub(crate) fn rehearse(
     path: &Path,
     overrides: &Overrides,
-    as_json: bool,
+    json: bool,
     host: &mut dyn Host,
 ) -> Result<Done, Failure> {
     let sound = prepare(path, overrides, Secrets::NotNeeded, None, host)?;
@@ -56,10 +56,9 @@ pub(crate) fn rehearse(
         manifest.name,
         estimate::rows(sound.survey.selection.len())
     ));
-    if as_json {
+    if json {
         let rows = sound.survey.selection.len();
-        let object =
-            json!({"run_id": null, "run_dir": null, "exit_code": 0, "selected": rows, "requests": shown});
+        let object = json!({"exit_code": 0, "manifest": manifest.name, "rows": rows, "requests": shown});
         return Ok(Done::with(format!("{object}\n")));
     }
     let mut output = String::new();

@@ -44,6 +44,8 @@ proptest! {
             for kill in kills {
                 // A process that is killed: its future is dropped, and only the journal is left.
                 let _ = tokio::time::timeout(Duration::from_millis(kill), run.go(&provider)).await;
+                // A report may be asked for at any time.
+                agree(&run.folder.read().unwrap());
             }
             let mut state = run.go(&provider).await;
             for _ in 0..3 {
