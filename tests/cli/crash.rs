@@ -87,8 +87,8 @@ fn balance(bench: &Bench, accepted: &[Value], charged: &[Value], ended: &Ended) 
     let (succeeded, failed, doubtful) = (of("succeeded"), of("failed"), of("in_doubt"));
     assert_eq!(succeeded.len() + failed.len() + doubtful.len(), rows(), "{:?}", bench.report()["rows"]);
     let is_doubtful = |line: &Value| {
-        let row = line["user_id"].as_str().unwrap().rsplit('-').next().unwrap();
-        doubtful.iter().any(|result| result["row_number"].to_string() == row)
+        let row: u64 = line["user_id"].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
+        doubtful.iter().any(|result| result["row_number"] == row)
     };
     let settled: Vec<_> = charged.iter().filter(|line| !is_doubtful(line)).cloned().collect();
     let is_paid = |row: &&Value| row["cost"].as_str().is_some_and(|cost| amount(cost) > 0);
@@ -179,8 +179,8 @@ fn laid_out(bench: &Bench, keep: &[&str], journal: Option<usize>) -> PathBuf {
     for entry in fs::read_dir(&dir).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if name == "journal.jsonl" && journal.is_some() {
-            cut(&path, journal.unwrap());
+        if let Some(length) = journal.filter(|_| name == "journal.jsonl") {
+            cut(&path, length);
         } else if !keep.contains(&&*name) {
             fs::remove_file(path).unwrap();
         }

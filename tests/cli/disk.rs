@@ -89,8 +89,8 @@ fn a_journal_that_can_grow_no_further_stops_the_run_and_keeps_every_result() {
     // What is kept in reserve is a file, too, so the bound is above it.
     let kib = 5 * 1024;
     let wide = "x".repeat(20_000);
-    let rows: String = (1..=400).map(|row| format!("k{row},{row} {wide}\n")).collect();
-    bench.write("rows.csv", format!("id,text\n{rows}"));
+    let rows: Vec<_> = (1..=400).map(|row| format!("k{row},{row} {wide}\n")).collect();
+    bench.write("rows.csv", format!("id,text\n{}", rows.concat()));
     let ended = finish(bounded(&bench, kib, "run job.yaml --json"));
     assert_eq!(ended.code, Some(3), "{} {}", &ended.stdout, ended.stderr);
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
