@@ -149,3 +149,16 @@ async fn a_failed_fsync_reaches_whoever_waits() {
     committer.flush();
     assert!(committer.durable().await.is_err());
 }
+
+#[test]
+fn a_committer_that_is_dropped_leaves_no_reserve_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let mut writer = Writer::over(&path, Box::new(with_room(10_000)), 0, 0, Durability::Power);
+    writer.keep_reserve(1).unwrap();
+    let mut committer = Committer::start(writer).unwrap();
+    committer.append(tally(1));
+    committer.flush();
+    drop(committer);
+    assert!(!path.with_extension("reserve").exists());
+}
