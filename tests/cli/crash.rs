@@ -212,3 +212,22 @@ fn a_run_that_died_before_its_first_event_begins_under_the_same_command_line() {
         assert_eq!(bench.outcomes(), ["succeeded"; 3]);
     }
 }
+
+#[test]
+fn a_service_that_dies_and_comes_back_has_each_row_once() {
+    for mode in ["async", "sync"] {
+        let bench = Bench::new();
+        let mut service = Emulator::serve(&bench, SERVICE);
+        bench.dataset(rows());
+        let limits = "limits: {concurrency: 8, halt: none, timeout: 20s, retry: {attempts: 100, backoff: 1ms..20ms}}\n";
+        bench.job(&service.url, mode, limits);
+        let running = Running::start(bench.command(["run", "job.yaml", "--json"]));
+        for deaths in 1..=3 {
+            until("rows are at the service", || service.accepted().len() >= deaths * 30);
+            service = service.die_and_come_back(&bench, SERVICE);
+        }
+        let ended = running.end();
+        until("the service is done", || service.charged().len() == service.accepted().len());
+        balance(&bench, &service.accepted(), &service.charged(), &ended);
+    }
+}
