@@ -120,6 +120,31 @@ fn a_wrong_key_stops_before_the_first_paid_call_and_the_right_one_finishes_the_r
 }
 
 #[test]
+fn a_run_that_never_sent_anything_does_not_stand_in_the_way_of_the_next() {
+    let bench = Bench::new();
+    let service = Emulator::serve_with(&bench, SERVICE, &["--api-key", CANARY]);
+    bench.dataset(3);
+    bench.job(&service.url, "sync", "");
+    bench.run_with(&[("GPTBOTS_API_KEY", "app-wrong")], &["run", "job.yaml"]).exits(3);
+    bench.run_with(&[("GPTBOTS_API_KEY", CANARY)], &["run", "job.yaml"]).exits(0);
+    assert_eq!(service.accepted().len(), 3);
+}
+
+#[test]
+fn an_output_that_names_the_emulator_is_not_taken_for_its_key() {
+    let bench = Bench::new();
+    bench.write("rows.csv", "id,text\n1,my emulator is broken\n");
+    bench.write("workflow.yaml", "name: echo\ninputs: {text: string}\noutput: {text: \"{{input.text}}\"}\n");
+    bench.write(
+        "job.yaml",
+        "version: 1\nname: job\nworkflow: {provider: emulator, definition: workflow.yaml, mode: sync}\n\
+         dataset: rows.csv\ninput: {text: \"{{row.text}}\"}\n",
+    );
+    bench.run(&["run", "job.yaml"]).exits(0);
+    assert_eq!(bench.results()[0]["output"]["text"], "my emulator is broken");
+}
+
+#[test]
 fn a_key_that_is_not_set_is_named_and_nothing_is_begun() {
     let bench = Bench::new();
     bench.dataset(2);
