@@ -90,7 +90,11 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         refuse_to_start_over(args, &runs, &lock, host)?;
     }
     confirm(args, &sound, host)?;
-    let claim = folder.claim()?;
+    let claim = match folder.claim() {
+        // Another process was quicker to begin it under this id.
+        Err(_) if args.id.is_some() && folder.is_begun() => return continue_run(args, &folder, host),
+        claim => claim?,
+    };
     if sound.reads_stdin() {
         sound.keep_input(&folder.file("dataset.input"))?;
     }
