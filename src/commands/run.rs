@@ -50,7 +50,7 @@ pub struct RunArgs {
 impl RunArgs {
     fn overrides(&self) -> Overrides {
         let Self { set, vars, dataset, .. } = self.clone();
-        Overrides { set, vars, dataset, folder: None }
+        Overrides { set, vars, dataset, ..Overrides::default() }
     }
 
     fn overridden(&self) -> Overridden {
@@ -318,6 +318,7 @@ mod tests {
                 selected: 1,
             },
             overrides: Overridden::default(),
+            environment: std::collections::BTreeMap::new(),
             settings: Value::Null,
             labels: Value::Null,
             started_by: None,
