@@ -276,3 +276,32 @@ fn a_dataset_that_changes_under_a_run_stops_it_and_rows_sent_are_those_surveyed(
     bench.run(&["resume", "--set", "limits.concurrency=64"]).exits(0);
     assert_eq!(server.invokes().len(), 900);
 }
+
+#[test]
+fn a_run_goes_on_and_is_reported_with_the_variables_that_it_was_begun_with() {
+    let bench = Bench::new();
+    let server = Hostile::serve(|request| succeeded("r", &request.body["input"]));
+    bench.dataset(3);
+    bench.job(
+        &server.url,
+        "sync",
+        "vars: {tone: \"${TONE}\"}\noutput: {columns: {tone: \"{{vars.tone}}\"}}\n",
+    );
+    bench.write("job.yaml", bench.read("job.yaml").replace("{{row.text}}", "{{vars.tone}} {{row.text}}"));
+    bench.run_with(&[("TONE", "soft")], &["run", "job.yaml", "--id", "r", "--limit", "1"]).exits(0);
+    let before = files(&bench.run_dir());
+    for variables in [&[][..], &[("TONE", "loud")]] {
+        bench.run_with(variables, &["report", "r"]).exits(0);
+        assert_eq!(files(&bench.run_dir()), before);
+        bench.run_with(variables, &["resume", "r"]).exits(0);
+    }
+    bench.run_with(&[("TONE", "loud")], &["resume", "r", "--limit", "2"]).exits(0);
+    bench.run(&["resume", "r", "--all"]).exits(0);
+    let sent: Vec<_> = server.invokes().iter().map(|request| request.body["input"]["text"].clone()).collect();
+    assert_eq!(sent, ["soft text 1", "soft text 2", "soft text 3"]);
+    // The same command line in another environment is another job, and says so.
+    bench
+        .run_with(&[("TONE", "loud")], &["run", "job.yaml", "--id", "r", "--limit", "1"])
+        .exits(3)
+        .says(&["mapping"]);
+}
