@@ -50,7 +50,7 @@ pub struct RunArgs {
 impl RunArgs {
     fn overrides(&self) -> Overrides {
         let Self { set, vars, dataset, .. } = self.clone();
-        Overrides { set, vars, dataset, folder: None }
+        Overrides { set, vars, dataset, ..Overrides::default() }
     }
 
     fn overridden(&self) -> Overridden {
@@ -90,7 +90,11 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         refuse_to_start_over(args, &runs, &lock, host)?;
     }
     confirm(args, &sound, host)?;
-    let claim = folder.claim()?;
+    let claim = match folder.claim() {
+        // Another process was quicker to begin it under this id.
+        Err(_) if args.id.is_some() && folder.is_begun() => return continue_run(args, &folder, host),
+        claim => claim?,
+    };
     if sound.reads_stdin() {
         sound.keep_input(&folder.file("dataset.input"))?;
     }
@@ -314,6 +318,7 @@ mod tests {
                 selected: 1,
             },
             overrides: Overridden::default(),
+            environment: std::collections::BTreeMap::new(),
             settings: Value::Null,
             labels: Value::Null,
             started_by: None,

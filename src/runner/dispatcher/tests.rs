@@ -347,6 +347,7 @@ fn lock() -> RunLock {
         workflow: serde_json::Value::Null,
         dataset: DatasetIdentity { paths, sha256: String::new(), bytes: 0, rows: 0, columns, selected: 0 },
         overrides: Overridden::default(),
+        environment: std::collections::BTreeMap::new(),
         settings: serde_json::Value::Null,
         labels: serde_json::Value::Null,
         started_by: None,
