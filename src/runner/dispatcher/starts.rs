@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::model::{Intended, Rejected, Reservation, RowNumber, RunEvent, Withdrawn, WithdrawnWhy};
+use crate::model::{
+    Ended, Intended, Outcome, Rejected, Reservation, RowNumber, RowState, RunEvent, StopCause, Withdrawn,
+    WithdrawnWhy,
+};
 use crate::runner::Observer;
+use crate::runner::budget::{self, Short, Spent};
 use crate::runner::dispatcher::{Dispatcher, Done, millis};
 use crate::runner::invocation::{Invocation, Prepared, Stage};
 use crate::runner::timers::Timer;
@@ -22,7 +26,25 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                     None => return,
                 },
             };
-            self.intend(row);
+            match self.afford() {
+                Ok(reservation) => self.intend(row, reservation),
+                Err(short) => {
+                    self.queue.push_front(row);
+                    // What is under way may turn out to cost less than was set aside for it.
+                    if self.admission.in_flight() == 0 && self.committer.is_idle() {
+                        self.stop(StopCause::Budget, &short.to_string());
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Says what is to be set aside for the next send, or why the budget does not allow it now.
+    fn afford(&self) -> Result<Reservation, Short> {
+        match &self.limits.budget {
+            None => Ok(Reservation::default()),
+            Some(budget) => budget::reserve(budget, &Spent::of(&self.state, self.pending)),
         }
     }
 
@@ -57,7 +79,13 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 }
                 Err(error) => {
                     let Prepared { key, row_sha, record, .. } = prepared;
-                    self.committer.append(RunEvent::Rejected(Rejected { row, key, row_sha, error, record }));
+                    // A row that may have run and can't be rendered any more is in doubt, not rejected.
+                    self.committer.append(if self.state.row(row) == RowState::Held {
+                        let (outcome, workflow_run_id, backoff_ms) = (Outcome::InDoubt, None, 0);
+                        RunEvent::Ended(Ended { row, outcome, error, workflow_run_id, backoff_ms })
+                    } else {
+                        RunEvent::Rejected(Rejected { row, key, row_sha, error, record })
+                    });
                     let mut ending = Invocation::attached(String::new(), 0, Instant::now());
                     ending.holds_place = false;
                     ending.stage = Stage::Ending;
@@ -69,7 +97,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     /// Appends the intent. The row is sent when the journal gives it back.
-    fn intend(&mut self, row: RowNumber) {
+    fn intend(&mut self, row: RowNumber, reserved: Reservation) {
         let delivery = self.delivery;
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let now = Instant::now();
@@ -81,7 +109,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             row,
             attempt: invocation.sends,
             queue_ms: millis(now - invocation.queued_at),
-            reserved: Reservation::default(),
+            reserved,
             delivery,
             key: None,
             row_sha: None,
@@ -97,6 +125,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                     (Some(content.input_sha256), Some(content.journal_input));
             }
         }
+        self.pending.add(reserved);
         self.committer.append(RunEvent::Intended(intended));
     }
 
