@@ -105,3 +105,18 @@ async fn rows_that_earlier_processes_left_are_not_all_polled_at_once() {
     let most = provider.books.lock().unwrap().most_polling;
     assert!(most <= 8, "{most} polls at a time");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_may_have_run_and_can_not_be_rendered_any_more_ends_in_doubt() {
+    let run = Run { delivery: Delivery::AtLeastOnce, ..Run::of(1) };
+    let provider = run.provider([(1, vec![Lose])]);
+    assert!(tokio::time::timeout(Duration::from_millis(150), run.go(&provider)).await.is_err());
+    let mut dispatcher = dispatcher(&run, &provider);
+    assert_eq!(dispatcher.state.row(1), RowState::Held);
+    // Its file is gone, say.
+    let content = Err(RowError::new(ErrorKind::MAPPING, "no such file"));
+    dispatcher.source = None;
+    dispatcher.fresh.push_back(Prepared { content, ..prepared(1) });
+    let state = dispatcher.drive(mpsc::channel(1).1).await.unwrap().state;
+    assert_eq!((state.row(1), provider.books.lock().unwrap().sent.len()), (RowState::InDoubt(None), 1));
+}
