@@ -306,7 +306,7 @@ fn as_json(summary: &Summary, folder: &RunFolder) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::DatasetIdentity;
+    use crate::journal::{DatasetIdentity, Durability};
     use crate::model::ProcessStarted;
 
     fn lock() -> RunLock {

@@ -37,7 +37,7 @@ fn greatest_common_divisor(a: u128, b: u128) -> u128 {
 /// Divides by `factor` as often as it goes, and says how often.
 fn take_out(number: &mut u128, factor: u128) -> u32 {
     let mut times = 0;
-    while *number % factor == 0 {
+    while number.is_multiple_of(factor) {
         *number /= factor;
         times += 1;
     }
