@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::model::{
-    Ended, Intended, Outcome, Rejected, Reservation, RowNumber, RowState, RunEvent, StopCause, Withdrawn,
+    Intended, Outcome, Rejected, Reservation, RowNumber, RowState, RunEvent, StopCause, Withdrawn,
     WithdrawnWhy,
 };
 use crate::runner::Observer;
@@ -78,18 +78,16 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                     return Some(row);
                 }
                 Err(error) => {
-                    let Prepared { key, row_sha, record, .. } = prepared;
-                    // A row that may have run and can't be rendered any more is in doubt, not rejected.
-                    self.committer.append(if self.state.row(row) == RowState::Held {
-                        let (outcome, workflow_run_id, backoff_ms) = (Outcome::InDoubt, None, 0);
-                        RunEvent::Ended(Ended { row, outcome, error, workflow_run_id, backoff_ms })
-                    } else {
-                        RunEvent::Rejected(Rejected { row, key, row_sha, error, record })
-                    });
                     let mut ending = Invocation::attached(String::new(), 0, Instant::now());
-                    ending.holds_place = false;
-                    ending.stage = Stage::Ending;
+                    (ending.holds_place, ending.run_id, ending.stage) = (false, None, Stage::Ending);
                     self.rows.insert(row, ending);
+                    if self.state.row(row) == RowState::Held {
+                        // It may have run, so it is not rejected, whatever has become of its record since.
+                        self.end(row, Outcome::InDoubt, error);
+                        continue;
+                    }
+                    let Prepared { key, row_sha, record, .. } = prepared;
+                    self.committer.append(RunEvent::Rejected(Rejected { row, key, row_sha, error, record }));
                 }
             }
         }

@@ -9,14 +9,14 @@ fn cost(text: &str) -> Cost {
     text.parse().unwrap()
 }
 
-fn budget(total: &str, per_row: Option<&str>) -> Option<Budget> {
-    Some(Budget { cost: Some(cost(total)), tokens: None, cost_per_row: per_row.map(cost) })
+fn budget(total: &str, per_row: Option<&str>) -> Budget {
+    Budget { cost: Some(cost(total)), tokens: None, cost_per_row: per_row.map(cost) }
 }
 
-fn run_with(rows: u64, concurrency: usize, budget: Option<Budget>) -> Run {
+fn run_with(rows: u64, concurrency: usize, budget: Budget) -> Run {
     let mut run = Run::of(rows);
     run.limits.concurrency = Concurrency(concurrency);
-    run.limits.budget = budget;
+    run.limits.budget = Some(budget);
     run
 }
 
@@ -48,7 +48,7 @@ async fn the_budget_is_used_to_the_last_credit_and_a_larger_one_goes_on() {
     assert!(told.contains("5 spent"), "{told}");
     let state = run.go(&provider).await;
     assert_eq!((stopped(&state), sent(&provider)), (told, 5), "nothing more is sent for the same budget");
-    run.limits.budget = budget("10", Some("1"));
+    run.limits.budget = Some(budget("10", Some("1")));
     let state = run.go(&provider).await;
     assert_eq!((outcomes(&state), sent(&provider)), ([10, 0, 0, 0, 0], 10));
 }
@@ -92,7 +92,7 @@ async fn a_service_that_tells_no_costs_is_not_trusted_with_a_budget() {
     assert_eq!(sent(&provider), 4);
     assert!(stopped(&state).contains("limits.budget.cost_per_row"));
     // With a bound, each unknown is charged at it.
-    run.limits.budget = budget("10", Some("1"));
+    run.limits.budget = Some(budget("10", Some("1")));
     let state = run.go(&provider).await;
     assert_eq!((sent(&provider), outcomes(&state)), (10, [0, 10, 0, 0, 30]));
 }
