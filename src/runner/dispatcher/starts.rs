@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::model::{
-    Intended, Outcome, Rejected, Reservation, RowNumber, RowState, RunEvent, StopCause, Withdrawn,
-    WithdrawnWhy,
+    ErrorKind, Intended, Outcome, Rejected, Reservation, RowError, RowNumber, RowState, RunEvent, StopCause,
+    Withdrawn, WithdrawnWhy,
 };
 use crate::runner::Observer;
 use crate::runner::budget::{self, Short, Spent};
@@ -66,6 +66,11 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         while self.rows.len() < self.admission.most_started() {
             let mut prepared = self.fresh.pop_front()?;
             let row = prepared.number;
+            let is_held = self.state.row(row) == RowState::Held;
+            if is_held && self.state.attempts(row) >= self.limits.retry.attempts {
+                // A crash uses up an attempt too: else a row that brings flowbatch down would be paid for at each resume.
+                prepared.content = Err(RowError::new(ErrorKind::INTERRUPTED, USED_UP));
+            }
             match std::mem::replace(&mut prepared.content, Err(placeholder())) {
                 Ok(content) => {
                     let mut invocation = Invocation::to_send(prepared, content, Instant::now());
@@ -81,7 +86,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                     let mut ending = Invocation::attached(String::new(), 0, Instant::now());
                     (ending.holds_place, ending.run_id, ending.stage) = (false, None, Stage::Ending);
                     self.rows.insert(row, ending);
-                    if self.state.row(row) == RowState::Held {
+                    if is_held {
                         // It may have run, so it is not rejected, whatever has become of its record since.
                         self.end(row, Outcome::InDoubt, error);
                         continue;
@@ -184,6 +189,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 }
 
-fn placeholder() -> crate::model::RowError {
-    crate::model::RowError::new(crate::model::ErrorKind::BUG, "")
+const USED_UP: &str = "each time it was sent it may have run, and its attempts are used up";
+
+fn placeholder() -> RowError {
+    RowError::new(ErrorKind::BUG, "")
 }
