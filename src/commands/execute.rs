@@ -59,6 +59,15 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         let workflow = Arc::new(Gptbots::new(settings)?);
         let delivery = manifest.limits.delivery;
         let plan = Plan::of(&state, delivery);
+        let (send, poll) = (plan.send.len(), plan.poll.len());
+        tracing::info!(
+            run_id,
+            process = state.processes(),
+            send,
+            poll,
+            doubt = plan.doubt.len(),
+            "the run goes on"
+        );
         let mut limits = manifest.limits.clone();
         if !host.is_interactive() {
             limits.drain.get_or_insert(DRAIN);

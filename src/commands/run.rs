@@ -70,6 +70,11 @@ impl RunArgs {
 pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     if let Some(id) = &args.id {
         identity::check_run_id(id)?;
+        if args.new {
+            return Err(Failure::mistake(
+                "--new and --id can't stand together: an id is begun once, and then gone on with",
+            ));
+        }
     }
     if args.dry_run {
         return rehearse::rehearse(&args.manifest, &args.overrides(), args.json, host);
