@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Cost, Outcome, RowNumber, RowSet};
+use crate::model::{Cost, Outcome, RowSet};
 
 /// Rows by outcome. `not_run` is what was selected and has not ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,17 +37,6 @@ impl Counts {
     pub fn finished(&self) -> u64 {
         self.succeeded + self.failed + self.in_doubt + self.rejected
     }
-}
-
-/// How often an error occurred, with one example.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ErrorTally {
-    /// Rows that ended with it.
-    pub count: u64,
-    /// The first such row.
-    pub row: RowNumber,
-    /// That row's message.
-    pub example: String,
 }
 
 /// Sums over a run's events.
