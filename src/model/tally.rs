@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Cost, Outcome, RowSet};
 
-/// Rows by outcome. `not_run` is what was selected and has not ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Rows by outcome, as `rows` in report.json has them. `not_run` is what was selected and has not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Rows that belong to the run.
     pub total: u64,
@@ -31,6 +33,24 @@ impl Counts {
             Outcome::Rejected => self.rejected,
             Outcome::NotRun => self.not_run,
         }
+    }
+
+    /// Counts one more row.
+    pub fn add(&mut self, outcome: Outcome) {
+        self.total += 1;
+        let count = match outcome {
+            Outcome::Succeeded => &mut self.succeeded,
+            Outcome::Failed => &mut self.failed,
+            Outcome::InDoubt => &mut self.in_doubt,
+            Outcome::Rejected => &mut self.rejected,
+            Outcome::NotRun => &mut self.not_run,
+        };
+        *count += 1;
+    }
+
+    /// Gives how many rows have a definite answer.
+    pub fn answered(&self) -> u64 {
+        self.succeeded + self.failed
     }
 
     /// Gives how many rows have ended.
