@@ -257,8 +257,8 @@ struct Resume {
     #[arg(long, value_name = "N", env = "FLOWBATCH_LIMIT")]
     limit: Option<u64>,
     /// Widens the run by the rows of this range
-    #[arg(long, value_name = "A..B", env = "FLOWBATCH_RANGE", value_parser = range)]
-    range: Option<String>,
+    #[arg(long, value_name = "A..B", env = "FLOWBATCH_RANGE", value_parser = row_range)]
+    range: Option<(u64, u64)>,
     #[command(flatten)]
     concurrency: Concurrency,
     /// Changes a key below `limits`, `accept`, `report` or `output`

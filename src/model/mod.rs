@@ -32,5 +32,5 @@ pub use row_event::{
 };
 pub use row_set::RowSet;
 pub use state::{Impossible, RunState};
-pub use tally::{Counts, ErrorTally, Tally};
+pub use tally::{Counts, Tally};
 pub use verdict::{Accept, ExitCode, Limit, Reason, Retry, StopCause, Verdict};
