@@ -51,6 +51,7 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
         env,
         types: dataset.types,
         cost_unit,
+        pin: workflow.pin,
         price: workflow.price.map(|price| Price { per_unit: price.per_unit, currency: price.currency }),
         accept,
         group_by,

@@ -8,6 +8,7 @@ mod facts;
 mod life;
 mod money;
 mod outcome;
+mod pin;
 mod row;
 mod row_event;
 mod row_set;
@@ -23,6 +24,7 @@ pub use facts::RowFacts;
 pub use life::RowState;
 pub use money::{Cost, MoneyError};
 pub use outcome::{ErrorKind, Outcome, RowError};
+pub use pin::Pin;
 pub use row::{Record, Row, RowKey, RowNumber, row_tag};
 pub use row_event::{
     Ambiguous, Answered, Attached, Delivery, Ended, Intended, Receipt, Refused, Rejected, Reopened,

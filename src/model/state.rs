@@ -256,6 +256,9 @@ impl RunState {
             }
             None => {}
         }
+        if let Some(id) = &event.workflow_id {
+            *self.tally.workflows.entry(id.clone()).or_default() += 1;
+        }
         if let Some(version) = &event.workflow_version {
             *self.tally.versions.entry(version.clone()).or_default() += 1;
         }

@@ -6,6 +6,7 @@ mod admission;
 mod dispatcher;
 mod invocation;
 mod observer;
+mod pinned;
 mod plan;
 mod run;
 mod source;

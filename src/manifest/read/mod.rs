@@ -5,6 +5,7 @@ mod input;
 mod limits;
 mod origin;
 mod output;
+mod pin;
 mod reader;
 mod root;
 mod section;

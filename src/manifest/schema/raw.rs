@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 
 use super::values::{
     Amount, Boolean, ColumnType, Condition, Currency, Delimiter, Duration, Durations, FilePath, FirstPoll,
-    Format, FullText, Input, Limit, Mode, Name, Named, NoHalt, OnBadRow, OutputFormat, Provider, Region,
-    RetryAlso, Rows, SampleSize, Secret, Sha256, Size, TemplateText, Text, Url, Version, Whole, Word,
+    Format, FullText, Input, Limit, Mode, Name, Named, NoHalt, OnBadRow, OnDrift, OutputFormat, Provider,
+    Region, RetryAlso, Rows, SampleSize, Secret, Sha256, Size, TemplateText, Text, Url, Version, Whole, Word,
 };
 
 /// A manifest of flowbatch: a workflow behind an HTTP API, a dataset, and the mapping of a row to the workflow's
@@ -86,6 +86,8 @@ pub(super) struct Workflow {
     mode: Mode,
     /// When results are asked for.
     poll: Poll,
+    /// Which version of the workflow must answer. The first row then goes alone, until its version is known.
+    pin: Pin,
     /// What the provider's run log knows the row by; by default our row tag, by which a lost reply can be found.
     #[schemars(extend("default" = "{{row_tag}}"))]
     user_id: TemplateText,
@@ -116,6 +118,20 @@ pub(super) struct Poll {
     /// The shortest and the longest time between two polls of a row.
     #[schemars(extend("default" = "2s..15s"))]
     interval: Durations,
+}
+
+/// Which version of the workflow must answer.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{"required": ["version"]}, {"required": ["workflow_id"]}]))]
+pub(super) struct Pin {
+    /// The version, as the service reports it, in quotes: `"1.0.1"`.
+    version: FullText,
+    /// The workflow's id, as the service reports it.
+    workflow_id: FullText,
+    /// What an answer from another one does: it stops the run with exit code 4, or is counted in a note of the report.
+    #[schemars(extend("default" = "stop"))]
+    on_drift: OnDrift,
 }
 
 /// What the unit of cost is worth.

@@ -214,7 +214,7 @@ impl Provider {
             let due = Instant::now() + Duration::from_millis(*ms);
             self.books.lock().unwrap().runs.insert(workflow_run_id.clone(), (row, due, *cost));
         }
-        Judgement::Acknowledged { workflow_run_id, workflow_version: None }
+        Judgement::Acknowledged { workflow_run_id, workflow_version: None, workflow_id: None }
     }
 }
 
@@ -280,6 +280,7 @@ impl Run {
             workflow: Arc::clone(provider),
             observer: (),
             limits: self.limits.clone(),
+            trial: Trial::of(None),
             delivery: self.delivery,
             committer: Committer::immediate(writer),
             state,
@@ -573,6 +574,7 @@ async fn a_row_that_cannot_be_sent_is_rejected_and_costs_nothing() {
         workflow: Arc::clone(&provider),
         observer: (),
         limits: run.limits.clone(),
+        trial: Trial::of(None),
         delivery: run.delivery,
         committer: Committer::immediate(writer),
         state: history.into_state(),

@@ -15,6 +15,7 @@ fn dispatcher(run: &Run, provider: &Arc<Provider>) -> Dispatcher<Provider, ()> {
         workflow: Arc::clone(provider),
         observer: (),
         limits: run.limits.clone(),
+        trial: Trial::of(None),
         delivery: run.delivery,
         committer: Committer::immediate(writer),
         state,
