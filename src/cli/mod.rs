@@ -8,6 +8,7 @@ mod reference;
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{self, Done, Failure, Host};
@@ -178,10 +179,10 @@ struct Dir {
 #[derive(Clone, Debug, Args)]
 struct Shown {
     /// Prints one JSON object on standard output
-    #[arg(long, env = "FLOWBATCH_JSON")]
+    #[arg(long, env = "FLOWBATCH_JSON", value_parser = switch())]
     json: bool,
     /// Shows no progress
-    #[arg(long, env = "FLOWBATCH_NO_PROGRESS")]
+    #[arg(long, env = "FLOWBATCH_NO_PROGRESS", value_parser = switch())]
     no_progress: bool,
 }
 
@@ -200,13 +201,13 @@ struct Run {
     #[arg(long, value_name = "ID", env = "FLOWBATCH_ID")]
     id: Option<String>,
     /// Begins anew although an unfinished run of the same job is there
-    #[arg(long, conflicts_with = "id", env = "FLOWBATCH_NEW")]
+    #[arg(long, conflicts_with = "id", env = "FLOWBATCH_NEW", value_parser = switch())]
     new: bool,
     /// Asks nothing
-    #[arg(short, long, env = "FLOWBATCH_YES")]
+    #[arg(short, long, env = "FLOWBATCH_YES", value_parser = switch())]
     yes: bool,
     /// Shows the first requests with secrets masked, and sends nothing
-    #[arg(long, env = "FLOWBATCH_DRY_RUN")]
+    #[arg(long, env = "FLOWBATCH_DRY_RUN", value_parser = switch())]
     dry_run: bool,
     #[command(flatten)]
     dir: Dir,
@@ -237,7 +238,7 @@ struct Plan {
     #[command(flatten)]
     dir: Dir,
     /// Prints one JSON object on standard output
-    #[arg(long, env = "FLOWBATCH_JSON")]
+    #[arg(long, env = "FLOWBATCH_JSON", value_parser = switch())]
     json: bool,
 }
 
@@ -250,7 +251,7 @@ struct Resume {
     #[arg(long, value_name = "OUTCOME", value_delimiter = ',', value_enum, env = "FLOWBATCH_RETRY")]
     retry: Vec<Again>,
     /// Widens the run to every row that the manifest's `where` lets in
-    #[arg(long, conflicts_with_all = ["limit", "range"], env = "FLOWBATCH_ALL")]
+    #[arg(long, conflicts_with_all = ["limit", "range"], env = "FLOWBATCH_ALL", value_parser = switch())]
     all: bool,
     /// Widens the run to so many rows
     #[arg(long, value_name = "N", env = "FLOWBATCH_LIMIT")]
@@ -264,7 +265,7 @@ struct Resume {
     #[arg(long = "set", value_name = "KEY.PATH=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
     /// Asks nothing
-    #[arg(short, long, env = "FLOWBATCH_YES")]
+    #[arg(short, long, env = "FLOWBATCH_YES", value_parser = switch())]
     yes: bool,
     #[command(flatten)]
     dir: Dir,
@@ -307,7 +308,7 @@ struct Runs {
     #[command(flatten)]
     dir: Dir,
     /// Prints one JSON object a line
-    #[arg(long, env = "FLOWBATCH_JSON")]
+    #[arg(long, env = "FLOWBATCH_JSON", value_parser = switch())]
     json: bool,
 }
 
@@ -332,6 +333,11 @@ struct Init {
     /// The folder to write into
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     folder: PathBuf,
+}
+
+/// A variable stands for its flag unless it is empty, `0`, `false`, `no` or `off`.
+fn switch() -> FalseyValueParser {
+    FalseyValueParser::new()
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -16,15 +16,23 @@ pub(crate) fn frozen(
     folder: &RunFolder,
     lock: &RunLock,
     changed: &[SettingsChanged],
-    secrets: Secrets,
     host: &dyn Host,
 ) -> Result<Manifest, Failure> {
     let mut overrides = overrides_of(lock);
-    overrides.set.extend(changed.iter().map(|change| (change.key.clone(), change.to.get().to_owned())));
+    overrides.set.extend(set_since(changed));
     let variable = |name: &str| host.variable(name);
-    let (manifest, _) = manifest::load(&folder.file("manifest.yaml"), &overrides, secrets, &variable)
-        .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
+    let (manifest, _) =
+        manifest::load(&folder.file("manifest.yaml"), &overrides, Secrets::Recorded, &variable)
+            .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
     Ok(manifest)
+}
+
+/// Gives the settings changed since the run began, as they were written behind `--set`.
+pub(crate) fn set_since(changed: &[SettingsChanged]) -> impl Iterator<Item = (String, String)> + '_ {
+    changed.iter().map(|change| {
+        let to = change.to.get();
+        (change.key.clone(), serde_json::from_str(to).unwrap_or_else(|_| to.to_owned()))
+    })
 }
 
 /// What the command line had changed when the run was begun.
@@ -71,7 +79,7 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
 pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
     let history = folder.read()?;
     let lock = folder.lock()?;
-    let manifest = frozen(folder, &lock, history.state().changed(), Secrets::NotNeeded, host)?;
+    let manifest = frozen(folder, &lock, history.state().changed(), host)?;
     let csv = manifest.output.formats.contains(&OutputFormat::Csv);
     let context = context(manifest, &lock.run_id, &lock);
     let mut results = File::create(folder, "results.jsonl")?;
@@ -101,7 +109,7 @@ pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Fai
 pub(crate) fn summary(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
     let history = folder.read()?;
     let lock = folder.lock()?;
-    let manifest = frozen(folder, &lock, history.state().changed(), Secrets::NotNeeded, host)?;
+    let manifest = frozen(folder, &lock, history.state().changed(), host)?;
     summarize(&context(manifest, &lock.run_id, &lock), &history, Targets::default())
 }
 

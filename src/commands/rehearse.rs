@@ -15,7 +15,12 @@ use crate::runner::Renderer;
 const SHOWN: usize = 3;
 
 /// Shows the first requests.
-pub(crate) fn rehearse(path: &Path, overrides: &Overrides, host: &mut dyn Host) -> Result<Done, Failure> {
+pub(crate) fn rehearse(
+    path: &Path,
+    overrides: &Overrides,
+    as_json: bool,
+    host: &mut dyn Host,
+) -> Result<Done, Failure> {
     let sound = prepare(path, overrides, Secrets::NotNeeded, None, host)?;
     sound.warnings.iter().for_each(|warning| host.say(warning));
     let manifest = Arc::clone(&sound.manifest);
@@ -51,6 +56,12 @@ pub(crate) fn rehearse(path: &Path, overrides: &Overrides, host: &mut dyn Host) 
         manifest.name,
         estimate::rows(sound.survey.selection.len())
     ));
+    if as_json {
+        let rows = sound.survey.selection.len();
+        let object =
+            json!({"run_id": null, "run_dir": null, "exit_code": 0, "selected": rows, "requests": shown});
+        return Ok(Done::with(format!("{object}\n")));
+    }
     let mut output = String::new();
     for request in shown {
         output.push_str(&serde_json::to_string_pretty(&request).unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::commands::run::quoted;
+use crate::commands::run::from_here;
 use crate::commands::{Done, Failure, Host, RunName, derive};
 use crate::report::{self, Style};
 
@@ -42,10 +42,7 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     };
     Ok(Done::with(match args.format {
         ReportFormat::Text => {
-            let mut shown = summary;
-            if let Some(next) = &mut shown.verdict.next {
-                *next = next.replace(&shown.run_id, &quoted(folder.path()));
-            }
+            let shown = from_here(&summary, &folder);
             report::render_text(&shown, args.style, &folder.path().display().to_string())
         }
         ReportFormat::Json => {

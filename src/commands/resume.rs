@@ -84,11 +84,13 @@ pub(crate) fn go_on(
     let state = history.into_state();
     let needs_key = !Plan::of(&state, crate::model::Delivery::AtMostOnce).is_empty()
         || !on.retry.is_empty()
-        || on.widen.is_asked();
+        || on.widen.is_asked()
+        || !changes.is_empty();
+    if let Some(asked) = asked {
+        compare(&lock, asked)?;
+        compare_selection(&lock, asked, &state)?;
+    }
     if !needs_key {
-        if let Some(asked) = asked {
-            compare(&lock, asked)?;
-        }
         host.say("nothing remains to be done: nothing is sent");
         return finish(folder, &state, json, style, host);
     }
@@ -96,7 +98,6 @@ pub(crate) fn go_on(
     let spool = folder.file("dataset.input");
     let mut sound =
         prepare::prepare(&folder.file("manifest.yaml"), &overrides, Secrets::Needed, Some(&spool), host)?;
-    compare(&lock, asked.unwrap_or(&sound))?;
     compare(&lock, &sound)?;
     mention_edits(&lock, host);
     changes.extend(reopen(&state, on, host)?);
@@ -115,7 +116,7 @@ impl Widening {
 
 fn manifest_overrides(lock: &RunLock, changed: &[SettingsChanged]) -> crate::manifest::Overrides {
     let mut overrides = derive::overrides_of(lock);
-    overrides.set.extend(changed.iter().map(|change| (change.key.clone(), change.to.get().to_owned())));
+    overrides.set.extend(derive::set_since(changed));
     overrides
 }
 
@@ -151,19 +152,17 @@ fn changed_settings(on: &Continue, same_command_line: bool) -> Result<Vec<RunEve
                 "--set {key}: a resume may change {may}; anything else would make it another run"
             )));
         }
-        let to = as_json(value);
+        let to = as_text(value);
         let (by, from) = ("resume --set".to_owned(), RawValue::NULL.to_owned());
         events.push(RunEvent::SettingsChanged(SettingsChanged { by, key: key.clone(), from, to }));
     }
     Ok(events)
 }
 
-/// A value that is JSON stays so; anything else is text, which YAML reads as it would have been read anyway.
-fn as_json(value: &str) -> Json {
-    let text = || RawValue::from_string(serde_json::Value::from(value).to_string());
-    let is_json = !value.contains('\n');
-    let parsed = if is_json { RawValue::from_string(value.to_owned()) } else { text() };
-    parsed.or_else(|_| text()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+/// Keeps a value as it was written: it is read again as YAML, as it would have been at the run's start.
+fn as_text(value: &str) -> Json {
+    let text = serde_json::Value::from(value).to_string();
+    RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 fn settings_in(events: &[RunEvent]) -> impl Iterator<Item = SettingsChanged> + '_ {
@@ -198,6 +197,22 @@ fn compare(lock: &RunLock, found: &Sound) -> Result<(), Failure> {
         "run {} was begun with another job; what differs: {}.\nPut it back to go on, or begin a new run.",
         lock.run_id,
         differs.join("; "),
+    );
+    Err(Failure::environment(Reason::DatasetChanged, message))
+}
+
+/// Refuses to take a run for another one over the same dataset: a pilot must not pass for the whole.
+fn compare_selection(lock: &RunLock, asked: &Sound, state: &RunState) -> Result<(), Failure> {
+    let rows = &asked.survey.selection;
+    if rows.len() == lock.dataset.selected && rows.iter().all(|row| state.selected().contains(row)) {
+        return Ok(());
+    }
+    let message = format!(
+        "run {} was begun with another selection: {} rows, and {} are asked for now.\nSelect what it was begun with, \
+         or add rows to it with `flowbatch resume --all`, `--limit` or `--range`.",
+        lock.run_id,
+        lock.dataset.selected,
+        rows.len(),
     );
     Err(Failure::environment(Reason::DatasetChanged, message))
 }
@@ -239,4 +254,22 @@ fn reopen(state: &RunState, on: &Continue, host: &mut dyn Host) -> Result<Vec<Ru
         .into_iter()
         .map(|(row, from)| RunEvent::Reopened(Reopened { row, from, by: by.clone() }))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_changed_by_resume_is_read_as_it_was_written() {
+        for value in
+            ["10", "5m", "5%", "{failures: 5%, after: 50}", "[jsonl, csv]", "none", "", "\"5\"", "true"]
+        {
+            let on = Continue { set: vec![("limits.halt".into(), value.into())], ..Continue::default() };
+            let events = changed_settings(&on, false).unwrap();
+            let changed: Vec<_> = settings_in(&events).collect();
+            let again: Vec<_> = derive::set_since(&changed).collect();
+            assert_eq!(again, on.set, "{value}");
+        }
+    }
 }

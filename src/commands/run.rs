@@ -9,7 +9,7 @@ use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::{Done, Failure, Host, derive, estimate, rehearse};
-use crate::journal::{Durability, Overridden, RunFolder, Runs};
+use crate::journal::{self, Durability, Found, Overridden, RunFolder, RunLock, Runs};
 use crate::manifest::{self, Overrides, Provider, Secrets};
 use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
 use crate::report::{self, Style, Summary};
@@ -72,7 +72,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         identity::check_run_id(id)?;
     }
     if args.dry_run {
-        return rehearse::rehearse(&args.manifest, &args.overrides(), host);
+        return rehearse::rehearse(&args.manifest, &args.overrides(), args.json, host);
     }
     let git = Git::ask(args.manifest.parent().unwrap_or(Path::new("")));
     let run_id = args.id.clone().unwrap_or_else(identity::new_run_id);
@@ -176,26 +176,14 @@ fn confirm(args: &RunArgs, sound: &Sound, host: &mut dyn Host) -> Result<(), Fai
 fn refuse_to_start_over(
     args: &RunArgs,
     runs: &Runs,
-    lock: &crate::journal::RunLock,
+    lock: &RunLock,
     host: &mut dyn Host,
 ) -> Result<(), Failure> {
-    let same = |other: &crate::journal::RunLock| {
-        other.mapping_sha256 == lock.mapping_sha256
-            && other.dataset.sha256 == lock.dataset.sha256
-            && other.workflow == lock.workflow
-    };
-    let Some((found, state)) = runs
-        .list()
-        .into_iter()
-        .rev()
-        .filter(|found| found.manifest == lock.manifest && !found.folder.is_closed())
-        .filter(|found| found.folder.lock().is_ok_and(|other| same(&other)))
-        .find_map(|found| {
-            let state = found.folder.read().ok()?.into_state();
-            (!state.is_complete()).then_some((found, state))
-        })
-    else {
-        return Ok(());
+    let anew = format!("{} --new", args.command);
+    let (found, state) = match unfinished(runs, lock) {
+        Ok(Some(unfinished)) => unfinished,
+        Ok(None) => return Ok(()),
+        Err(error) => return Err(Failure { next: vec![anew], ..error.into() }),
     };
     let counts = state.counts();
     let cost = state.tally().cost;
@@ -206,12 +194,35 @@ fn refuse_to_start_over(
         counts.succeeded + counts.failed + counts.rejected,
         counts.total,
     );
-    let next =
-        vec![format!("flowbatch resume {}", quoted(found.folder.path())), format!("{} --new", args.command)];
+    let next = vec![format!("flowbatch resume {}", quoted(found.folder.path())), anew];
     if host.confirm(&format!("{message}. Begin a new run all the same?")) == Some(true) {
         return Ok(());
     }
     Err(Failure { next, ..Failure::environment(Reason::Interrupted, message) })
+}
+
+/// Finds the newest run of the same job that is not complete. One whose journal can't be read may be such a run.
+fn unfinished(runs: &Runs, lock: &RunLock) -> Result<Option<(Found, RunState)>, journal::Error> {
+    let same = |other: &RunLock| {
+        other.mapping_sha256 == lock.mapping_sha256
+            && other.dataset.sha256 == lock.dataset.sha256
+            && other.workflow == lock.workflow
+    };
+    for found in runs.list().into_iter().rev() {
+        if found.manifest != lock.manifest
+            || found.folder.is_closed()
+            || !found.folder.lock().is_ok_and(|other| same(&other))
+        {
+            continue;
+        }
+        match found.folder.read() {
+            Ok(history) if history.state().is_complete() => {}
+            Ok(history) => return Ok(Some((found, history.into_state()))),
+            Err(journal::Error::NoRun { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// Writes a path as a shell takes it.
@@ -250,20 +261,85 @@ fn at_full_disk(failure: Failure, state: &RunState) -> Failure {
 }
 
 fn shown(summary: &Summary, folder: &RunFolder, style: Option<Style>) -> String {
-    let mut summary = summary.clone();
-    // On the terminal the command must work from where the user stands, whatever the output folder is.
-    if let Some(next) = &mut summary.verdict.next {
-        *next = next.replace(&summary.run_id, &quoted(folder.path()));
-    }
+    let summary = from_here(summary, folder);
     let style = style.unwrap_or(Style { colour: false, width: 80 });
     report::render_text(&summary, style, &folder.path().display().to_string())
 }
 
+/// Names the run by its path, so that the command to go on with works from where the user stands, whatever the output
+/// folder is.
+pub(crate) fn from_here(summary: &Summary, folder: &RunFolder) -> Summary {
+    let mut summary = summary.clone();
+    if let Some(next) = &mut summary.verdict.next {
+        let named = |run: &str| format!("flowbatch resume {run}");
+        *next = next.replacen(&named(&summary.run_id), &named(&quoted(folder.path())), 1);
+    }
+    summary
+}
+
 fn as_json(summary: &Summary, folder: &RunFolder) -> Result<String, Failure> {
-    let Ok(Value::Object(mut all)) = serde_json::to_value(summary) else {
+    let Ok(Value::Object(mut all)) = serde_json::to_value(from_here(summary, folder)) else {
         return Err(Failure::new(crate::model::ExitCode::Bug, Reason::Bug, "the summary is no JSON object"));
     };
     all.insert("run_dir".to_owned(), json!(folder.path().display().to_string()));
     all.insert("exit_code".to_owned(), json!(summary.verdict.exit_code));
     Ok(format!("{}\n", Value::Object(all)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::DatasetIdentity;
+    use crate::model::ProcessStarted;
+
+    fn lock() -> RunLock {
+        let (paths, columns) = (vec![], vec![]);
+        RunLock {
+            format: 1,
+            run_id: "r".into(),
+            manifest: "m".into(),
+            manifest_path: String::new(),
+            folder: String::new(),
+            manifest_sha256: String::new(),
+            mapping_sha256: String::new(),
+            workflow: Value::Null,
+            dataset: DatasetIdentity {
+                paths,
+                sha256: String::new(),
+                bytes: 0,
+                rows: 1,
+                columns,
+                selected: 1,
+            },
+            overrides: Overridden::default(),
+            settings: Value::Null,
+            labels: Value::Null,
+            started_by: None,
+            started_at: String::new(),
+            flowbatch: String::new(),
+            git: None,
+        }
+    }
+
+    #[test]
+    fn an_unfinished_run_whose_journal_is_damaged_is_not_passed_over() {
+        let temp = tempfile::tempdir().unwrap();
+        let runs = Runs::below(temp.path());
+        assert!(unfinished(&runs, &lock()).unwrap().is_none());
+        let folder = runs.folder("m", "r");
+        let selection = selected(&[1].into_iter().collect());
+        let claim = folder.claim().unwrap();
+        let mut writer = folder.begin(claim, &lock(), b"", selection, Durability::Process).unwrap();
+        let settings = serde_json::value::RawValue::NULL.to_owned();
+        let (at, host) = (String::new(), String::new());
+        let started = ProcessStarted { process: 1, at, pid: 1, host, settings };
+        writer.append(&[RunEvent::ProcessStarted(started)]).unwrap();
+        assert_eq!(unfinished(&runs, &lock()).unwrap().unwrap().0.run_id, "r");
+        let mut journal = std::fs::read(folder.journal()).unwrap();
+        journal[20] ^= 1;
+        std::fs::write(folder.journal(), journal).unwrap();
+        assert!(unfinished(&runs, &lock()).is_err(), "its rows may be paid for already");
+        let other = RunLock { mapping_sha256: "other".into(), ..lock() };
+        assert!(unfinished(&runs, &other).unwrap().is_none());
+    }
 }

@@ -32,23 +32,17 @@ impl History {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let mut state = RunState::new();
         let mut rows = Vec::new();
-        let mut earlier = HashMap::new();
-        let mut answers: HashMap<RowNumber, (Cost, u64)> = HashMap::new();
+        let mut earlier: HashMap<RowNumber, (Cost, u64)> = HashMap::new();
+        let mut lookup = None;
         let replay = replay(path, |offset, entry| {
             let impossible = |source| Error::Impossible { path: path.to_owned(), offset, source };
             state.apply(entry.t_ms, &entry.event).map_err(impossible)?;
             if let RunEvent::Reopened(e) = &entry.event
-                && let Some((cost, tokens)) = answers.remove(&e.row)
+                && let Some((cost, tokens)) = billed(path, &mut lookup, &rows, e.row)?
             {
-                let sum: &mut (Cost, u64) = earlier.entry(e.row).or_default();
+                let sum = earlier.entry(e.row).or_default();
                 sum.0 = sum.0.checked_add(cost).unwrap_or(sum.0);
                 sum.1 = sum.1.saturating_add(tokens);
-            }
-            // Only rows that may be asked again need their figures here: those that did not succeed.
-            if let RunEvent::Answered(e) = &entry.event
-                && e.outcome != crate::model::Outcome::Succeeded
-            {
-                answers.insert(e.row, (e.cost.unwrap_or_default(), e.tokens.unwrap_or_default()));
             }
             note_places(&mut rows, offset, &entry.event);
             Ok(())
@@ -105,6 +99,25 @@ impl History {
             (!open && !tally.tokens_unknown.contains(number)).then(|| earlier_tokens.saturating_add(tokens));
         RowFacts { number, state, begun, last, attempts: u32::from(places.attempts), cost, tokens }
     }
+}
+
+/// Gives what the execution that ended a row was billed, where an answer says so. Read again from its place: rows that
+/// are asked again are few, and those that might be may be all of them.
+fn billed(
+    path: &Path,
+    lookup: &mut Option<Lookup>,
+    rows: &[Places],
+    row: RowNumber,
+) -> Result<Option<(Cost, u64)>, Error> {
+    let places = usize::try_from(row - 1).ok().and_then(|index| rows.get(index)).copied().unwrap_or_default();
+    let lookup = match lookup {
+        Some(lookup) => lookup,
+        None => lookup.insert(Lookup::open(path)?),
+    };
+    Ok(match lookup.at(places.last)? {
+        Some((_, RunEvent::Answered(e))) => Some((e.cost.unwrap_or_default(), e.tokens.unwrap_or_default())),
+        _ => None,
+    })
 }
 
 fn note_places(rows: &mut Vec<Places>, offset: u64, event: &RunEvent) {

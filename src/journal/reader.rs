@@ -26,8 +26,9 @@ pub struct Replay {
     pub torn: Option<Torn>,
 }
 
-/// Lines longer than this are damage: a reply's body, a record and an input are limited well below it.
-const LONGEST_LINE: u64 = 256 * 1024 * 1024;
+/// Lines longer than this are damage. Subtle: whatever may be written must be read again, or a result that was paid
+/// for is lost: a body of the largest `workflow.body_limit` (1 GiB) is six times as long where it has to be escaped.
+const LONGEST_LINE: u64 = 8 << 30;
 
 /// Hands over every event with the offset of its line. A last line that is not whole is reported and left alone;
 /// any other is an error.

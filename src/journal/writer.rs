@@ -130,9 +130,10 @@ impl Writer {
             }
             Ok(())
         };
-        write().map_err(Error::io(&path))?;
-        self.reserve = Some(path);
-        Ok(())
+        let written = write().map_err(Error::io(&path));
+        // Known before it is judged: a part of it must not stay behind on a disk that is full.
+        self.reserve = Some(path.clone());
+        written
     }
 
     /// Gives the wall-clock instant of the last group, in ms since 1970.

@@ -13,8 +13,10 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub enum Secrets {
     /// An unset variable in a secret field is a mistake.
     Needed,
-    /// It is not (`check`, `plan`, `report`, `--dry-run`).
+    /// It is not (`check`, `plan`, `--dry-run`).
     NotNeeded,
+    /// Nor is any file that the manifest names: what is asked for stands in the run's journal (`report`).
+    Recorded,
 }
 
 /// What the command line changes in a manifest before it is read.

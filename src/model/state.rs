@@ -59,6 +59,8 @@ enum Phase {
 struct EndedRow {
     /// 0: not ended; else 1 + the place in `Outcome::ALL`.
     outcome: u8,
+    /// Of the sends, those that count against `limits.retry`, since the row was begun or reopened by a person.
+    attempts: u8,
     sends: u16,
 }
 
@@ -272,7 +274,7 @@ impl RunState {
         let open = self.open.entry(row).or_insert_with(OpenRow::new);
         open.sends = open.sends.max(u32::from(ended.sends));
         // A retry that the manifest asks for goes on counting; one that the user asks for begins anew.
-        open.attempts = if by_policy { open.sends } else { 0 };
+        open.attempts = if by_policy { u32::from(ended.attempts) } else { 0 };
         // Subtle: what is not known of earlier executions stays unknown, whatever the next one costs.
         open.unknown = open.unknown.max(u32::from(self.tally.cost_unknown.contains(row)));
     }
@@ -285,9 +287,12 @@ impl RunState {
             self.ended_counts[Outcome::InDoubt as usize] -= 1;
         }
         if let RowState::Ended(outcome) = next {
-            let sends = self.open.remove(&row).map_or(0, |open| open.sends);
-            *self.ended_mut(row) =
-                EndedRow { outcome: outcome as u8 + 1, sends: u16::try_from(sends).unwrap_or(u16::MAX) };
+            let (sends, attempts) = self.open.remove(&row).map_or((0, 0), |open| (open.sends, open.attempts));
+            *self.ended_mut(row) = EndedRow {
+                outcome: outcome as u8 + 1,
+                attempts: u8::try_from(attempts).unwrap_or(u8::MAX),
+                sends: u16::try_from(sends).unwrap_or(u16::MAX),
+            };
             self.ended_counts[outcome as usize] += 1;
             return;
         }

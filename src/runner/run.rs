@@ -72,15 +72,14 @@ pub struct Finished<O> {
 
 /// Runs what remains. Returns when nothing does, or when a stop has drained.
 pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Result<Finished<O>, Error> {
-    let Job { workflow, plan, source, ahead, limits, poll, pin, delivery, mut writer, mut state, signals } =
-        job;
+    let Job { workflow, plan, source, ahead, limits, poll, pin, delivery, mut writer, mut state, .. } = job;
+    let mut signals = job.signals;
     let start = Instant::now();
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
     settle.doubts(&plan, delivery)?;
     if !plan.is_empty()
-        && let Err(error) = workflow.verify().await
+        && let Some(stopped) = stop_before_the_first_send(&*workflow, &mut signals).await
     {
-        let stopped = Stopped { cause: StopCause::Authentication, detail: error.message };
         let ended = ProcessEnded { wall_ms: millis(start.elapsed()), polls: 0, throttled: 0 };
         settle.append(vec![RunEvent::Stopped(stopped), RunEvent::ProcessEnded(ended)])?;
         return Ok(Finished { state, writer, observer });
@@ -107,6 +106,22 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         dispatcher.take_up(row, run_id);
     }
     close(dispatcher.drive(signals).await?)
+}
+
+/// Asks whether the key is taken. A service that is slow to say so must not keep a signal from being heard.
+async fn stop_before_the_first_send<W: Workflow>(
+    workflow: &W,
+    signals: &mut mpsc::Receiver<Signal>,
+) -> Option<Stopped> {
+    tokio::select! {
+        verified = workflow.verify() => {
+            let error = verified.err()?;
+            Some(Stopped { cause: StopCause::Authentication, detail: error.message })
+        }
+        Some(Signal::Stop) = signals.recv() => {
+            Some(Stopped { cause: StopCause::Interrupted, detail: "interrupted".to_owned() })
+        }
+    }
 }
 
 /// Writes the process's last event, and the run's when it is complete.

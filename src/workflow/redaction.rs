@@ -73,6 +73,14 @@ impl Redactor {
                 found = true;
             }
         }
+        if memchr::memchr(b'\\', &bytes).is_some() {
+            for secret in self.0.iter().map(Finder::needle) {
+                if let Some(clean) = without_escaped(secret, &bytes) {
+                    bytes = clean;
+                    found = true;
+                }
+            }
+        }
         (bytes, found)
     }
 
@@ -89,6 +97,41 @@ impl Redactor {
         }
         (bytes, found)
     }
+}
+
+/// Cuts a secret out where a JSON text writes it with escapes; none where it does not.
+fn without_escaped(secret: &[u8], bytes: &Bytes) -> Option<Bytes> {
+    let mut clean = Vec::new();
+    let mut done = 0;
+    for at in memchr::memchr2_iter(b'\\', *secret.first()?, bytes) {
+        let length = escaped_length(secret, &bytes[at..]).filter(|_| at >= done);
+        if let Some(length) = length {
+            clean.extend_from_slice(&bytes[done..at]);
+            clean.extend_from_slice(MARK);
+            done = at + length;
+        }
+    }
+    clean.extend_from_slice(&bytes[done..]);
+    (done > 0).then(|| clean.into())
+}
+
+/// Gives the bytes that a secret takes at the start of a JSON text, which may escape any of its characters.
+fn escaped_length(secret: &[u8], text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for byte in secret {
+        at += match text.get(at..)? {
+            [b'\\', b'u', b'0', b'0', high, low, ..] if hex_byte(*high, *low) == Some(*byte) => 6,
+            [b'\\', escaped @ (b'/' | b'"' | b'\\'), ..] if escaped == byte => 2,
+            [plain, ..] if plain == byte => 1,
+            _ => return None,
+        };
+    }
+    Some(at)
+}
+
+fn hex_byte(high: u8, low: u8) -> Option<u8> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 impl fmt::Debug for Redactor {
@@ -117,6 +160,8 @@ mod tests {
         check(&["12345678", "app-12345678"], "app-12345678 12345678", "[secret] [secret]");
         check(&["short"], "short", "short");
         check(&["pass\"word\\1"], r#"{"k":"pass\"word\\1"}"#, r#"{"k":"[secret]"}"#);
+        check(&["app-1234/5678="], r#"["app\u002D1234\/5678\u003d","\u"]"#, r#"["[secret]","\u"]"#);
+        check(&["app-12345678"], r"\u0061pp-12345678 \n app-12345678", r"[secret] \n [secret]");
         check(&[], "anything", "anything");
     }
 

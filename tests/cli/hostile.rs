@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::hostile::{Act, Hostile, Request, ok, response, succeeded};
+use crate::support::money::amount;
 use crate::support::{Bench, Ended};
 
 const QUICK: &str =
@@ -207,9 +208,8 @@ fn each_answer_of_a_sync_call_has_its_outcome() {
     let succeeded = CASES.iter().filter(|case| case.outcome == "succeeded").count() + 1;
     assert_eq!(told["rows"]["succeeded"], succeeded);
     // Each success costs 0.25, the failed run 0.5.
-    let expected =
-        crate::support::money::amount("0.25") * succeeded as i128 + crate::support::money::amount("0.5");
-    assert_eq!(crate::support::money::amount(told["cost"]["total"].as_str().unwrap()), expected);
+    let expected = amount("0.25") * succeeded as i128 + amount("0.5");
+    assert_eq!(amount(told["cost"]["total"].as_str().unwrap()), expected);
     let throttled = bench.results().into_iter().find(|row| row["row_number"] == 16).unwrap();
     assert_eq!(throttled["attempts"], 1, "a call to slow down is no attempt: {throttled}");
 }
@@ -414,7 +414,7 @@ fn a_run_that_never_ends_is_in_doubt_after_the_timeout_and_resume_asks_again() {
     });
     let bench = Bench::new();
     bench.dataset(3);
-    bench.job(&server.url, "async", "limits: {timeout: 300ms}\n");
+    bench.job(&server.url, "async", "limits: {timeout: 1s}\n");
     let told = bench.run(&["run", "job.yaml", "--json"]);
     assert_eq!(bench.outcomes(), ["succeeded", "in_doubt", "succeeded"]);
     assert_eq!(told.code, Some(5), "it is not complete: {told:?}");
@@ -443,4 +443,102 @@ fn a_key_refused_while_polling_stops_and_keeps_accepted_rows() {
     bad.store(false, std::sync::atomic::Ordering::SeqCst);
     bench.run(&["resume"]).exits(0);
     assert_eq!(server.sends(4), [1; 4], "{sent} were sent before");
+}
+
+#[test]
+fn figures_are_exact_or_unknown_and_never_guessed() {
+    const FIGURES: &[(&str, Option<&str>, Option<u64>)] = &[
+        (r#""totalCost":0.1,"totalTokens":5"#, Some("0.1"), Some(5)),
+        (r#""totalCost":"1e-7","totalTokens":"5""#, Some("0.0000001"), Some(5)),
+        (r#""totalCost":1E+2"#, Some("100"), None),
+        (r#""totalCost":0,"totalTokens":0"#, Some("0"), Some(0)),
+        (r#""totalCost":-1,"totalTokens":-5"#, None, None),
+        (r#""totalCost":null,"totalTokens":null"#, None, None),
+        (r#""totalCost":"free","totalTokens":"many""#, None, None),
+        (r#""totalCost":1e999,"totalTokens":1e999"#, None, None),
+        (r#""totalCost":0.12345678901234567890123456789012345"#, None, None),
+        (r#""totalCost":true,"totalTokens":[1]"#, None, None),
+        (r#""totalCost":{"a":1},"totalTokens":99999999999999999999999"#, None, None),
+        (r#""executionTime":-5,"startTime":"never","endTime":1e400"#, None, None),
+        (
+            r#""executionTime":18446744073709551615,"startTime":-9223372036854775808,"endTime":9223372036854775807"#,
+            None,
+            None,
+        ),
+    ];
+    let server = Hostile::serve(|request| {
+        let (figures, ..) = FIGURES[usize::try_from(request.row()).unwrap() - 1];
+        let run = run_id(request);
+        response(
+            "200 OK",
+            "",
+            format!(r#"{{"workflowRunId":"{run}","status":"SUCCEED","output":{{}},{figures}}}"#),
+        )
+    });
+    let bench = Bench::new();
+    bench.dataset(FIGURES.len());
+    bench.job(&server.url, "sync", "");
+    let told = bench.run(&["run", "job.yaml", "--json"]).exits(0).json();
+    for (row, (figures, cost, tokens)) in bench.results().iter().zip(FIGURES) {
+        assert_eq!(row["cost"].as_str().map(amount), cost.map(amount), "{figures}: {row}");
+        assert_eq!(row["tokens"].as_u64(), *tokens, "{figures}: {row}");
+    }
+    assert_eq!(amount(told["cost"]["total"].as_str().unwrap()), amount("100.1000001"));
+    assert_eq!(told["cost"]["unknown_rows"], FIGURES.iter().filter(|(_, cost, _)| cost.is_none()).count());
+}
+
+#[test]
+fn a_wait_that_no_one_would_sit_out_suspends_the_run() {
+    for wait in
+        ["999999999", "Fri, 31 Dec 9998 23:59:59 GMT", "18446744073709551615", "99999999999999999999999"]
+    {
+        let server = Hostile::serve(move |request| {
+            if request.row() == 1 {
+                fine(request)
+            } else {
+                response("429 Slow", &format!("Retry-After: {wait}"), "")
+            }
+        });
+        let bench = Bench::new();
+        bench.dataset(4);
+        bench.job(&server.url, "sync", "limits: {concurrency: 1}\n");
+        let told = bench.run(&["run", "job.yaml", "--json"]).exits(5).json();
+        assert_eq!(
+            (&told["verdict"]["reason"], &told["rows"]["succeeded"]),
+            (&"throttled".into(), &1.into()),
+            "{wait}"
+        );
+        assert_eq!(server.invokes().len(), 2);
+    }
+}
+
+#[test]
+fn a_small_body_that_unpacks_to_a_large_one_is_not_unpacked_whole() {
+    use std::io::Write;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&vec![b' '; 64 << 20]).unwrap();
+    let packed = packed.finish().unwrap();
+    let server = Hostile::serve(move |_| response("200 OK", "Content-Encoding: gzip", &packed));
+    let bench = Bench::new();
+    bench.dataset(1);
+    bench.job(&server.url, "sync", "");
+    bench.run(&["run", "job.yaml"]).exits(1);
+    assert_eq!(bench.outcomes(), ["in_doubt"]);
+    assert_eq!(server.sends(1), [1]);
+}
+
+#[test]
+fn heads_without_end_leave_the_row_in_doubt() {
+    for head in [
+        "X: y\r\n".repeat(1 << 17),
+        format!("X: {}", "y".repeat(1 << 20)),
+        "HTTP/1.1 100 Continue\r\n\r\n".repeat(1 << 15),
+    ] {
+        let server = Hostile::serve(move |_| Act::Write(format!("HTTP/1.1 200 OK\r\n{head}").into_bytes()));
+        let bench = Bench::new();
+        bench.dataset(1);
+        bench.job(&server.url, "sync", QUICK);
+        bench.run(&["run", "job.yaml"]).exits(1);
+        assert_eq!((bench.outcomes(), server.sends(1)), (vec!["in_doubt".to_owned()], vec![1]));
+    }
 }

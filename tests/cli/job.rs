@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::SERVICE;
 use crate::support::money::{amount, count, sum};
-use crate::support::{Bench, CANARY, Emulator, by_user};
+use crate::support::{Bench, CANARY, Emulator, by_user, finish, rows_of};
 
 /// 500 rows at concurrency 64; every figure is worked out again from the rows and from the service's own ledger.
 fn five_hundred_rows(mode: &str) {
@@ -117,11 +117,6 @@ fn a_wrong_key_stops_before_the_first_paid_call_and_the_right_one_finishes_the_r
     assert!(format!("{}{}", said.stdout, said.stderr).contains("key"), "{}{}", said.stdout, said.stderr);
     bench.run_with(&[("GPTBOTS_API_KEY", CANARY)], &["resume", "latest"]).exits(0);
     assert_eq!(bench.outcomes(), ["succeeded"; 20]);
-    #[cfg(unix)]
-    {
-        let figures = service.stop().stderr;
-        assert!(figures.contains("20"), "{figures}");
-    }
 }
 
 #[test]
@@ -131,14 +126,14 @@ fn a_key_that_is_not_set_is_named_and_nothing_is_begun() {
     bench.job("http://127.0.0.1:9", "async", "");
     let mut command = bench.command(["run", "job.yaml"]);
     command.env_remove("GPTBOTS_API_KEY");
-    let ended = crate::support::finish(command).says(&["GPTBOTS_API_KEY"]);
+    let ended = finish(command).says(&["GPTBOTS_API_KEY"]);
     assert!(ended.code == Some(2) || ended.code == Some(3), "{ended:?}");
     assert!(!bench.path("runs").exists());
     // What needs no key works without it.
     for args in [&["check", "job.yaml"][..], &["plan", "job.yaml"], &["run", "job.yaml", "--dry-run"]] {
         let mut command = bench.command(args);
         command.env_remove("GPTBOTS_API_KEY");
-        crate::support::finish(command).exits(0);
+        finish(command).exits(0);
     }
 }
 
@@ -152,7 +147,7 @@ fn flags_select_rows_and_the_environment_stands_behind_them() {
         let args = [&["run", "job.yaml", "--new", "--json"], flags].concat();
         let told = bench.run_with(variables, &args).exits(0).json();
         let dir = bench.path(told["run_dir"].as_str().unwrap());
-        let rows = crate::support::rows_of(&dir.join("results.jsonl"));
+        let rows = rows_of(&dir.join("results.jsonl"));
         rows.iter().map(|row| row["row_number"].as_u64().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(rows(&[], &["--limit", "4"]), [1, 2, 3, 4]);
@@ -207,8 +202,10 @@ fn variables_datasets_and_settings_of_the_command_line_reach_the_service() {
     bench.job(&service.url, "sync", "vars: {tone: brief}\n");
     bench.write("job.yaml", bench.read("job.yaml").replace("{{row.text}}", "{{vars.tone}}: {{row.text}}"));
     let outputs = |args: &[&str]| {
-        bench.run(&[&["run", "job.yaml", "--new", "--yes"], args].concat()).exits(0);
-        bench.results().iter().map(|row| row["output"]["answer"].clone()).collect::<Vec<_>>()
+        let told =
+            bench.run(&[&["run", "job.yaml", "--new", "--yes", "--json"], args].concat()).exits(0).json();
+        let rows = rows_of(&bench.path(told["run_dir"].as_str().unwrap()).join("results.jsonl"));
+        rows.iter().map(|row| row["output"]["answer"].clone()).collect::<Vec<_>>()
     };
     assert_eq!(outputs(&[]), ["brief: text 1"]);
     assert_eq!(outputs(&["--var", "tone=a=b"]), ["a=b: text 1"]);
@@ -232,8 +229,8 @@ fn the_emulator_of_the_run_folder_needs_no_key_and_keeps_its_ledger_there() {
     );
     let mut command = bench.command(["run", "job.yaml"]);
     command.env_remove("GPTBOTS_API_KEY");
-    crate::support::finish(command).exits(0);
-    let ledger = crate::support::rows_of(&bench.run_dir().join("emulator.jsonl"));
+    finish(command).exits(0);
+    let ledger = rows_of(&bench.run_dir().join("emulator.jsonl"));
     let charged: Vec<_> = ledger.into_iter().filter(|line| line["e"] == "charged").collect();
     assert_eq!(sum(&charged, "cost"), sum(&bench.results(), "cost"));
     let users: BTreeMap<_, _> = by_user(&charged);

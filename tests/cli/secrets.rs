@@ -128,7 +128,7 @@ fn a_literal_key_and_mistakes_near_it_are_told_without_it() {
     for line in [
         format!("  api_key: {CANARY}"),
         format!("  api_key: \"${{GPTBOTS_API_KEY}} {CANARY}\""),
-        format!("  api_key: {{file: key.txt, {CANARY}: 1}}"),
+        format!("  api_key: {{file: key.txt, other: {CANARY}}}"),
         format!("  api_key: ${{GPTBOTS_API_KEY:-{CANARY}}}"),
     ] {
         bench.job("http://127.0.0.1:9", "async", "");

@@ -130,9 +130,9 @@ fn ctrl_c_is_heard_while_the_key_is_being_verified() {
 #[test]
 fn a_deadline_ends_the_process_and_the_run_goes_on_later() {
     let bench = Bench::new();
-    let service = Emulator::serve(&bench, &slow("150ms"));
+    let service = Emulator::serve(&bench, &slow("300ms"));
     bench.dataset(12);
-    bench.job(&service.url, "sync", "limits: {concurrency: 2, deadline: 250ms}\n");
+    bench.job(&service.url, "sync", "limits: {concurrency: 2, deadline: 1s}\n");
     let told = bench.run(&["run", "job.yaml", "--json"]).exits(5).json();
     assert_eq!(
         (&told["verdict"]["reason"], &told["verdict"]["retry"]),

@@ -13,6 +13,7 @@ use crate::manifest::read::{dataset, input, limits, output, workflow};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node};
 use crate::manifest::{Diagnostic, Manifest};
+use crate::mapping::InputTemplate;
 
 /// What a manifest is read with, beside its tree.
 pub(in crate::manifest) struct Context<'a> {
@@ -104,7 +105,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         env: std::mem::take(&mut reader.env).into_iter().map(|(name, (value, _))| (name, value)).collect(),
         workflow: workflow.map_or_else(workflow::stand_in, Some)?,
         dataset,
-        input: input?,
+        input: input.unwrap_or(InputTemplate::Object(Vec::new())),
         limits,
         accept,
         output,

@@ -228,7 +228,7 @@ fn read_secret(reader: &mut Reader<'_>, entry: Entry) -> Option<SecretSource> {
             section.finish(&mut reader.diagnostics);
             let file = file?;
             let path = files::resolve(reader.folder, &reader.full_text(&file)?);
-            let is_there = reader.secrets == Secrets::NotNeeded || reader.exists(&file, &path);
+            let is_there = reader.secrets != Secrets::Needed || reader.exists(&file, &path);
             is_there.then_some(SecretSource::File(path))
         }
         Kind::Scalar(scalar) if scalar.is_null() => reader.refuse(&entry, "has no value", Some(&help)),

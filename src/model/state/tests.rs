@@ -407,3 +407,22 @@ fn set_row(event: &mut RunEvent, row: RowNumber) {
         other => panic!("no event of a row: {}", other.name()),
     }
 }
+
+#[test]
+fn a_retry_by_policy_goes_on_counting_attempts_and_not_throttled_sends() {
+    let mut state = run_of(1);
+    let mut apply = |event: RunEvent| state.apply(0, &event).unwrap();
+    let fail = || answered(ROW, Via::Reply, Outcome::Failed, None);
+    for _ in 0..3 {
+        apply(intended(ROW, Delivery::AtMostOnce));
+        apply(refused(ROW, true));
+    }
+    apply(intended(ROW, Delivery::AtMostOnce));
+    apply(fail());
+    apply(reopened(ROW, Outcome::Failed));
+    apply(intended(ROW, Delivery::AtMostOnce));
+    apply(fail());
+    let by = Reopened::BY_POLICY.to_owned();
+    apply(RunEvent::Reopened(Reopened { row: ROW, from: Outcome::Failed, by }));
+    assert_eq!(state.attempts(ROW), 1, "the one since a person asked for the row");
+}

@@ -295,10 +295,28 @@ impl Run {
         }
         let driven = dispatcher.drive(signals).await.unwrap();
         // What the dispatcher believes is what the journal says.
-        let told = self.folder.read().unwrap().into_state();
-        assert_eq!(driven.state.counts(), told.counts());
+        let told = self.folder.read().unwrap();
+        assert_eq!(driven.state.counts(), told.state().counts());
+        agree(&told);
         driven.state
     }
+}
+
+/// What the rows of a journal come to one by one is what its events come to as a whole.
+fn agree(history: &crate::journal::History) {
+    let state = history.state();
+    let mut counted = [0; 5];
+    let (mut attempts, mut cost, mut unknown) = (0, Some(Cost::ZERO), 0);
+    for facts in history.rows().unwrap() {
+        let facts = facts.unwrap();
+        counted[facts.outcome() as usize] += 1;
+        attempts += u64::from(facts.attempts);
+        unknown += u64::from(facts.cost.is_none());
+        cost = cost.and_then(|sum| sum.checked_add(facts.cost?));
+    }
+    assert_eq!(counted, outcomes(state));
+    assert_eq!((attempts, unknown), (state.tally().attempts, state.cost_unknown_rows()));
+    assert!(cost.is_none_or(|cost| cost == state.tally().cost), "{cost:?} against {}", state.tally().cost);
 }
 
 fn prepared(row: u64) -> Prepared {
