@@ -1,6 +1,7 @@
 //! A pilot is paid once: rows are added to a run's selection, and those it has are kept.
 
 use crate::commands::Failure;
+use crate::commands::changed::require_sure_selection;
 use crate::commands::prepare::Sound;
 use crate::commands::resume::Widening;
 use crate::commands::run::selected;
@@ -12,6 +13,7 @@ pub(crate) fn widen(sound: &mut Sound, state: &RunState, asked: &Widening) -> Re
     if !asked.is_asked() {
         return Ok(Vec::new());
     }
+    require_sure_selection(state)?;
     let manifest = sound.manifest.dataset.select.clone();
     let select =
         Select { range: asked.range, condition: manifest.condition, limit: asked.limit, sample: None };

@@ -19,6 +19,7 @@ fn lock(run_id: &str) -> RunLock {
             sha256: String::new(),
             bytes: 0,
             rows: 2,
+            records_sha256: String::new(),
             columns: vec![],
             selected: 2,
         },
