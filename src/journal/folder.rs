@@ -343,4 +343,4 @@ fn name_of(path: &Path) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

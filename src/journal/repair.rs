@@ -166,10 +166,10 @@ impl<W: Write> Mender<W> {
                     self.take(offset, entry, selected)?;
                 }
                 Err(why @ (LineError::Short | LineError::Checksum)) => {
-                    let at_end = lines.at_end().map_err(Error::io(&path))?;
-                    if at_end && !self.is_damaged && unreadable.bytes == 0 {
-                        // A torn tail, which any reader cuts off.
-                        return Ok(true);
+                    let is_last = unreadable.bytes == 0 && lines.at_end().map_err(Error::io(&path))?;
+                    if is_last && (!self.is_damaged || (!whole && self.is_next(&raw))) {
+                        // A torn tail, which any reader cuts off: it was never durable, so nothing came of it.
+                        break;
                     }
                     unreadable.add(offset, &raw, why);
                 }
@@ -182,6 +182,11 @@ impl<W: Write> Mender<W> {
             self.lose(unreadable.bytes / SHORTEST_LINE + 1, &unreadable.rows);
         }
         Ok(!self.is_damaged)
+    }
+
+    /// Says whether bytes begin as the next line does.
+    fn is_next(&self, line: &[u8]) -> bool {
+        line.starts_with(format!("{{\"v\":{},\"n\":{},", format::FORMAT, self.expected).as_bytes())
     }
 
     fn begin_damage(&mut self, offset: u64, why: &impl ToString, selected: u64) -> Result<(), Error> {

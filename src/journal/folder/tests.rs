@@ -38,8 +38,20 @@ fn selected() -> RunEvent {
 }
 
 fn begin(folder: &RunFolder, run_id: &str) -> Writer {
+    begin_with(folder, run_id, vec![selected()], 2)
+}
+
+/// Begins a run of so many rows.
+pub(crate) fn begin_with(folder: &RunFolder, run_id: &str, events: Vec<RunEvent>, selected: u64) -> Writer {
     let claim = folder.claim().unwrap();
-    folder.begin(claim, &lock(run_id), b"version: 1\n", vec![selected()], Durability::Power).unwrap()
+    let mut lock = lock(run_id);
+    lock.dataset.selected = selected;
+    folder.begin(claim, &lock, b"version: 1\n", events, Durability::Power).unwrap()
+}
+
+/// The selection of rows 1 to `count`.
+pub(crate) fn rows(count: u64) -> RunEvent {
+    RunEvent::Selected(Selected { count, ranges: vec![(1, count)] })
 }
 
 #[test]

@@ -44,6 +44,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     /// Takes the next row of the dataset that can be sent; those that can't are rejected on the way.
+    ///
+    /// Rows are begun in the order of the dataset, and `journal::repair` rests on it.
     fn begin_fresh(&mut self) -> Option<RowNumber> {
         while self.rows.len() < self.admission.most_started() {
             let mut prepared = self.fresh.pop_front()?;
