@@ -243,6 +243,7 @@ struct Plan {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Resume {
     /// The run: `latest`, an id or its beginning, or a path
     #[arg(value_hint = ValueHint::DirPath)]
@@ -270,7 +271,7 @@ struct Resume {
     repair: bool,
     #[command(flatten)]
     concurrency: Concurrency,
-    /// Changes a key below `limits`, `accept`, `report`, `output` or `workflow.pin`
+    /// Changes a key below `limits`, `accept`, `report` or `output`, `workflow.body_limit` or `workflow.pin`
     #[arg(long = "set", value_name = "KEY.PATH=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
     /// Asks nothing

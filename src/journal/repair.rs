@@ -64,12 +64,12 @@ impl RunFolder {
         let mended = self.file("journal.mended");
         let out = BufWriter::new(File::create(&mended).map_err(Error::io(&mended))?);
         let mut repair = Repair { folder: self.clone(), claim, mended, damage: Damage::default() };
-        let mut mender = Mender::new(self.journal(), out);
-        let is_sound = mender.read(self.lock()?.dataset.selected)?;
+        let mut reading = Mender::new(self.journal(), out);
+        let is_sound = reading.read(self.lock()?.dataset.selected)?;
         if is_sound {
             return Ok(None);
         }
-        repair.damage = mender.finish(&repair.mended)?;
+        repair.damage = reading.finish(&repair.mended)?;
         Ok(Some(repair))
     }
 }
@@ -310,6 +310,9 @@ impl<W: Write> Mender<W> {
     }
 }
 
+/// How an event names its row.
+const ROW: &[u8] = b"\"row\":";
+
 /// Bytes in a row that are no lines.
 #[derive(Default)]
 struct Stretch {
@@ -325,9 +328,8 @@ impl Stretch {
         self.offset.get_or_insert(offset);
         self.bytes += line.len() as u64 + 1;
         self.why.get_or_insert(why);
-        const NAME: &[u8] = b"\"row\":";
-        for at in line.windows(NAME.len()).enumerate().filter(|(_, found)| *found == NAME).map(|(at, _)| at) {
-            let digits = line[at + NAME.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+        for at in line.windows(ROW.len()).enumerate().filter(|(_, found)| *found == ROW).map(|(at, _)| at) {
+            let digits = line[at + ROW.len()..].iter().take_while(|byte| byte.is_ascii_digit());
             let number = digits
                 .fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
             // A number out of all proportion is no row, and a set of rows takes a bit for each below it.

@@ -67,142 +67,144 @@ fn run_cases(cases: &'static [Case]) -> Bench {
     bench
 }
 
+/// The ways of a synchronous call to go wrong.
+const CASES: &[Case] = &[
+    Case { name: "reset after the request", act: |_| Act::Reset, outcome: "in_doubt", sends: 1 },
+    Case { name: "hangs", act: |_| Act::Hang, outcome: "in_doubt", sends: 1 },
+    Case {
+        name: "drips",
+        act: |r| Act::Drip(bytes_of(fine(r)), 16, Duration::from_millis(2)),
+        outcome: "succeeded",
+        sends: 1,
+    },
+    Case {
+        name: "drips too slowly",
+        act: |r| Act::Drip(bytes_of(fine(r)), 8, Duration::from_millis(200)),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case {
+        name: "a body cut short",
+        act: |r| {
+            let mut bytes = bytes_of(fine(r));
+            bytes.truncate(bytes.len() - 9);
+            Act::Write(bytes)
+        },
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case {
+        name: "a head cut short",
+        act: |_| Act::Write(b"HTTP/1.1 200 OK\r\nContent-".to_vec()),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case {
+        name: "no HTTP at all",
+        act: |_| Act::Write(b"\0\x01\x02 hello".to_vec()),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case {
+        name: "502 page",
+        act: |_| response("502 Bad Gateway", "Content-Type: text/html", "<html>502</html>"),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case { name: "504", act: |_| response("504 Gateway Timeout", "", ""), outcome: "in_doubt", sends: 1 },
+    Case {
+        name: "bare 503",
+        act: |_| response("503 Busy", "", "upstream reset"),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case { name: "408", act: |_| response("408 Request Timeout", "", ""), outcome: "in_doubt", sends: 1 },
+    Case { name: "500 page", act: |_| response("500 Oops", "", "<html>"), outcome: "in_doubt", sends: 1 },
+    Case {
+        name: "500 with the service's own words",
+        act: |_| response("500 Oops", "", r#"{"code":50000,"message":"internal"}"#),
+        outcome: "failed",
+        sends: 1,
+    },
+    Case {
+        name: "503 that asks to wait, once",
+        act: |r| if r.nth == 0 { response("503 Busy", "Retry-After: 0", "") } else { fine(r) },
+        outcome: "succeeded",
+        sends: 2,
+    },
+    Case {
+        name: "503 with the service's own words, always",
+        act: |_| response("503 Busy", "", r#"{"code":50300,"message":"busy"}"#),
+        outcome: "failed",
+        sends: 2,
+    },
+    Case {
+        name: "429 that asks to wait, thrice",
+        act: |r| if r.nth < 3 { response("429 Slow", "Retry-After: 0", "") } else { fine(r) },
+        outcome: "succeeded",
+        sends: 4,
+    },
+    Case {
+        name: "429 in a 200",
+        act: |r| if r.nth == 0 { ok(&json!({"code": 40001, "message": "slow down"})) } else { fine(r) },
+        outcome: "succeeded",
+        sends: 2,
+    },
+    Case {
+        name: "an error in a 200",
+        act: |_| ok(&json!({"code": 40000, "message": "bad input"})),
+        outcome: "failed",
+        sends: 1,
+    },
+    Case {
+        name: "400",
+        act: |_| response("400 Bad", "", r#"{"code":40000,"message":"x"}"#),
+        outcome: "failed",
+        sends: 1,
+    },
+    Case {
+        name: "a firewall's 403",
+        act: |_| response("403 No", "", "<html>blocked"),
+        outcome: "failed",
+        sends: 1,
+    },
+    Case { name: "an empty 200", act: |_| response("200 OK", "", ""), outcome: "in_doubt", sends: 1 },
+    Case { name: "a 204", act: |_| response("204 No Content", "", ""), outcome: "in_doubt", sends: 1 },
+    Case { name: "null", act: |_| response("200 OK", "", "null"), outcome: "in_doubt", sends: 1 },
+    Case { name: "a list", act: |_| response("200 OK", "", "[1,2]"), outcome: "in_doubt", sends: 1 },
+    Case { name: "not JSON", act: |_| response("200 OK", "", "SUCCEED"), outcome: "in_doubt", sends: 1 },
+    Case { name: "NUL bytes", act: |_| response("200 OK", "", [0; 64]), outcome: "in_doubt", sends: 1 },
+    Case {
+        name: "bytes that are no text",
+        act: |_| response("200 OK", "", b"{\"status\":\"SUCCEED\",\"output\":{\"x\":\"\xff\xfe\"}}"),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case {
+        name: "failed",
+        act: |r| ok(&json!({"workflowRunId": run_id(r), "status": "FAILED", "totalCost": 0.5})),
+        outcome: "failed",
+        sends: 1,
+    },
+    Case {
+        name: "an early hint before the answer",
+        act: |r| {
+            let hint = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".to_vec();
+            Act::Write([hint, bytes_of(fine(r))].concat())
+        },
+        outcome: "succeeded",
+        sends: 1,
+    },
+    Case {
+        name: "an answer twice",
+        act: |r| Act::Write([bytes_of(fine(r)), bytes_of(fine(r))].concat()),
+        outcome: "succeeded",
+        sends: 1,
+    },
+];
+
 #[test]
 fn each_answer_of_a_sync_call_has_its_outcome() {
-    const CASES: &[Case] = &[
-        Case { name: "reset after the request", act: |_| Act::Reset, outcome: "in_doubt", sends: 1 },
-        Case { name: "hangs", act: |_| Act::Hang, outcome: "in_doubt", sends: 1 },
-        Case {
-            name: "drips",
-            act: |r| Act::Drip(bytes_of(fine(r)), 16, Duration::from_millis(2)),
-            outcome: "succeeded",
-            sends: 1,
-        },
-        Case {
-            name: "drips too slowly",
-            act: |r| Act::Drip(bytes_of(fine(r)), 8, Duration::from_millis(200)),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case {
-            name: "a body cut short",
-            act: |r| {
-                let mut bytes = bytes_of(fine(r));
-                bytes.truncate(bytes.len() - 9);
-                Act::Write(bytes)
-            },
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case {
-            name: "a head cut short",
-            act: |_| Act::Write(b"HTTP/1.1 200 OK\r\nContent-".to_vec()),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case {
-            name: "no HTTP at all",
-            act: |_| Act::Write(b"\0\x01\x02 hello".to_vec()),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case {
-            name: "502 page",
-            act: |_| response("502 Bad Gateway", "Content-Type: text/html", "<html>502</html>"),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case { name: "504", act: |_| response("504 Gateway Timeout", "", ""), outcome: "in_doubt", sends: 1 },
-        Case {
-            name: "bare 503",
-            act: |_| response("503 Busy", "", "upstream reset"),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case { name: "408", act: |_| response("408 Request Timeout", "", ""), outcome: "in_doubt", sends: 1 },
-        Case { name: "500 page", act: |_| response("500 Oops", "", "<html>"), outcome: "in_doubt", sends: 1 },
-        Case {
-            name: "500 with the service's own words",
-            act: |_| response("500 Oops", "", r#"{"code":50000,"message":"internal"}"#),
-            outcome: "failed",
-            sends: 1,
-        },
-        Case {
-            name: "503 that asks to wait, once",
-            act: |r| if r.nth == 0 { response("503 Busy", "Retry-After: 0", "") } else { fine(r) },
-            outcome: "succeeded",
-            sends: 2,
-        },
-        Case {
-            name: "503 with the service's own words, always",
-            act: |_| response("503 Busy", "", r#"{"code":50300,"message":"busy"}"#),
-            outcome: "failed",
-            sends: 2,
-        },
-        Case {
-            name: "429 that asks to wait, thrice",
-            act: |r| if r.nth < 3 { response("429 Slow", "Retry-After: 0", "") } else { fine(r) },
-            outcome: "succeeded",
-            sends: 4,
-        },
-        Case {
-            name: "429 in a 200",
-            act: |r| if r.nth == 0 { ok(&json!({"code": 40001, "message": "slow down"})) } else { fine(r) },
-            outcome: "succeeded",
-            sends: 2,
-        },
-        Case {
-            name: "an error in a 200",
-            act: |_| ok(&json!({"code": 40000, "message": "bad input"})),
-            outcome: "failed",
-            sends: 1,
-        },
-        Case {
-            name: "400",
-            act: |_| response("400 Bad", "", r#"{"code":40000,"message":"x"}"#),
-            outcome: "failed",
-            sends: 1,
-        },
-        Case {
-            name: "a firewall's 403",
-            act: |_| response("403 No", "", "<html>blocked"),
-            outcome: "failed",
-            sends: 1,
-        },
-        Case { name: "an empty 200", act: |_| response("200 OK", "", ""), outcome: "in_doubt", sends: 1 },
-        Case { name: "a 204", act: |_| response("204 No Content", "", ""), outcome: "in_doubt", sends: 1 },
-        Case { name: "null", act: |_| response("200 OK", "", "null"), outcome: "in_doubt", sends: 1 },
-        Case { name: "a list", act: |_| response("200 OK", "", "[1,2]"), outcome: "in_doubt", sends: 1 },
-        Case { name: "not JSON", act: |_| response("200 OK", "", "SUCCEED"), outcome: "in_doubt", sends: 1 },
-        Case { name: "NUL bytes", act: |_| response("200 OK", "", [0; 64]), outcome: "in_doubt", sends: 1 },
-        Case {
-            name: "bytes that are no text",
-            act: |_| response("200 OK", "", b"{\"status\":\"SUCCEED\",\"output\":{\"x\":\"\xff\xfe\"}}"),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case {
-            name: "failed",
-            act: |r| ok(&json!({"workflowRunId": run_id(r), "status": "FAILED", "totalCost": 0.5})),
-            outcome: "failed",
-            sends: 1,
-        },
-        Case {
-            name: "an early hint before the answer",
-            act: |r| {
-                let hint = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".to_vec();
-                Act::Write([hint, bytes_of(fine(r))].concat())
-            },
-            outcome: "succeeded",
-            sends: 1,
-        },
-        Case {
-            name: "an answer twice",
-            act: |r| Act::Write([bytes_of(fine(r)), bytes_of(fine(r))].concat()),
-            outcome: "succeeded",
-            sends: 1,
-        },
-    ];
     let bench = run_cases(CASES);
     let told = bench.report();
     let succeeded = CASES.iter().filter(|case| case.outcome == "succeeded").count() + 1;

@@ -108,7 +108,9 @@ fn a_journal_cut_anywhere_is_resumed_and_nothing_is_sent_twice() {
         .copied()
         .find(|end| text[..*end].contains("process_started"));
     // Around the end of each line, and in the middle of each.
-    let cuts = ends.windows(2).flat_map(|pair| [pair[0], pair[0] + 1, (pair[0] + pair[1]) / 2, pair[1] - 1]);
+    let cuts = ends
+        .windows(2)
+        .flat_map(|pair| [pair[0], pair[0] + 1, usize::midpoint(pair[0], pair[1]), pair[1] - 1]);
     for cut in cuts {
         let copy = torn(&bench, &dir, &journal, cut);
         let before = server.invokes().len();
