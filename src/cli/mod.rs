@@ -261,17 +261,17 @@ struct Resume {
     #[arg(long, value_name = "A..B", env = "FLOWBATCH_RANGE", value_parser = range)]
     range: Option<String>,
     /// Takes a dataset that only grew, and adds its new rows
-    #[arg(long, conflicts_with_all = ["all", "limit", "range"], env = "FLOWBATCH_EXTEND")]
+    #[arg(long, conflicts_with_all = ["all", "limit", "range"], env = "FLOWBATCH_EXTEND", value_parser = switch())]
     extend: bool,
     /// Takes rows edited under the same key that were never sent, and asks rejected ones of them again
-    #[arg(long, env = "FLOWBATCH_ACCEPT_EDITS")]
+    #[arg(long, env = "FLOWBATCH_ACCEPT_EDITS", value_parser = switch())]
     accept_edits: bool,
     /// Mends a damaged journal: keeps what can be read, and holds rows that may have been sent
-    #[arg(long, env = "FLOWBATCH_REPAIR")]
+    #[arg(long, env = "FLOWBATCH_REPAIR", value_parser = switch())]
     repair: bool,
     #[command(flatten)]
     concurrency: Concurrency,
-    /// Changes a key below `limits`, `accept`, `report` or `output`, `workflow.body_limit` or `workflow.pin`
+    /// Changes a key below `limits`, `accept`, `report`, `output`, `workflow.body_limit` or `workflow.pin`
     #[arg(long = "set", value_name = "KEY.PATH=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
     /// Asks nothing
