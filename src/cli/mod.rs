@@ -201,7 +201,7 @@ struct Run {
     #[arg(long, value_name = "ID", env = "FLOWBATCH_ID")]
     id: Option<String>,
     /// Begins anew although an unfinished run of the same job is there
-    #[arg(long, conflicts_with = "id", env = "FLOWBATCH_NEW", value_parser = switch())]
+    #[arg(long, env = "FLOWBATCH_NEW", value_parser = switch())]
     new: bool,
     /// Asks nothing
     #[arg(short, long, env = "FLOWBATCH_YES", value_parser = switch())]
@@ -251,17 +251,17 @@ struct Resume {
     /// Asks rows with these outcomes again: failed, rejected, `in_doubt` (which may be billed twice)
     #[arg(long, value_name = "OUTCOME", value_delimiter = ',', value_enum, env = "FLOWBATCH_RETRY")]
     retry: Vec<Again>,
-    /// Widens the run to every row that the manifest's `where` lets in
-    #[arg(long, conflicts_with_all = ["limit", "range"], env = "FLOWBATCH_ALL", value_parser = switch())]
+    /// Widens the run to every row that the manifest's `where` lets in; goes before --limit and --range
+    #[arg(long, env = "FLOWBATCH_ALL", value_parser = switch())]
     all: bool,
     /// Widens the run to so many rows
     #[arg(long, value_name = "N", env = "FLOWBATCH_LIMIT")]
     limit: Option<u64>,
     /// Widens the run by the rows of this range
-    #[arg(long, value_name = "A..B", env = "FLOWBATCH_RANGE", value_parser = range)]
-    range: Option<String>,
+    #[arg(long, value_name = "A..B", env = "FLOWBATCH_RANGE", value_parser = row_range)]
+    range: Option<(u64, u64)>,
     /// Takes a dataset that only grew, and adds its new rows
-    #[arg(long, conflicts_with_all = ["all", "limit", "range"], env = "FLOWBATCH_EXTEND", value_parser = switch())]
+    #[arg(long, env = "FLOWBATCH_EXTEND", value_parser = switch())]
     extend: bool,
     /// Takes rows edited under the same key that were never sent, and asks rejected ones of them again
     #[arg(long, env = "FLOWBATCH_ACCEPT_EDITS", value_parser = switch())]

@@ -8,7 +8,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::commands::prepare::Sound;
 use crate::commands::resume::Continue;
 use crate::commands::run::{quoted, selected};
-use crate::commands::{Failure, Host, identity};
+use crate::commands::{Failure, Host, estimate, identity};
 use crate::dataset::{Item, row_sha};
 use crate::journal::{History, RunFolder, RunLock};
 use crate::model::{
@@ -191,8 +191,8 @@ pub(crate) fn accept(
     if on.extend {
         let added = added(sound, state, was.rows)?;
         host.say(&format!(
-            "the dataset grew by {} rows, of which {} are added to the run",
-            sound.survey.rows - was.rows,
+            "the dataset grew by {}; added to the run: {}",
+            estimate::rows(sound.survey.rows - was.rows),
             added.len()
         ));
         if !added.is_empty() {

@@ -6,10 +6,16 @@ use crate::commands::prepare::Sound;
 use crate::commands::resume::Widening;
 use crate::commands::run::selected;
 use crate::manifest::Select;
-use crate::model::{RowSet, RunEvent, RunState};
+use crate::model::{RowNumber, RowSet, RunEvent, RunState};
 
 /// Gives the events that add the rows asked for.
-pub(crate) fn widen(sound: &mut Sound, state: &RunState, asked: &Widening) -> Result<Vec<RunEvent>, Failure> {
+/// `given` holds what this process adds already.
+pub(crate) fn widen(
+    sound: &mut Sound,
+    state: &RunState,
+    given: &[RunEvent],
+    asked: &Widening,
+) -> Result<Vec<RunEvent>, Failure> {
     if !asked.is_asked() {
         return Ok(Vec::new());
     }
@@ -18,8 +24,19 @@ pub(crate) fn widen(sound: &mut Sound, state: &RunState, asked: &Widening) -> Re
     let select =
         Select { range: asked.range, condition: manifest.condition, limit: asked.limit, sample: None };
     sound.select(&select)?;
-    let added = added(&sound.survey.selection, state.selected(), asked.limit);
+    let mut has = state.selected().clone();
+    for range in given.iter().filter_map(ranges_of).flatten() {
+        has.insert_range(range.0..=range.1);
+    }
+    let added = added(&sound.survey.selection, &has, asked.limit);
     Ok(if added.is_empty() { Vec::new() } else { selected(&added) })
+}
+
+fn ranges_of(event: &RunEvent) -> Option<&[(RowNumber, RowNumber)]> {
+    match event {
+        RunEvent::Selected(selected) => Some(&selected.ranges),
+        _ => None,
+    }
 }
 
 /// The rows that are new, as many as bring the run to `limit` rows.

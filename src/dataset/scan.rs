@@ -16,7 +16,7 @@ use crate::manifest::DatasetSpec;
 use crate::model::RowNumber;
 
 /// The largest record taken, in bytes of UTF-8: 64 MiB. (Unit tests, which are not optimised, reach for it at 4 MiB.)
-pub const RECORD_LIMIT: usize = if cfg!(test) { 4 << 20 } else { 64 << 20 };
+pub(super) const RECORD_LIMIT: usize = if cfg!(test) { 4 << 20 } else { 64 << 20 };
 
 /// What a parser gives.
 pub(super) enum Raw<'a> {
@@ -56,11 +56,10 @@ pub(super) fn walk(
     };
     loop {
         let block = text.next()?;
+        // Subtle: before its rows are taken, and also when the last row that is wanted comes before the file's end.
+        file.require_unchanged()?;
         let ended = block.is_empty();
         let flow = if ended { parser.finish(sink)? } else { parser.feed(block, sink)? };
-        if ended {
-            file.require_unchanged()?;
-        }
         if ended || flow.is_break() {
             return Ok(flow);
         }

@@ -11,6 +11,7 @@ mod reader;
 mod repair;
 mod writer;
 
+pub use crate::model::Durability;
 pub use committer::{Batch, Committer};
 pub use folder::{Claim, Found, RunFolder, Runs};
 pub use format::{Entry, FORMAT, LineError};
@@ -18,7 +19,7 @@ pub use history::History;
 pub use lock_file::{DatasetIdentity, GitState, Overridden, RunLock};
 pub use reader::{Replay, Torn, replay};
 pub use repair::{Damage, Repair};
-pub use writer::{Appended, Durability, Writer};
+pub use writer::{Appended, Writer};
 
 use std::io;
 use std::path::{Path, PathBuf};

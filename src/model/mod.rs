@@ -9,6 +9,7 @@ mod life;
 mod money;
 mod outcome;
 mod pin;
+mod reserved;
 mod row;
 mod row_event;
 mod row_set;
@@ -17,7 +18,7 @@ mod tally;
 mod verdict;
 
 pub use event::{
-    Closed, Digest, Json, Opened, PollTally, ProcessEnded, ProcessStarted, RunEvent, Selected,
+    Closed, Digest, Durability, Json, Opened, PollTally, ProcessEnded, ProcessStarted, RunEvent, Selected,
     SettingsChanged, Stopped,
 };
 pub use facts::RowFacts;
@@ -25,6 +26,7 @@ pub use life::RowState;
 pub use money::{Cost, MoneyError};
 pub use outcome::{ErrorKind, Outcome, RowError};
 pub use pin::Pin;
+pub use reserved::Reserved;
 pub use row::{Record, Row, RowKey, RowNumber, row_tag};
 pub use row_event::{
     Ambiguous, Answered, Attached, Delivery, Ended, Intended, Receipt, Refused, Rejected, Reopened,
@@ -32,5 +34,5 @@ pub use row_event::{
 };
 pub use row_set::RowSet;
 pub use state::{Impossible, RunState};
-pub use tally::{Counts, ErrorTally, Tally};
+pub use tally::{Counts, Tally};
 pub use verdict::{Accept, ExitCode, Limit, Reason, Retry, StopCause, Verdict};

@@ -56,7 +56,7 @@ impl<'a> SummaryBuilder<'a> {
 
     /// Takes a row in; `scope` is needed when there are groups.
     pub(super) fn add(&mut self, row: &ResultRow<'_>, facts: &RowFacts, scope: Option<&Scope>) {
-        self.count(row.outcome);
+        self.counts.add(row.outcome);
         let executed = answer_of(facts).is_some_and(|answer| answer.executed);
         if let Some(cost) = row.cost.filter(|cost| executed || *cost > Cost::ZERO) {
             self.costs.add(cost);
@@ -77,18 +77,6 @@ impl<'a> SummaryBuilder<'a> {
     /// Gives the rows seen so far, by outcome.
     pub(super) fn counts(&self) -> Counts {
         self.counts
-    }
-
-    fn count(&mut self, outcome: Outcome) {
-        self.counts.total += 1;
-        let count = match outcome {
-            Outcome::Succeeded => &mut self.counts.succeeded,
-            Outcome::Failed => &mut self.counts.failed,
-            Outcome::InDoubt => &mut self.counts.in_doubt,
-            Outcome::Rejected => &mut self.counts.rejected,
-            Outcome::NotRun => &mut self.counts.not_run,
-        };
-        *count += 1;
     }
 
     fn note_error(&mut self, row: &ResultRow<'_>) {
@@ -124,9 +112,9 @@ impl<'a> SummaryBuilder<'a> {
             labels: context.labels.iter().cloned().collect(),
             complete: state.is_complete(),
             verdict: Verdict::of_run(&context.run_id, &counts, state.unsettled(), stop, &context.accept),
-            coverage: Rate::of(counts.succeeded + counts.failed, counts.total),
+            coverage: Rate::of(counts.answered(), counts.total),
             success_rate: Rate::of(counts.succeeded, counts.total),
-            rows: counts.into(),
+            rows: counts,
             attempts: tally.attempts,
             invokes: tally.invokes,
             polls: tally.polls,

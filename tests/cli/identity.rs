@@ -143,7 +143,7 @@ fn a_dataset_that_only_grew_is_extended_and_only_its_new_rows_are_sent() {
         bench.run(&["resume", "r"]).exits(0).says(&["nothing remains"]);
         bench.run(&["run", "job.yaml", "--id", "r"]).exits(3).says(&["which only grew", "--extend"]);
         assert_eq!(sent(&server), 2);
-        bench.run(&["resume", "r", "--extend"]).exits(0).says(&["grew by 2 rows", "2 are added"]);
+        bench.run(&["resume", "r", "--extend"]).exits(0).says(&["grew by 2 rows", "added to the run: 2"]);
         assert_eq!(server.sends(4), [1; 4]);
         assert_eq!(bench.outcomes(), ["succeeded"; 4]);
         // From now on the longer dataset is the run's own.
@@ -217,8 +217,16 @@ fn a_pilot_stays_a_pilot_when_its_dataset_grows_and_an_unfinished_run_is_found_a
     let (bench, server) = job("id,text\na,1\nb,2\nc,3\n");
     bench.run(&["run", "job.yaml", "--id", "r", "--limit", "2"]).exits(0);
     bench.write("rows.csv", "id,text\na,1\nb,2\nc,3\nd,4\n");
-    bench.run(&["resume", "r", "--extend"]).exits(0).says(&["0 are added"]);
+    bench.run(&["resume", "r", "--extend"]).exits(0).says(&["added to the run: 0"]);
     bench.run(&["resume", "r", "--all"]).exits(0);
+    assert_eq!(server.sends(4), [1; 4]);
+
+    // Both at once: what the dataset gained, and what the selection had left out.
+    let (bench, server) = job("id,text\na,1\nb,2\nc,3\n");
+    bench.write("job.yaml", bench.read("job.yaml").replace("key: id", "key: id, select: {range: 2..9}"));
+    bench.run(&["run", "job.yaml", "--id", "r"]).exits(0);
+    bench.write("rows.csv", "id,text\na,1\nb,2\nc,3\nd,4\n");
+    bench.run(&["resume", "r", "--extend", "--all"]).exits(0).says(&["added to the run: 1"]);
     assert_eq!(server.sends(4), [1; 4]);
 
     let (bench, server) = pinned(2, r#"{version: "1"}"#, "sync", |request| by(request, "2", "w"));

@@ -51,8 +51,8 @@ fn damaged(bench: &Bench, lines: &[String], end: usize, line: usize) -> PathBuf 
 
 /// The name of the last event of a row.
 fn last_of(lines: &[String], row: u64) -> Option<String> {
-    let events = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let last = events.filter(|event| event["row"] == row).next_back()?;
+    let mut events = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let last = events.rfind(|event| event["row"] == row)?;
     last["e"].as_str().map(str::to_owned)
 }
 

@@ -3,7 +3,7 @@
 use crate::model::life::RowState;
 use crate::model::state::{OpenRow, Phase, RunState};
 use crate::model::{
-    Counts, Opened, Outcome, Reservation, RowNumber, RowSet, SettingsChanged, Stopped, Tally,
+    Counts, Opened, Outcome, Reservation, Reserved, RowNumber, RowSet, SettingsChanged, Stopped, Tally,
 };
 
 impl RunState {
@@ -26,11 +26,6 @@ impl RunState {
         }
     }
 
-    /// Gives the rows that have begun and not ended for good, in order: ready, intended, held, attached, in doubt.
-    pub fn open_rows(&self) -> impl Iterator<Item = (RowNumber, RowState)> + '_ {
-        self.open.keys().map(|row| (*row, self.row(*row)))
-    }
-
     /// Gives the number of the row's last send, throttled ones included; 0 when it was never sent.
     pub fn sends(&self, row: RowNumber) -> u32 {
         let ended = || usize::try_from(row).ok().and_then(|row| self.ended.get(row.checked_sub(1)?));
@@ -47,9 +42,15 @@ impl RunState {
         self.open.get(&row).is_some_and(|open| open.recorded)
     }
 
-    /// Gives what is still reserved from the budget: by rows in flight and in doubt.
-    pub fn reserved(&self) -> impl Iterator<Item = Reservation> + '_ {
-        self.open.values().filter(|open| open.phase != Phase::Ready).map(|open| open.reserved)
+    /// Gives what is set aside from the budget: for sends that may be on their way, and for good for each execution,
+    /// certain or possible, whose cost is unknown.
+    pub fn reserved(&self) -> &Reserved {
+        &self.reserved
+    }
+
+    /// Gives the most that one execution has cost so far, in money and in tokens; none when nothing is known.
+    pub fn largest(&self) -> Reservation {
+        self.largest
     }
 
     /// Gives the first event, when there was one.

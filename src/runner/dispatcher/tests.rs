@@ -12,6 +12,7 @@ use crate::reply::{Refusal, Reply};
 use crate::runner::{Content, Plan};
 use crate::workflow::Call;
 
+mod budget;
 mod chaos;
 mod ordeals;
 
@@ -245,6 +246,8 @@ impl Run {
                 backoff: Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(8) },
                 also: vec![],
             },
+            delivery: Delivery::AtMostOnce,
+            budget: None,
             halt: None,
         };
         Self { _temp: temp, folder, rows, limits, delivery: Delivery::AtMostOnce, signals: vec![] }
@@ -356,6 +359,7 @@ fn lock() -> RunLock {
             selected: 0,
         },
         overrides: Overridden::default(),
+        environment: std::collections::BTreeMap::new(),
         settings: serde_json::Value::Null,
         labels: serde_json::Value::Null,
         started_by: None,
