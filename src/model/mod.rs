@@ -8,6 +8,7 @@ mod facts;
 mod life;
 mod money;
 mod outcome;
+mod pin;
 mod reserved;
 mod row;
 mod row_event;
@@ -24,6 +25,7 @@ pub use facts::RowFacts;
 pub use life::RowState;
 pub use money::{Cost, MoneyError};
 pub use outcome::{ErrorKind, Outcome, RowError};
+pub use pin::Pin;
 pub use reserved::Reserved;
 pub use row::{Record, Row, RowKey, RowNumber, row_tag};
 pub use row_event::{

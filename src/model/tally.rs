@@ -82,6 +82,8 @@ pub struct Tally {
     pub tokens_unknown: RowSet,
     /// Answers by the version of the workflow that gave them.
     pub versions: BTreeMap<String, u64>,
+    /// Answers by the id of the workflow that gave them.
+    pub workflows: BTreeMap<String, u64>,
     /// Deliveries that changed nothing, and those of them that contradicted the answer that counts.
     pub receipts: u64,
     /// Of the receipts, those that say something else than the answer that counts.

@@ -6,6 +6,7 @@ mod input;
 mod limits;
 mod origin;
 mod output;
+mod pin;
 mod reader;
 mod root;
 mod section;

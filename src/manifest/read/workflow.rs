@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::manifest::environment::lone_variable;
 use crate::manifest::load::Secrets;
 use crate::manifest::mask::has_credentials;
+use crate::manifest::read::pin;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::read::templates::When;
@@ -44,7 +45,7 @@ const REGIONS: [(&str, &str); 3] = [
 const DEFAULT_KEY: &str = "GPTBOTS_API_KEY";
 
 /// Keys that later versions have.
-pub(in crate::manifest) const LATER: [&str; 2] = ["pin", "webhook"];
+pub(in crate::manifest) const LATER: [&str; 1] = ["webhook"];
 
 /// Keys that only a provider reached over the network has.
 const REMOTE: [&str; 4] = ["region", "base_url", "api_key", "tls"];
@@ -89,6 +90,7 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
     let mode = section.take("mode").and_then(|entry| reader.word(&entry, &modes)).unwrap_or(Mode::Async);
     let poll = section.take("poll");
     let poll = read_poll(reader, poll);
+    let pin = section.take("pin").and_then(|entry| pin::read(reader, entry));
     let user_id = section.take("user_id").map_or_else(
         || Template::parse("{{row_tag}}").ok(),
         |entry| reader.template(&entry, When::BeforeReply),
@@ -114,6 +116,7 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
         provider: provider?,
         mode,
         poll,
+        pin,
         user_id: user_id?,
         flow_file,
         price,
@@ -329,6 +332,7 @@ pub(super) fn stand_in() -> Option<WorkflowSpec> {
             shortest: Duration::from_secs(2),
             longest: Duration::from_secs(15),
         },
+        pin: None,
         user_id: Template::parse("{{row_tag}}").ok()?,
         flow_file: None,
         price: None,

@@ -22,6 +22,7 @@ use crate::reply::{Judgement, PollJudgement};
 use crate::retry::PollSchedule;
 use crate::runner::admission::Admission;
 use crate::runner::invocation::{Invocation, Prepared, Stage};
+use crate::runner::pinned::Trial;
 use crate::runner::timers::{Timer, Timers};
 use crate::runner::{Error, Observer, Progress, Rows};
 use crate::workflow::Workflow;
@@ -51,6 +52,7 @@ pub(crate) struct Dispatcher<W, O> {
     workflow: Arc<W>,
     observer: O,
     limits: Limits,
+    trial: Trial,
     delivery: Delivery,
     committer: Committer,
     state: RunState,
@@ -90,6 +92,7 @@ pub(crate) struct Parts<W, O> {
     pub(crate) workflow: Arc<W>,
     pub(crate) observer: O,
     pub(crate) limits: Limits,
+    pub(crate) trial: Trial,
     pub(crate) delivery: Delivery,
     pub(crate) committer: Committer,
     pub(crate) state: RunState,
@@ -106,6 +109,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             workflow,
             observer,
             limits,
+            trial,
             delivery,
             committer,
             state,
@@ -126,6 +130,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             workflow,
             observer,
             limits,
+            trial,
             delivery,
             committer,
             state,

@@ -215,7 +215,7 @@ impl Provider {
             let due = Instant::now() + Duration::from_millis(*ms);
             self.books.lock().unwrap().runs.insert(workflow_run_id.clone(), (row, due, *cost));
         }
-        Judgement::Acknowledged { workflow_run_id, workflow_version: None }
+        Judgement::Acknowledged { workflow_run_id, workflow_version: None, workflow_id: None }
     }
 }
 
@@ -283,6 +283,7 @@ impl Run {
             workflow: Arc::clone(provider),
             observer: (),
             limits: self.limits.clone(),
+            trial: Trial::of(None),
             delivery: self.delivery,
             committer: Committer::immediate(writer),
             state,
@@ -348,7 +349,15 @@ fn lock() -> RunLock {
         manifest_sha256: String::new(),
         mapping_sha256: String::new(),
         workflow: serde_json::Value::Null,
-        dataset: DatasetIdentity { paths, sha256: String::new(), bytes: 0, rows: 0, columns, selected: 0 },
+        dataset: DatasetIdentity {
+            paths,
+            sha256: String::new(),
+            bytes: 0,
+            rows: 0,
+            records_sha256: String::new(),
+            columns,
+            selected: 0,
+        },
         overrides: Overridden::default(),
         environment: std::collections::BTreeMap::new(),
         settings: serde_json::Value::Null,
@@ -595,6 +604,7 @@ async fn a_row_that_cannot_be_sent_is_rejected_and_costs_nothing() {
         workflow: Arc::clone(&provider),
         observer: (),
         limits: run.limits.clone(),
+        trial: Trial::of(None),
         delivery: run.delivery,
         committer: Committer::immediate(writer),
         state: history.into_state(),
