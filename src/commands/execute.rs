@@ -13,7 +13,7 @@ use crate::journal::{RunFolder, Writer};
 use crate::manifest::{Manifest, Provider, Secret};
 use crate::model::{Delivery, ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
 use crate::runner::{self, Job, Observer, Plan, Renderer};
-use crate::workflow::{Gptbots, Settings};
+use crate::workflow::{Gptbots, Settings, Webhooks};
 
 /// How long a drain may last when nobody watches and the manifest does not say.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -118,6 +118,7 @@ async fn provider(sound: &Sound, folder: &RunFolder) -> Result<(Option<Emulator>
         ca: workflow.tls.ca.clone(),
         concurrency: manifest.limits.concurrency.0,
         secrets: Vec::new(),
+        webhooks: Webhooks::default(),
     };
     Ok((emulator, settings))
 }

@@ -7,6 +7,7 @@ use memchr::memmem::Finder;
 
 use crate::manifest::Secret;
 use crate::reply::Body;
+use crate::workflow::webhook::marks;
 
 /// A shorter value is no secret, and stands in too many texts by chance.
 const SHORTEST_BYTES: usize = 8;
@@ -14,7 +15,11 @@ const SHORTEST_BYTES: usize = 8;
 const MARK: &[u8] = b"[secret]";
 
 /// The secrets to look for.
-pub(super) struct Redactor(Vec<Finder<'static>>);
+pub(super) struct Redactor {
+    secrets: Vec<Finder<'static>>,
+    /// What stands before a webhook's token.
+    marks: Vec<Finder<'static>>,
+}
 
 impl Redactor {
     /// Takes the secrets; longer ones are looked for first, since one may hold another.
@@ -30,7 +35,15 @@ impl Redactor {
         values.retain(|value| value.len() >= SHORTEST_BYTES);
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         values.dedup();
-        Self(values.into_iter().map(|value| Finder::new(&value).into_owned()).collect())
+        let secrets = values.into_iter().map(|value| Finder::new(&value).into_owned()).collect();
+        Self { secrets, marks: Vec::new() }
+    }
+
+    /// Cuts out the tokens of a run's webhooks too, when it has any. They are derived, one for each send, and known by
+    /// what stands before them.
+    pub(super) fn hiding_tokens(mut self, run_id: Option<&str>) -> Self {
+        self.marks = run_id.into_iter().flat_map(marks).map(|mark| Finder::new(&mark).into_owned()).collect();
+        self
     }
 
     /// Cuts the secrets out of a body, and says whether there was one.
@@ -59,7 +72,18 @@ impl Redactor {
 
     fn replace(&self, mut bytes: Bytes) -> (Bytes, bool) {
         let mut found = false;
-        for finder in &self.0 {
+        for finder in &self.marks {
+            let mut from = 0;
+            while let Some(at) = finder.find(&bytes[from..]) {
+                let start = from + at + finder.needle().len();
+                let of_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_/\\".contains(byte);
+                let length = bytes[start..].iter().take_while(|byte| of_path(byte)).count();
+                bytes = [&bytes[..start], MARK, &bytes[start + length..]].concat().into();
+                from = start + MARK.len();
+                found = true;
+            }
+        }
+        for finder in &self.secrets {
             let mut rest = &bytes[..];
             let mut clean = Vec::new();
             while let Some(at) = finder.find(rest) {
@@ -74,7 +98,7 @@ impl Redactor {
             }
         }
         if memchr::memchr(b'\\', &bytes).is_some() {
-            for secret in self.0.iter().map(Finder::needle) {
+            for secret in self.secrets.iter().map(Finder::needle) {
                 if let Some(clean) = without_escaped(secret, &bytes) {
                     bytes = clean;
                     found = true;
@@ -87,7 +111,7 @@ impl Redactor {
     /// The end of what was cut short may be the start of a secret.
     fn replace_in_part(&self, bytes: Bytes) -> (Bytes, bool) {
         let (mut bytes, mut found) = self.replace(bytes);
-        for needle in self.0.iter().map(Finder::needle) {
+        for needle in self.secrets.iter().map(Finder::needle) {
             let starts = (SHORTEST_BYTES / 2..needle.len()).rev();
             let tail = starts.into_iter().find(|length| bytes.ends_with(&needle[..*length]));
             if let Some(length) = tail {
@@ -136,7 +160,7 @@ fn hex_byte(high: u8, low: u8) -> Option<u8> {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redactor({} secrets)", self.0.len())
+        write!(f, "Redactor({} secrets)", self.secrets.len())
     }
 }
 

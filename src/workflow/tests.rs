@@ -38,6 +38,7 @@ fn settings(base_url: &str) -> Settings {
         ca: Some(NO_CA.into()),
         concurrency: 8,
         secrets: vec![Secret::new("hook-token-42")],
+        webhooks: Webhooks::default(),
     }
 }
 
@@ -50,6 +51,8 @@ fn call(input: &'static str) -> Call {
         input: Bytes::from_static(input.as_bytes()),
         user_id: "fb-run-1".to_owned(),
         timeout: Duration::from_secs(60),
+        row: 1,
+        attempt: 1,
     }
 }
 

@@ -9,6 +9,7 @@ mod reader;
 mod root;
 mod section;
 mod templates;
+mod webhook;
 mod workflow;
 
 pub(super) use root::{Context, LATER, read};

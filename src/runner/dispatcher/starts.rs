@@ -132,6 +132,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             input: invocation.body.clone(),
             user_id: invocation.user_id.clone(),
             timeout: self.limits.timeout,
+            row,
+            attempt: invocation.sends,
         };
         let workflow = Arc::clone(&self.workflow);
         let now = Instant::now();
