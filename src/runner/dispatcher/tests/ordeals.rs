@@ -19,6 +19,7 @@ fn dispatcher(run: &Run, provider: &Arc<Provider>) -> Dispatcher<Provider, ()> {
         committer: Committer::immediate(writer),
         state,
         source,
+        deliveries: None,
         pace: Pace::default(),
         schedule: PollSchedule::new(None, Duration::from_secs(2), Duration::from_secs(15)),
         start: Instant::now(),
