@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use crate::journal::Runs;
 use crate::manifest::Manifest;
-use crate::report::Summary;
+use crate::report::{self, Summary};
 
 /// What earlier runs suggest.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +39,8 @@ impl Estimate {
     pub(crate) fn in_words(&self, unit: &str) -> String {
         let mut parts = Vec::new();
         if let Some(cost) = self.cost {
-            parts.push(format!("about {} {unit}", cost.round_sf(3).unwrap_or(cost).normalize()));
+            let cost = cost.round_sf(3).unwrap_or(cost).normalize().to_string();
+            parts.push(format!("about {cost} {}", report::unit(&cost, unit)));
         }
         if let Some(seconds) = self.seconds {
             parts.push(format!("about {}", in_time(seconds)));
@@ -76,7 +77,7 @@ mod tests {
             Estimate { cost, seconds, from: "r1".into(), rows: 40 }.in_words("credit")
         };
         let both = estimate(Some("12.3456"), Some(75));
-        assert_eq!(both, "about 12.3 credit and about 75 s (by run r1, 40 rows)");
+        assert_eq!(both, "about 12.3 credits and about 75 s (by run r1, 40 rows)");
         assert_eq!(estimate(None, Some(7_300)), "about 2 h 1 min (by run r1, 40 rows)");
         assert_eq!(estimate(None, None), "at an unknown cost (by run r1, 40 rows)");
     }

@@ -18,9 +18,6 @@ use crate::workflow::{Gptbots, Settings, Webhooks};
 /// How long a drain may last when nobody watches and the manifest does not say.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// The embedded emulator's key: it guards nothing.
-const EMULATOR_KEY: &str = "emulator";
-
 /// A run that is ready to go: its journal is open, and the process's own first events are still to be written.
 pub(crate) struct Session {
     pub(crate) sound: Sound,
@@ -96,14 +93,16 @@ async fn provider(sound: &Sound, folder: &RunFolder) -> Result<(Option<Emulator>
     let (emulator, base_url, api_key) = match (&manifest.workflow.provider, &sound.definition) {
         (Provider::Gptbots { base_url, api_key }, _) => (None, base_url.clone(), secret(api_key)?),
         (Provider::Emulator { .. }, Some(definition)) => {
+            // Drawn anew each time: a word of its own would be cut out of replies that happen to hold it.
+            let api_key: String = std::iter::repeat_with(fastrand::alphanumeric).take(32).collect();
             let options = Options {
                 port: 0,
-                api_key: Some(EMULATOR_KEY.to_owned()),
+                api_key: Some(api_key.clone()),
                 ledger: Some(folder.file("emulator.jsonl")),
             };
             let emulator = Emulator::start(definition.clone(), options).await?;
             let base_url = emulator.base_url();
-            (Some(emulator), base_url, Secret::new(EMULATOR_KEY))
+            (Some(emulator), base_url, Secret::new(api_key))
         }
         (Provider::Emulator { .. }, None) => return Err(bug("the emulator's definition was not read")),
     };

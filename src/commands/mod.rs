@@ -109,6 +109,11 @@ impl Failure {
         move |error| Self::environment(Reason::Disk, format!("{}: {error}", path.display()))
     }
 
+    /// Names the way on with a run that is begun already.
+    fn resumed_by(self, folder: &journal::RunFolder) -> Self {
+        Self { next: vec![format!("flowbatch resume {}", run::quoted(folder.path()))], ..self }
+    }
+
     /// Gives the verdict for `--json`.
     pub fn verdict(&self) -> Verdict {
         let retry = if self.exit == ExitCode::Interrupted { Retry::Resume } else { Retry::Fix };

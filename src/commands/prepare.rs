@@ -118,7 +118,7 @@ impl Sound {
     pub(crate) fn keep_input(&mut self, kept: &Path) -> Result<(), Failure> {
         if let [spooled] = self.dataset.files() {
             std::fs::copy(spooled, kept)
-                .and_then(|_| std::fs::File::open(kept)?.sync_all())
+                .and_then(|_| std::fs::File::options().write(true).open(kept)?.sync_all())
                 .map_err(Failure::disk(kept))?;
         }
         self.dataset = Dataset::open(&self.manifest.dataset, Some(kept))?;

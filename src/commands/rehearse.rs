@@ -18,7 +18,7 @@ const SHOWN: usize = 3;
 pub(crate) fn rehearse(
     path: &Path,
     overrides: &Overrides,
-    json: bool,
+    as_json: bool,
     host: &mut dyn Host,
 ) -> Result<Done, Failure> {
     let sound = prepare(path, overrides, Secrets::NotNeeded, None, host)?;
@@ -56,9 +56,10 @@ pub(crate) fn rehearse(
         manifest.name,
         estimate::rows(sound.survey.selection.len())
     ));
-    if json {
+    if as_json {
         let rows = sound.survey.selection.len();
-        let object = json!({"exit_code": 0, "manifest": manifest.name, "rows": rows, "requests": shown});
+        let object =
+            json!({"run_id": null, "run_dir": null, "exit_code": 0, "selected": rows, "requests": shown});
         return Ok(Done::with(format!("{object}\n")));
     }
     let mut output = String::new();

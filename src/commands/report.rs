@@ -34,7 +34,8 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let folder = args.run.find()?;
     let summary = if folder.is_locked() {
         host.say(
-            "a process is working on this run: this is how it stands, and its files are left to that process",
+            "a process is working on this run: this is how it stands. Rows on their way \
+             count as in doubt, and its files are left to that process",
         );
         derive::summary(&folder, host)?
     } else {

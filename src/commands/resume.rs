@@ -104,7 +104,7 @@ pub(crate) fn go_on(
     changes.extend(widen(&mut sound, &state, &on.widen)?);
     let run_id = lock.run_id.clone();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
-    let state = execute(session, host)?;
+    let state = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;
     finish(folder, &state, json, style, host)
 }
 
@@ -136,7 +136,7 @@ fn check_digests(folder: &RunFolder, history: &History) -> Result<(), Failure> {
 }
 
 /// Keys that a resume may change: how the run goes on, not what it is.
-const MAY_CHANGE: [&str; 4] = ["limits", "accept", "report", "output"];
+const MAY_CHANGE: [&str; 5] = ["limits", "accept", "report", "output", "workflow.body_limit"];
 
 fn changed_settings(on: &Continue, same_command_line: bool) -> Result<Vec<RunEvent>, Failure> {
     // `run --id` is started with the same command line each time: its settings are those of the lock.
@@ -145,8 +145,9 @@ fn changed_settings(on: &Continue, same_command_line: bool) -> Result<Vec<RunEve
     }
     let mut events = Vec::new();
     for (key, value) in &on.set {
-        let section = key.split('.').next().unwrap_or_default();
-        if !MAY_CHANGE.contains(&section) {
+        let may_change =
+            |may: &&str| key.strip_prefix(*may).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        if !MAY_CHANGE.iter().any(may_change) {
             let may = MAY_CHANGE.map(|key| format!("`{key}`")).join(", ");
             return Err(Failure::mistake(format!(
                 "--set {key}: a resume may change {may}; anything else would make it another run"
@@ -259,6 +260,23 @@ fn reopen(state: &RunState, on: &Continue, host: &mut dyn Host) -> Result<Vec<Ru
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_resume_may_change_how_the_run_goes_on_and_not_what_it_is() {
+        let set = |key: &str| {
+            let on = Continue { set: vec![(key.into(), "1".into())], ..Continue::default() };
+            changed_settings(&on, false).is_ok()
+        };
+        assert!(set("limits") && set("limits.retry.attempts") && set("accept.failed"));
+        assert!(set("workflow.body_limit"), "else a reply that is too large could never be fetched");
+        assert!(
+            !set("limitsx")
+                && !set("workflow.mode")
+                && !set("workflow")
+                && !set("input.q")
+                && !set("dataset")
+        );
+    }
 
     #[test]
     fn a_setting_changed_by_resume_is_read_as_it_was_written() {

@@ -100,7 +100,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let _ = folder.point_latest();
     let state = folder.read()?.into_state();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
-    let state = execute(session, host)?;
+    let state = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;
     finish(&folder, &state, args.json, args.style, host)
 }
 
@@ -217,6 +217,8 @@ fn unfinished(runs: &Runs, lock: &RunLock) -> Result<Option<(Found, RunState)>, 
         }
         match found.folder.read() {
             Ok(history) if history.state().is_complete() => {}
+            // It was stopped before its first row, by a wrong key for instance.
+            Ok(history) if history.state().is_untouched() && !found.folder.is_locked() => {}
             Ok(history) => return Ok(Some((found, history.into_state()))),
             Err(journal::Error::NoRun { .. }) => {}
             Err(error) => return Err(error),

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::commands::Watched;
 use crate::model::{Outcome, RunEvent, RunState, StopCause};
+use crate::report::unit;
 use crate::runner::{Observer, Progress};
 
 /// Rows that ended, by what a person cares for.
@@ -135,7 +136,7 @@ impl Observer for Bar {
                 parts.push(format!("{} left", eta(state.counts().total.saturating_sub(figures.done), speed)));
             }
         }
-        parts.push(format!("{} {}", figures.cost, self.watched.cost_unit));
+        parts.push(format!("{} {}", figures.cost, unit(&figures.cost, &self.watched.cost_unit)));
         let troubles = figures.troubles();
         if !troubles.is_empty() {
             parts.push(troubles);
@@ -180,7 +181,7 @@ impl Lines {
                 eta(total.saturating_sub(figures.done), speed)
             ));
         }
-        line.push_str(&format!(", {} {}", figures.cost, self.watched.cost_unit));
+        line.push_str(&format!(", {} {}", figures.cost, unit(&figures.cost, &self.watched.cost_unit)));
         let troubles = figures.troubles();
         if !troubles.is_empty() {
             line.push_str(&format!(", {troubles}"));

@@ -52,13 +52,12 @@ impl RunFolder {
         }
         match fs::create_dir(&self.path) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && self.is_ours() => {}
+            Err(_) if self.is_locked() => return Err(Error::Locked { path: self.path.clone() }),
             made => made.map_err(Error::io(&self.path))?,
         }
         let claim = Claim(self.take_lock()?);
-        if self.is_begun() {
-            return Err(Error::io(&self.path)(io::ErrorKind::AlreadyExists.into()));
-        }
-        Ok(claim)
+        let taken = || Error::io(&self.path)(io::ErrorKind::AlreadyExists.into());
+        if self.is_begun() { Err(taken()) } else { Ok(claim) }
     }
 
     /// Says whether the folder holds nothing but what a run writes before it begins.

@@ -41,7 +41,8 @@ impl Storage for File {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        self.sync_data()?;
+        has_a_name(self)
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
@@ -199,6 +200,23 @@ impl Drop for Writer {
             let _ = std::fs::remove_file(reserve);
         }
     }
+}
+
+/// A file that was deleted takes every byte and keeps none: rows would be paid for and their results lost.
+#[cfg(unix)]
+fn has_a_name(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    if file.metadata()?.nlink() > 0 {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::NotFound, "it was deleted while the run was going on"))
+}
+
+/// An open file can't be deleted here.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+fn has_a_name(_file: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// A buffer larger than this is given back after the group that needed it.

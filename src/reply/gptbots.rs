@@ -51,6 +51,10 @@ pub fn judge_poll(received: &Received, workflow_run_id: &str) -> PollJudgement {
         |error, throttled| PollJudgement::Again(Refusal { error, retry_after, throttled, stop: None });
     match trouble {
         Trouble::Throttled => again(error, true),
+        // Asking again brings the same bytes; the user must learn which limit to raise.
+        Trouble::Unknown if error.kind == ErrorKind::REPLY_TOO_LARGE && is_success(received) => {
+            PollJudgement::Refused(error)
+        }
         // A poll is free, so even an error on the service's side is given time to pass.
         Trouble::NotTaken | Trouble::Failed | Trouble::Unknown => again(error, false),
         Trouble::Stop(cause) => PollJudgement::Stop(cause, error),
@@ -201,6 +205,10 @@ fn status(received: &Received) -> Option<u16> {
         Received::Response { status, .. } => Some(*status),
         _ => None,
     }
+}
+
+fn is_success(received: &Received) -> bool {
+    status(received).is_some_and(|status| (200..300).contains(&status))
 }
 
 fn retry_after(received: &Received) -> Option<Duration> {

@@ -31,6 +31,7 @@ pub use summary::{
     RowCounts, Summary, TokenSummary, write_json,
 };
 pub use terminal::{Style, render_text};
+pub use words::unit;
 
 #[cfg(test)]
 mod tests;

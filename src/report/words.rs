@@ -27,7 +27,7 @@ pub(super) fn grouped<N: ToString + ?Sized>(number: &N) -> String {
 }
 
 /// Gives a unit in the number that fits the amount: `1 credit`, `1.5 credits`; `USD` stays as it is.
-pub(super) fn unit(amount: &str, unit: &str) -> String {
+pub fn unit(amount: &str, unit: &str) -> String {
     let word = unit.bytes().all(|byte| byte.is_ascii_lowercase()) && !unit.ends_with('s');
     if word && !unit.is_empty() && amount != "1" { format!("{unit}s") } else { unit.to_owned() }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::SERVICE;
 use crate::support::hostile::{Hostile, succeeded};
-use crate::support::{Bench, Emulator, by_user, finish};
+use crate::support::{Bench, Emulator, Running, by_user, finish, until};
 
 #[test]
 fn an_output_folder_that_is_a_file_is_refused_in_one_line() {
@@ -89,8 +89,8 @@ fn a_journal_that_can_grow_no_further_stops_the_run_and_keeps_every_result() {
     // What is kept in reserve is a file, too, so the bound is above it.
     let kib = 5 * 1024;
     let wide = "x".repeat(20_000);
-    let rows: String = (1..=400).map(|row| format!("k{row},{row} {wide}\n")).collect();
-    bench.write("rows.csv", format!("id,text\n{rows}"));
+    let rows: Vec<_> = (1..=400).map(|row| format!("k{row},{row} {wide}\n")).collect();
+    bench.write("rows.csv", format!("id,text\n{}", rows.concat()));
     let ended = finish(bounded(&bench, kib, "run job.yaml --json"));
     assert_eq!(ended.code, Some(3), "{} {}", &ended.stdout, ended.stderr);
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
@@ -104,4 +104,18 @@ fn a_journal_that_can_grow_no_further_stops_the_run_and_keeps_every_result() {
     let doubtful = outcomes.iter().filter(|outcome| *outcome == "in_doubt").count();
     assert!(doubtful <= 4, "{doubtful} results were lost");
     assert_eq!(outcomes.len(), 400);
+}
+
+#[test]
+fn a_run_folder_that_is_deleted_stops_the_run_at_once() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, &SERVICE.replace("1ms..15ms", "40ms"));
+    bench.dataset(400);
+    bench.job(&service.url, "sync", "limits: {concurrency: 4}\n");
+    let running = Running::start(bench.command(["run", "job.yaml", "--json"]));
+    until("rows are under way", || service.accepted().len() >= 8);
+    fs::remove_dir_all(bench.path("runs")).unwrap();
+    let ended = running.end().exits(3).says(&["deleted"]);
+    assert_eq!(ended.json()["verdict"]["reason"], "disk");
+    assert!(service.accepted().len() < 60, "{} rows were sent into nothing", service.accepted().len());
 }

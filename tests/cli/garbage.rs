@@ -159,7 +159,6 @@ fn paths_that_are_no_text_are_taken_or_refused() {
     assert!(matches!(ended.code, Some(0 | 2 | 3)) && !ended.stderr.contains("panicked"), "{ended:?}");
     if ended.code == Some(0) {
         bench.run(&["resume"]).exits(0);
-        bench.run(&["resume", "--all"]).exits(0);
     }
     for flag in ["-o", "--dataset"] {
         let mut command = bench.command(["run", "job.yaml", "--new", flag]);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::hostile::{Act, Hostile, Request, ok, response, succeeded};
+use crate::support::money::amount;
 use crate::support::{Bench, Ended};
 
 const QUICK: &str =
@@ -66,150 +67,151 @@ fn run_cases(cases: &'static [Case]) -> Bench {
     bench
 }
 
+/// The ways of a synchronous call to go wrong.
+const CASES: &[Case] = &[
+    Case { name: "reset after the request", act: |_| Act::Reset, outcome: "in_doubt", sends: 1 },
+    Case { name: "hangs", act: |_| Act::Hang, outcome: "in_doubt", sends: 1 },
+    Case {
+        name: "drips",
+        act: |r| Act::Drip(bytes_of(fine(r)), 16, Duration::from_millis(2)),
+        outcome: "succeeded",
+        sends: 1,
+    },
+    Case {
+        name: "drips too slowly",
+        act: |r| Act::Drip(bytes_of(fine(r)), 8, Duration::from_millis(200)),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case {
+        name: "a body cut short",
+        act: |r| {
+            let mut bytes = bytes_of(fine(r));
+            bytes.truncate(bytes.len() - 9);
+            Act::Write(bytes)
+        },
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case {
+        name: "a head cut short",
+        act: |_| Act::Write(b"HTTP/1.1 200 OK\r\nContent-".to_vec()),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case {
+        name: "no HTTP at all",
+        act: |_| Act::Write(b"\0\x01\x02 hello".to_vec()),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case {
+        name: "502 page",
+        act: |_| response("502 Bad Gateway", "Content-Type: text/html", "<html>502</html>"),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case { name: "504", act: |_| response("504 Gateway Timeout", "", ""), outcome: "in_doubt", sends: 1 },
+    Case {
+        name: "bare 503",
+        act: |_| response("503 Busy", "", "upstream reset"),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case { name: "408", act: |_| response("408 Request Timeout", "", ""), outcome: "in_doubt", sends: 1 },
+    Case { name: "500 page", act: |_| response("500 Oops", "", "<html>"), outcome: "in_doubt", sends: 1 },
+    Case {
+        name: "500 with the service's own words",
+        act: |_| response("500 Oops", "", r#"{"code":50000,"message":"internal"}"#),
+        outcome: "failed",
+        sends: 1,
+    },
+    Case {
+        name: "503 that asks to wait, once",
+        act: |r| if r.nth == 0 { response("503 Busy", "Retry-After: 0", "") } else { fine(r) },
+        outcome: "succeeded",
+        sends: 2,
+    },
+    Case {
+        name: "503 with the service's own words, always",
+        act: |_| response("503 Busy", "", r#"{"code":50300,"message":"busy"}"#),
+        outcome: "failed",
+        sends: 2,
+    },
+    Case {
+        name: "429 that asks to wait, thrice",
+        act: |r| if r.nth < 3 { response("429 Slow", "Retry-After: 0", "") } else { fine(r) },
+        outcome: "succeeded",
+        sends: 4,
+    },
+    Case {
+        name: "429 in a 200",
+        act: |r| if r.nth == 0 { ok(&json!({"code": 40001, "message": "slow down"})) } else { fine(r) },
+        outcome: "succeeded",
+        sends: 2,
+    },
+    Case {
+        name: "an error in a 200",
+        act: |_| ok(&json!({"code": 40000, "message": "bad input"})),
+        outcome: "failed",
+        sends: 1,
+    },
+    Case {
+        name: "400",
+        act: |_| response("400 Bad", "", r#"{"code":40000,"message":"x"}"#),
+        outcome: "failed",
+        sends: 1,
+    },
+    Case {
+        name: "a firewall's 403",
+        act: |_| response("403 No", "", "<html>blocked"),
+        outcome: "failed",
+        sends: 1,
+    },
+    Case { name: "an empty 200", act: |_| response("200 OK", "", ""), outcome: "in_doubt", sends: 1 },
+    Case { name: "a 204", act: |_| response("204 No Content", "", ""), outcome: "in_doubt", sends: 1 },
+    Case { name: "null", act: |_| response("200 OK", "", "null"), outcome: "in_doubt", sends: 1 },
+    Case { name: "a list", act: |_| response("200 OK", "", "[1,2]"), outcome: "in_doubt", sends: 1 },
+    Case { name: "not JSON", act: |_| response("200 OK", "", "SUCCEED"), outcome: "in_doubt", sends: 1 },
+    Case { name: "NUL bytes", act: |_| response("200 OK", "", [0; 64]), outcome: "in_doubt", sends: 1 },
+    Case {
+        name: "bytes that are no text",
+        act: |_| response("200 OK", "", b"{\"status\":\"SUCCEED\",\"output\":{\"x\":\"\xff\xfe\"}}"),
+        outcome: "in_doubt",
+        sends: 1,
+    },
+    Case {
+        name: "failed",
+        act: |r| ok(&json!({"workflowRunId": run_id(r), "status": "FAILED", "totalCost": 0.5})),
+        outcome: "failed",
+        sends: 1,
+    },
+    Case {
+        name: "an early hint before the answer",
+        act: |r| {
+            let hint = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".to_vec();
+            Act::Write([hint, bytes_of(fine(r))].concat())
+        },
+        outcome: "succeeded",
+        sends: 1,
+    },
+    Case {
+        name: "an answer twice",
+        act: |r| Act::Write([bytes_of(fine(r)), bytes_of(fine(r))].concat()),
+        outcome: "succeeded",
+        sends: 1,
+    },
+];
+
 #[test]
 fn each_answer_of_a_sync_call_has_its_outcome() {
-    const CASES: &[Case] = &[
-        Case { name: "reset after the request", act: |_| Act::Reset, outcome: "in_doubt", sends: 1 },
-        Case { name: "hangs", act: |_| Act::Hang, outcome: "in_doubt", sends: 1 },
-        Case {
-            name: "drips",
-            act: |r| Act::Drip(bytes_of(fine(r)), 16, Duration::from_millis(2)),
-            outcome: "succeeded",
-            sends: 1,
-        },
-        Case {
-            name: "drips too slowly",
-            act: |r| Act::Drip(bytes_of(fine(r)), 8, Duration::from_millis(200)),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case {
-            name: "a body cut short",
-            act: |r| {
-                let mut bytes = bytes_of(fine(r));
-                bytes.truncate(bytes.len() - 9);
-                Act::Write(bytes)
-            },
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case {
-            name: "a head cut short",
-            act: |_| Act::Write(b"HTTP/1.1 200 OK\r\nContent-".to_vec()),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case {
-            name: "no HTTP at all",
-            act: |_| Act::Write(b"\0\x01\x02 hello".to_vec()),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case {
-            name: "502 page",
-            act: |_| response("502 Bad Gateway", "Content-Type: text/html", "<html>502</html>"),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case { name: "504", act: |_| response("504 Gateway Timeout", "", ""), outcome: "in_doubt", sends: 1 },
-        Case {
-            name: "bare 503",
-            act: |_| response("503 Busy", "", "upstream reset"),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case { name: "408", act: |_| response("408 Request Timeout", "", ""), outcome: "in_doubt", sends: 1 },
-        Case { name: "500 page", act: |_| response("500 Oops", "", "<html>"), outcome: "in_doubt", sends: 1 },
-        Case {
-            name: "500 with the service's own words",
-            act: |_| response("500 Oops", "", r#"{"code":50000,"message":"internal"}"#),
-            outcome: "failed",
-            sends: 1,
-        },
-        Case {
-            name: "503 that asks to wait, once",
-            act: |r| if r.nth == 0 { response("503 Busy", "Retry-After: 0", "") } else { fine(r) },
-            outcome: "succeeded",
-            sends: 2,
-        },
-        Case {
-            name: "503 with the service's own words, always",
-            act: |_| response("503 Busy", "", r#"{"code":50300,"message":"busy"}"#),
-            outcome: "failed",
-            sends: 2,
-        },
-        Case {
-            name: "429 that asks to wait, thrice",
-            act: |r| if r.nth < 3 { response("429 Slow", "Retry-After: 0", "") } else { fine(r) },
-            outcome: "succeeded",
-            sends: 4,
-        },
-        Case {
-            name: "429 in a 200",
-            act: |r| if r.nth == 0 { ok(&json!({"code": 40001, "message": "slow down"})) } else { fine(r) },
-            outcome: "succeeded",
-            sends: 2,
-        },
-        Case {
-            name: "an error in a 200",
-            act: |_| ok(&json!({"code": 40000, "message": "bad input"})),
-            outcome: "failed",
-            sends: 1,
-        },
-        Case {
-            name: "400",
-            act: |_| response("400 Bad", "", r#"{"code":40000,"message":"x"}"#),
-            outcome: "failed",
-            sends: 1,
-        },
-        Case {
-            name: "a firewall's 403",
-            act: |_| response("403 No", "", "<html>blocked"),
-            outcome: "failed",
-            sends: 1,
-        },
-        Case { name: "an empty 200", act: |_| response("200 OK", "", ""), outcome: "in_doubt", sends: 1 },
-        Case { name: "a 204", act: |_| response("204 No Content", "", ""), outcome: "in_doubt", sends: 1 },
-        Case { name: "null", act: |_| response("200 OK", "", "null"), outcome: "in_doubt", sends: 1 },
-        Case { name: "a list", act: |_| response("200 OK", "", "[1,2]"), outcome: "in_doubt", sends: 1 },
-        Case { name: "not JSON", act: |_| response("200 OK", "", "SUCCEED"), outcome: "in_doubt", sends: 1 },
-        Case { name: "NUL bytes", act: |_| response("200 OK", "", [0; 64]), outcome: "in_doubt", sends: 1 },
-        Case {
-            name: "bytes that are no text",
-            act: |_| response("200 OK", "", b"{\"status\":\"SUCCEED\",\"output\":{\"x\":\"\xff\xfe\"}}"),
-            outcome: "in_doubt",
-            sends: 1,
-        },
-        Case {
-            name: "failed",
-            act: |r| ok(&json!({"workflowRunId": run_id(r), "status": "FAILED", "totalCost": 0.5})),
-            outcome: "failed",
-            sends: 1,
-        },
-        Case {
-            name: "an early hint before the answer",
-            act: |r| {
-                let hint = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".to_vec();
-                Act::Write([hint, bytes_of(fine(r))].concat())
-            },
-            outcome: "succeeded",
-            sends: 1,
-        },
-        Case {
-            name: "an answer twice",
-            act: |r| Act::Write([bytes_of(fine(r)), bytes_of(fine(r))].concat()),
-            outcome: "succeeded",
-            sends: 1,
-        },
-    ];
     let bench = run_cases(CASES);
     let told = bench.report();
     let succeeded = CASES.iter().filter(|case| case.outcome == "succeeded").count() + 1;
     assert_eq!(told["rows"]["succeeded"], succeeded);
     // Each success costs 0.25, the failed run 0.5.
-    let expected =
-        crate::support::money::amount("0.25") * succeeded as i128 + crate::support::money::amount("0.5");
-    assert_eq!(crate::support::money::amount(told["cost"]["total"].as_str().unwrap()), expected);
+    let expected = amount("0.25") * succeeded as i128 + amount("0.5");
+    assert_eq!(amount(told["cost"]["total"].as_str().unwrap()), expected);
     let throttled = bench.results().into_iter().find(|row| row["row_number"] == 16).unwrap();
     assert_eq!(throttled["attempts"], 1, "a call to slow down is no attempt: {throttled}");
 }
@@ -443,4 +445,102 @@ fn a_key_refused_while_polling_stops_and_keeps_accepted_rows() {
     bad.store(false, std::sync::atomic::Ordering::SeqCst);
     bench.run(&["resume"]).exits(0);
     assert_eq!(server.sends(4), [1; 4], "{sent} were sent before");
+}
+
+#[test]
+fn figures_are_exact_or_unknown_and_never_guessed() {
+    const FIGURES: &[(&str, Option<&str>, Option<u64>)] = &[
+        (r#""totalCost":0.1,"totalTokens":5"#, Some("0.1"), Some(5)),
+        (r#""totalCost":"1e-7","totalTokens":"5""#, Some("0.0000001"), Some(5)),
+        (r#""totalCost":1E+2"#, Some("100"), None),
+        (r#""totalCost":0,"totalTokens":0"#, Some("0"), Some(0)),
+        (r#""totalCost":-1,"totalTokens":-5"#, None, None),
+        (r#""totalCost":null,"totalTokens":null"#, None, None),
+        (r#""totalCost":"free","totalTokens":"many""#, None, None),
+        (r#""totalCost":1e999,"totalTokens":1e999"#, None, None),
+        (r#""totalCost":0.12345678901234567890123456789012345"#, None, None),
+        (r#""totalCost":true,"totalTokens":[1]"#, None, None),
+        (r#""totalCost":{"a":1},"totalTokens":99999999999999999999999"#, None, None),
+        (r#""executionTime":-5,"startTime":"never","endTime":1e400"#, None, None),
+        (
+            r#""executionTime":18446744073709551615,"startTime":-9223372036854775808,"endTime":9223372036854775807"#,
+            None,
+            None,
+        ),
+    ];
+    let server = Hostile::serve(|request| {
+        let (figures, ..) = FIGURES[usize::try_from(request.row()).unwrap() - 1];
+        let run = run_id(request);
+        response(
+            "200 OK",
+            "",
+            format!(r#"{{"workflowRunId":"{run}","status":"SUCCEED","output":{{}},{figures}}}"#),
+        )
+    });
+    let bench = Bench::new();
+    bench.dataset(FIGURES.len());
+    bench.job(&server.url, "sync", "");
+    let told = bench.run(&["run", "job.yaml", "--json"]).exits(0).json();
+    for (row, (figures, cost, tokens)) in bench.results().iter().zip(FIGURES) {
+        assert_eq!(row["cost"].as_str().map(amount), cost.map(amount), "{figures}: {row}");
+        assert_eq!(row["tokens"].as_u64(), *tokens, "{figures}: {row}");
+    }
+    assert_eq!(amount(told["cost"]["total"].as_str().unwrap()), amount("100.1000001"));
+    assert_eq!(told["cost"]["unknown_rows"], FIGURES.iter().filter(|(_, cost, _)| cost.is_none()).count());
+}
+
+#[test]
+fn a_wait_that_no_one_would_sit_out_suspends_the_run() {
+    for wait in
+        ["999999999", "Fri, 31 Dec 9998 23:59:59 GMT", "18446744073709551615", "99999999999999999999999"]
+    {
+        let server = Hostile::serve(move |request| {
+            if request.row() == 1 {
+                fine(request)
+            } else {
+                response("429 Slow", &format!("Retry-After: {wait}"), "")
+            }
+        });
+        let bench = Bench::new();
+        bench.dataset(4);
+        bench.job(&server.url, "sync", "limits: {concurrency: 1}\n");
+        let told = bench.run(&["run", "job.yaml", "--json"]).exits(5).json();
+        assert_eq!(
+            (&told["verdict"]["reason"], &told["rows"]["succeeded"]),
+            (&"throttled".into(), &1.into()),
+            "{wait}"
+        );
+        assert_eq!(server.invokes().len(), 2);
+    }
+}
+
+#[test]
+fn a_small_body_that_unpacks_to_a_large_one_is_not_unpacked_whole() {
+    use std::io::Write;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&vec![b' '; 64 << 20]).unwrap();
+    let packed = packed.finish().unwrap();
+    let server = Hostile::serve(move |_| response("200 OK", "Content-Encoding: gzip", &packed));
+    let bench = Bench::new();
+    bench.dataset(1);
+    bench.job(&server.url, "sync", "");
+    bench.run(&["run", "job.yaml"]).exits(1);
+    assert_eq!(bench.outcomes(), ["in_doubt"]);
+    assert_eq!(server.sends(1), [1]);
+}
+
+#[test]
+fn heads_without_end_leave_the_row_in_doubt() {
+    for head in [
+        "X: y\r\n".repeat(1 << 17),
+        format!("X: {}", "y".repeat(1 << 20)),
+        "HTTP/1.1 100 Continue\r\n\r\n".repeat(1 << 15),
+    ] {
+        let server = Hostile::serve(move |_| Act::Write(format!("HTTP/1.1 200 OK\r\n{head}").into_bytes()));
+        let bench = Bench::new();
+        bench.dataset(1);
+        bench.job(&server.url, "sync", QUICK);
+        bench.run(&["run", "job.yaml"]).exits(1);
+        assert_eq!((bench.outcomes(), server.sends(1)), (vec!["in_doubt".to_owned()], vec![1]));
+    }
 }

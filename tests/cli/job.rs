@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::SERVICE;
 use crate::support::money::{amount, count, sum};
-use crate::support::{Bench, CANARY, Emulator, by_user, finish, rows_of};
+use crate::support::{Bench, CANARY, Emulator, by_user, finish, rows_of, until};
+use crate::{FAULTS, SERVICE};
 
 /// 500 rows at concurrency 64; every figure is worked out again from the rows and from the service's own ledger.
 fn five_hundred_rows(mode: &str) {
@@ -117,6 +117,31 @@ fn a_wrong_key_stops_before_the_first_paid_call_and_the_right_one_finishes_the_r
     assert!(format!("{}{}", said.stdout, said.stderr).contains("key"), "{}{}", said.stdout, said.stderr);
     bench.run_with(&[("GPTBOTS_API_KEY", CANARY)], &["resume", "latest"]).exits(0);
     assert_eq!(bench.outcomes(), ["succeeded"; 20]);
+}
+
+#[test]
+fn a_run_that_never_sent_anything_does_not_stand_in_the_way_of_the_next() {
+    let bench = Bench::new();
+    let service = Emulator::serve_with(&bench, SERVICE, &["--api-key", CANARY]);
+    bench.dataset(3);
+    bench.job(&service.url, "sync", "");
+    bench.run_with(&[("GPTBOTS_API_KEY", "app-wrong")], &["run", "job.yaml"]).exits(3);
+    bench.run_with(&[("GPTBOTS_API_KEY", CANARY)], &["run", "job.yaml"]).exits(0);
+    assert_eq!(service.accepted().len(), 3);
+}
+
+#[test]
+fn an_output_that_names_the_emulator_is_not_taken_for_its_key() {
+    let bench = Bench::new();
+    bench.write("rows.csv", "id,text\n1,my emulator is broken\n");
+    bench.write("workflow.yaml", "name: echo\ninputs: {text: string}\noutput: {text: \"{{input.text}}\"}\n");
+    bench.write(
+        "job.yaml",
+        "version: 1\nname: job\nworkflow: {provider: emulator, definition: workflow.yaml, mode: sync}\n\
+         dataset: rows.csv\ninput: {text: \"{{row.text}}\"}\n",
+    );
+    bench.run(&["run", "job.yaml"]).exits(0);
+    assert_eq!(bench.results()[0]["output"]["text"], "my emulator is broken");
 }
 
 #[test]
@@ -235,4 +260,50 @@ fn the_emulator_of_the_run_folder_needs_no_key_and_keeps_its_ledger_there() {
     assert_eq!(sum(&charged, "cost"), sum(&bench.results(), "cost"));
     let users: BTreeMap<_, _> = by_user(&charged);
     assert_eq!(users.len(), 10);
+}
+
+/// Whatever goes wrong, the bill is that of the service but for the rows whose fate is unknown.
+fn many_faults(mode: &str) {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, &format!("{SERVICE}{FAULTS}"));
+    bench.dataset(300);
+    let limits =
+        "limits: {concurrency: 32, halt: none, timeout: 20s, retry: {attempts: 3, backoff: 1ms..5ms}}\n";
+    bench.job(&service.url, mode, limits);
+    bench.run(&["run", "job.yaml"]).exits(1);
+    until("the service is done", || service.charged().len() == service.accepted().len());
+    let (results, charged) = (bench.results(), service.charged());
+    assert!(by_user(&service.accepted()).values().all(|count| *count == 1), "a row ran twice");
+    let row_of = |line: &Value| {
+        line["user_id"].as_str().unwrap().rsplit('-').next().unwrap().parse::<usize>().unwrap()
+    };
+    let outcome_of = |line: &Value| results[row_of(line) - 1]["outcome"].as_str().unwrap().to_owned();
+    let of = |outcome: &str| results.iter().filter(|row| row["outcome"] == outcome).count();
+    let [succeeded, failed, doubtful] = ["succeeded", "failed", "in_doubt"].map(of);
+    assert_eq!(succeeded + failed + doubtful, 300);
+    assert!(succeeded > 150 && failed > 10 && doubtful > 10, "{succeeded} {failed} {doubtful}");
+    let settled: Vec<_> = charged.iter().filter(|line| outcome_of(line) != "in_doubt").cloned().collect();
+    assert_eq!(settled.iter().filter(|line| outcome_of(line) == "succeeded").count(), succeeded);
+    let told = bench.report();
+    assert_eq!(amount(told["cost"]["total"].as_str().unwrap()), sum(&settled, "cost"));
+    assert_eq!(amount(told["cost"]["total"].as_str().unwrap()), sum(&results, "cost"));
+    // A 500 in the service's own words is an answer, and says nothing of what was charged.
+    let unknown = results.iter().filter(|row| row["cost"].is_null()).count();
+    assert_eq!(told["cost"]["unknown_rows"], unknown);
+    assert!(unknown >= doubtful);
+    assert_eq!(told["tokens"]["total"], count(&settled, "tokens"));
+    // What is in doubt stays so, and is not sent again unless it is asked for.
+    let sent = service.accepted().len();
+    bench.run(&["resume"]).exits(1);
+    assert_eq!(service.accepted().len(), sent);
+}
+
+#[test]
+fn a_sync_run_survives_every_fault_with_an_exact_bill() {
+    many_faults("sync");
+}
+
+#[test]
+fn an_async_run_survives_every_fault_with_an_exact_bill() {
+    many_faults("async");
 }

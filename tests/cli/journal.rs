@@ -103,8 +103,14 @@ fn a_journal_cut_anywhere_is_resumed_and_nothing_is_sent_twice() {
     let journal = fs::read(dir.join("journal.jsonl")).unwrap();
     let text = String::from_utf8(journal.clone()).unwrap();
     let ends: Vec<_> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
-    // Around the end of each line, and in the middle of each; the first line is a case of its own.
-    let cuts = ends.windows(2).flat_map(|pair| [pair[0], pair[0] + 1, (pair[0] + pair[1]) / 2, pair[1] - 1]);
+    let begun = ends[..text.matches('\n').count()]
+        .iter()
+        .copied()
+        .find(|end| text[..*end].contains("process_started"));
+    // Around the end of each line, and in the middle of each.
+    let cuts = ends
+        .windows(2)
+        .flat_map(|pair| [pair[0], pair[0] + 1, usize::midpoint(pair[0], pair[1]), pair[1] - 1]);
     for cut in cuts {
         let copy = torn(&bench, &dir, &journal, cut);
         let before = server.invokes().len();
@@ -112,6 +118,12 @@ fn a_journal_cut_anywhere_is_resumed_and_nothing_is_sent_twice() {
         let intended: Vec<u64> =
             (1..=4).filter(|row| kept.contains(&format!(",\"row\":{row},\"attempt\""))).collect();
         let ended = bench.run(&["resume", copy.to_str().unwrap()]);
+        if !kept.contains("\"selected\"") && Some(cut) < begun {
+            // Nobody worked on it yet: there is no run here, and nothing is lost.
+            ended.exits(2);
+            assert_eq!(server.invokes().len(), before);
+            continue;
+        }
         assert!(matches!(ended.code, Some(0 | 1)), "cut at {cut}: {ended:?}");
         let sent: Vec<u64> = server.invokes()[before..].iter().map(Request::row).collect();
         let twice: Vec<_> = sent.iter().filter(|row| intended.contains(row)).collect();

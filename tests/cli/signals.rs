@@ -159,6 +159,6 @@ fn a_halt_rule_exits_4_and_says_how_to_go_on() {
     assert_eq!((&told["verdict"]["reason"], &told["verdict"]["retry"]), (&"halt".into(), &"fix".into()));
     assert!(told["rows"]["not_run"].as_u64().unwrap() > 0);
     let ended = bench.run(&["resume", "--set", "limits.halt=none"]).exits(1);
-    assert!(ended.stdout.contains("4"), "{}", ended.stdout);
+    assert!(ended.stdout.contains('4'), "{}", ended.stdout);
     assert_eq!(server.sends(9), [1; 9]);
 }

@@ -89,19 +89,19 @@ impl Bench {
 
     /// A dataset `rows.csv` of so many rows with the columns `id` and `text`.
     pub(crate) fn dataset(&self, rows: usize) {
-        let body: String = (1..=rows).map(|row| format!("k{row},text {row}\n")).collect();
-        self.write("rows.csv", format!("id,text\n{body}"));
+        let lines: Vec<_> = (1..=rows).map(|row| format!("k{row},text {row}\n")).collect();
+        self.write("rows.csv", format!("id,text\n{}", lines.concat()));
     }
 
-    /// A manifest `job.yaml` over `rows.csv` for a service that speaks the API at `base_url`; `more` is YAML that is
+    /// A manifest `job.yaml` over `rows.csv` for a service that speaks the API at `base_url`; `rest` is YAML that is
     /// put after it.
-    pub(crate) fn job(&self, base_url: &str, mode: &str, more: &str) {
+    pub(crate) fn job(&self, base_url: &str, mode: &str, rest: &str) {
         self.write(
             "job.yaml",
             format!(
                 "version: 1\nname: job\nworkflow:\n  provider: gptbots\n  base_url: {base_url}\n  mode: {mode}\n  \
                  poll: {{first: 20ms, interval: 100ms..200ms}}\ndataset: {{path: rows.csv, key: id}}\n\
-                 input: {{text: \"{{{{row.text}}}}\"}}\n{more}"
+                 input: {{text: \"{{{{row.text}}}}\"}}\n{rest}"
             ),
         );
     }

@@ -1,11 +1,11 @@
-//! Sums of money worked out apart from the program: exact, over whole numbers of 1e-12.
+//! Sums of money worked out apart from the program: exact, over whole numbers of 1e-28.
 
 use serde_json::Value;
 
 /// The decimals that are kept.
-const PLACES: usize = 12;
+const PLACES: usize = 28;
 
-/// Reads a decimal, written as a string, in units of 1e-12.
+/// Reads a decimal, written as a string, in units of 1e-28.
 pub(crate) fn amount(text: &str) -> i128 {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     assert!(part.len() <= PLACES, "{text} has more decimals than this test can add up");

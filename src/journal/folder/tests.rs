@@ -141,6 +141,10 @@ fn of_two_processes_that_begin_a_run_one_does() {
     let folder = RunFolder::at(temp.path().join("m/r1"));
     let writer = begin(&folder, "r1");
     assert!(matches!(folder.claim(), Err(Error::Locked { .. })));
+    // Nor later, when the first has written files of its own.
+    fs::write(folder.file("journal.reserve"), "").unwrap();
+    assert!(matches!(folder.claim(), Err(Error::Locked { .. })));
+    fs::remove_file(folder.file("journal.reserve")).unwrap();
     drop(writer);
     folder.claim().unwrap();
 }

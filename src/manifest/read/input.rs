@@ -35,23 +35,19 @@ fn read_node(reader: &mut Reader<'_>, name: &str, node: Node) -> Option<InputTem
             }
         },
         Kind::List(items) => {
-            // Every item is read, so that every mistake is seen.
-            let read: Vec<_> = items
+            // What is wrong is told and left out, so that the rest can be held against the dataset's columns.
+            let read = items
                 .into_iter()
                 .enumerate()
-                .map(|(index, item)| read_node(reader, &format!("{name}[{index}]"), item))
-                .collect();
-            read.into_iter().collect::<Option<_>>().map(InputTemplate::List)
+                .filter_map(|(index, item)| read_node(reader, &format!("{name}[{index}]"), item));
+            Some(InputTemplate::List(read.collect()))
         }
         Kind::Map(entries) if is_file(&entries) => read_file(reader, name, entries),
         Kind::Map(entries) => {
-            let read: Vec<_> = entries
-                .into_iter()
-                .map(|(key, value)| {
-                    Some((key.text.clone(), read_node(reader, &format!("{name}.{}", key.text), value)?))
-                })
-                .collect();
-            read.into_iter().collect::<Option<_>>().map(InputTemplate::Object)
+            let read = entries.into_iter().filter_map(|(key, value)| {
+                Some((key.text.clone(), read_node(reader, &format!("{name}.{}", key.text), value)?))
+            });
+            Some(InputTemplate::Object(read.collect()))
         }
     }
 }

@@ -104,6 +104,11 @@ impl RunState {
         self.opened.is_some() && self.counts().not_run == 0 && self.unsettled() == 0
     }
 
+    /// Says whether no row was ever begun: starting over loses nothing and pays nothing twice.
+    pub fn is_untouched(&self) -> bool {
+        self.open.is_empty() && self.counts().finished() == 0
+    }
+
     /// Says whether the run was closed, and nothing was done on it since.
     pub fn is_closed(&self) -> bool {
         self.closed

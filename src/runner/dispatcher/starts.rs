@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::model::{Intended, Rejected, Reservation, RowNumber, RunEvent, Withdrawn, WithdrawnWhy};
+use crate::model::{
+    Intended, Outcome, Rejected, Reservation, RowNumber, RowState, RunEvent, Withdrawn, WithdrawnWhy,
+};
 use crate::runner::Observer;
 use crate::runner::dispatcher::{Dispatcher, Done, millis};
 use crate::runner::invocation::{Invocation, Prepared, Stage};
@@ -56,12 +58,16 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                     return Some(row);
                 }
                 Err(error) => {
+                    let mut ending = Invocation::attached(String::new(), 0, Instant::now());
+                    (ending.holds_place, ending.run_id, ending.stage) = (false, None, Stage::Ending);
+                    self.rows.insert(row, ending);
+                    if self.state.row(row) == RowState::Held {
+                        // It may have run, so it is not rejected, whatever has become of its record since.
+                        self.end(row, Outcome::InDoubt, error);
+                        continue;
+                    }
                     let Prepared { key, row_sha, record, .. } = prepared;
                     self.committer.append(RunEvent::Rejected(Rejected { row, key, row_sha, error, record }));
-                    let mut ending = Invocation::attached(String::new(), 0, Instant::now());
-                    ending.holds_place = false;
-                    ending.stage = Stage::Ending;
-                    self.rows.insert(row, ending);
                 }
             }
         }

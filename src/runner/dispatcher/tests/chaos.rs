@@ -67,4 +67,59 @@ proptest! {
             assert!(known <= books.billed);
         });
     }
+
+    #[test]
+    fn whatever_is_asked_again_the_rows_agree_with_the_events(
+        scripts in proptest::collection::vec(scripts(), 10),
+        kills in proptest::collection::vec((0_u64..40_000, any::<bool>()), 0..5),
+        signals in proptest::collection::vec(0_u64..20_000, 0..3),
+        (at_least_once, also, halts) in any::<(bool, bool, bool)>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let mut run = Run::of(scripts.len() as u64);
+            if at_least_once {
+                run.delivery = Delivery::AtLeastOnce;
+            }
+            if also {
+                run.limits.retry.also = vec![RetryAlso::Failed, RetryAlso::ServerError];
+            }
+            run.limits.halt = halts.then_some(Halt { failures: Limit::Count(2), after: 0 });
+            run.limits.drain = Some(Duration::from_secs(3));
+            run.signals = signals.into_iter().map(Duration::from_millis).collect();
+            let provider = run.provider((1..).zip(scripts));
+            for (kill, asks_again) in kills {
+                let _ = tokio::time::timeout(Duration::from_millis(kill), run.go(&provider)).await;
+                agree(&run.folder.read().unwrap());
+                if asks_again {
+                    ask_again(&run);
+                }
+            }
+            run.signals.clear();
+            run.limits.halt = None;
+            let mut state = run.go(&provider).await;
+            for _ in 0..3 {
+                state = run.go(&provider).await;
+            }
+            assert!(state.is_complete() && state.counts().not_run == 0, "{:?}", state.counts());
+            let (known, billed) = (state.tally().cost, provider.books.lock().unwrap().billed);
+            assert!(known <= billed);
+            assert!(state.cost_unknown_rows() > 0 || known == billed, "{known} of {billed}");
+        });
+    }
+}
+
+/// What `resume --retry failed,in_doubt` does.
+fn ask_again(run: &Run) {
+    let (mut writer, history) = run.folder.go_on(Durability::Process).unwrap();
+    let state = history.into_state();
+    let reopened = state.selected().iter().filter_map(|row| {
+        let from = match state.row(row) {
+            RowState::Ended(Outcome::Failed) => Outcome::Failed,
+            RowState::InDoubt(None) => Outcome::InDoubt,
+            _ => return None,
+        };
+        Some(RunEvent::Reopened(crate::model::Reopened { row, from, by: "resume --retry".to_owned() }))
+    });
+    writer.append(&reopened.collect::<Vec<_>>()).unwrap();
 }

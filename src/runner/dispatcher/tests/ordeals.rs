@@ -106,3 +106,33 @@ async fn rows_that_earlier_processes_left_are_not_all_polled_at_once() {
     let most = provider.books.lock().unwrap().most_polling;
     assert!(most <= 8, "{most} polls at a time");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_may_have_run_and_can_no_longer_be_rendered_stays_in_doubt() {
+    let run = Run { delivery: Delivery::AtLeastOnce, ..Run::of(1) };
+    let provider = run.provider([(1, vec![Lose])]);
+    // Killed while the row waits to be sent again.
+    let _ = tokio::time::timeout(Duration::from_millis(200), run.go(&provider)).await;
+    let (writer, history) = run.folder.go_on(Durability::Process).unwrap();
+    let state = history.into_state();
+    assert_eq!(state.row(1), RowState::Held);
+    let (send, source) = mpsc::channel(1);
+    let error = RowError::new(ErrorKind::MAPPING, "its file is gone");
+    send.try_send(Rows::Prepared(Box::new(Prepared { content: Err(error), ..prepared(1) }))).unwrap();
+    drop(send);
+    let dispatcher = Dispatcher::new(Parts {
+        workflow: Arc::clone(&provider),
+        observer: (),
+        limits: run.limits.clone(),
+        delivery: run.delivery,
+        committer: Committer::immediate(writer),
+        state,
+        source,
+        pace: Pace::default(),
+        schedule: PollSchedule::new(None, TICK, TICK),
+        start: Instant::now(),
+        ahead: 1,
+    });
+    let state = dispatcher.drive(mpsc::channel(1).1).await.unwrap().state;
+    assert_eq!(state.row(1), RowState::InDoubt(None));
+}
