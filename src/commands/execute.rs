@@ -7,7 +7,7 @@ use serde_json::value::to_raw_value;
 use tokio::sync::mpsc;
 
 use crate::commands::prepare::Sound;
-use crate::commands::{Failure, Host, Watched, identity};
+use crate::commands::{Failure, Host, Watched, identity, webhooks};
 use crate::emulator::{Emulator, Options};
 use crate::journal::{RunFolder, Writer};
 use crate::manifest::{Manifest, Provider, Secret};
@@ -55,7 +55,11 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     let (signal, signals) = mpsc::channel(4);
     runtime.block_on(async {
         host.watch_signals(signal);
-        let (emulator, settings) = provider(&sound, &folder).await?;
+        let (emulator, mut settings) = provider(&sound, &folder).await?;
+        let spec = manifest.workflow.webhook.as_ref();
+        let hooked = webhooks::start(spec, &settings.api_key, &run_id, settings.body_limit).await?;
+        (settings.webhooks, settings.secrets) = (hooked.webhooks, hooked.secrets);
+        let deliveries = hooked.deliveries;
         let workflow = Arc::new(Gptbots::new(settings)?);
         let delivery = Delivery::AtMostOnce;
         let plan = Plan::of(&state, delivery);
@@ -68,8 +72,10 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         let source = runner::read(sound.dataset, renderer, plan.send.clone())
             .map_err(|error| Failure::environment(Reason::Disk, error.to_string()))?;
         let poll = manifest.workflow.poll;
-        let job = Job { workflow, plan, source, ahead, limits, poll, delivery, writer, state, signals };
+        let job =
+            Job { workflow, plan, source, ahead, deliveries, limits, poll, delivery, writer, state, signals };
         let finished = runner::run(job, Boxed(observer)).await?;
+        webhooks::stop(hooked.receiver, host).await;
         if let Some(emulator) = emulator {
             emulator.stop().await;
         }

@@ -16,7 +16,7 @@ use crate::retry::PollSchedule;
 use crate::runner::dispatcher::{Dispatcher, Driven, Parts, millis};
 use crate::runner::invocation::Prepared;
 use crate::runner::{Error, Observer, Plan, Signal};
-use crate::workflow::{Delivery, Workflow};
+use crate::workflow::{self, Workflow};
 
 /// What the reader of the dataset hands over.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct Job<W> {
     /// How many of them are taken ahead of their start; the bound of memory for inputs that are large.
     pub ahead: usize,
     /// What webhooks bring, when there is a receiver.
-    pub deliveries: Option<mpsc::Receiver<Delivery>>,
+    pub deliveries: Option<mpsc::Receiver<workflow::Delivery>>,
     /// The limits in force.
     pub limits: Limits,
     /// When results are asked for.

@@ -26,13 +26,13 @@ use crate::workflow::redaction::Redactor;
 use crate::workflow::webhook::connection::Door;
 use crate::workflow::webhook::token::Tokens;
 
-/// Deliveries that wait for the runner.
-const WAITING: usize = 256;
+/// Deliveries that wait for the runner to look at them.
+pub(super) const WAITING: usize = 32;
 
-/// Bodies that are read at the same time; each may be as large as the limit.
-const BODIES: usize = 16;
+/// Deliveries that are held in memory at the same time; each may be as large as the limit. Others wait.
+const AT_ONCE: usize = 64;
 
-/// How long the rest of a delivery may take to arrive.
+/// How long a delivery may wait for its turn, and then for the rest of itself to arrive.
 const BODY_WAIT: Duration = Duration::from_secs(10);
 
 /// How long a delivery waits until it is durable. Who delivers is told to come again then.
@@ -79,31 +79,24 @@ pub struct Receiver {
     stop: oneshot::Sender<()>,
 }
 
-struct Desk {
+/// What the handler knows.
+pub(super) struct Desk {
     tokens: Tokens,
     body_limit: usize,
     redactor: Redactor,
-    bodies: Semaphore,
+    places: Semaphore,
     out: mpsc::Sender<Delivery>,
-    refused: AtomicU64,
+    pub(super) refused: AtomicU64,
 }
 
 impl Receiver {
     /// Starts to listen. What is delivered comes out of the channel.
     pub async fn start(settings: ReceiverSettings) -> Result<(Self, mpsc::Receiver<Delivery>), Error> {
-        let ReceiverSettings { listen, tokens, body_limit, secrets } = settings;
+        let listen = settings.listen;
         let failed = |source| Error::Listen { listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let (out, deliveries) = mpsc::channel(WAITING);
-        let desk = Arc::new(Desk {
-            redactor: Redactor::new(secrets).hiding_tokens(Some(tokens.run_id())),
-            tokens,
-            body_limit: usize::try_from(body_limit).unwrap_or(usize::MAX),
-            bodies: Semaphore::new(BODIES),
-            out,
-            refused: AtomicU64::new(0),
-        });
+        let (desk, deliveries) = Desk::new(settings);
         let router = Router::new().fallback(receive).with_state(Arc::clone(&desk));
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
@@ -144,7 +137,7 @@ impl fmt::Debug for Receiver {
     }
 }
 
-async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> StatusCode {
+pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> StatusCode {
     // Subtle: before a byte of the body is read. Whoever has no token learns nothing, and costs nothing.
     let Some((row, attempt)) = desk.tokens.read(request.uri().path()) else {
         desk.refused.fetch_add(1, Ordering::Relaxed);
@@ -155,7 +148,9 @@ async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> StatusCode 
         Method::GET => "GET",
         _ => return StatusCode::METHOD_NOT_ALLOWED,
     };
-    let Ok(_place) = desk.bodies.try_acquire() else { return StatusCode::SERVICE_UNAVAILABLE };
+    let Ok(Ok(_place)) = timeout(BODY_WAIT, desk.places.acquire()).await else {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    };
     let body = match timeout(BODY_WAIT, to_bytes(request.into_body(), desk.body_limit)).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE,
@@ -174,6 +169,20 @@ async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> StatusCode 
 }
 
 impl Desk {
+    pub(super) fn new(settings: ReceiverSettings) -> (Arc<Self>, mpsc::Receiver<Delivery>) {
+        let ReceiverSettings { tokens, body_limit, secrets, .. } = settings;
+        let (out, deliveries) = mpsc::channel(WAITING);
+        let desk = Self {
+            redactor: Redactor::new(secrets).hiding_tokens(Some(tokens.run_id())),
+            tokens,
+            body_limit: usize::try_from(body_limit).unwrap_or(usize::MAX),
+            places: Semaphore::new(AT_ONCE),
+            out,
+            refused: AtomicU64::new(0),
+        };
+        (Arc::new(desk), deliveries)
+    }
+
     /// Reads what was delivered. No document says what a GET carries (gptbots-workflow-api.md, section 6): it hints.
     fn read(&self, method: &str, body: Bytes) -> Delivered {
         if method == "GET" {

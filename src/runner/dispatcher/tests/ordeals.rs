@@ -128,6 +128,7 @@ async fn a_row_that_may_have_run_and_can_no_longer_be_rendered_stays_in_doubt() 
         committer: Committer::immediate(writer),
         state,
         source,
+        deliveries: None,
         pace: Pace::default(),
         schedule: PollSchedule::new(None, TICK, TICK),
         start: Instant::now(),
