@@ -42,6 +42,11 @@ const KEYS: &[&str] = &[
     "workflow.connect_timeout",
     "workflow.keep_alive",
     "workflow.body_limit",
+    "workflow.webhook.listen",
+    "workflow.webhook.public_url",
+    "workflow.webhook.forward.method",
+    "workflow.webhook.forward.url",
+    "workflow.webhook.forward.headers",
     "dataset",
     "dataset.path",
     "dataset.format",
@@ -275,6 +280,8 @@ fn gather(value: &Value, path: &str, found: &mut BTreeMap<String, u32>) {
             *found.entry(path.clone()).or_default() += 1;
             gather(member, &path, found);
         }
+    } else if let Value::Array(items) = value {
+        items.iter().for_each(|item| gather(item, path, found));
     }
 }
 

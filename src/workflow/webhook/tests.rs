@@ -45,7 +45,7 @@ fn runner(mut deliveries: mpsc::Receiver<Delivery>) -> tokio::task::JoinHandle<V
 fn a_token_is_of_one_send_of_one_row_of_one_run_under_one_key() {
     let path = |key: &str, run_id: &str, row, attempt| Tokens::new(&Secret::new(key), run_id).path(row, attempt);
     // It must be known again after a crash, also by a later version.
-    assert_eq!(path("k", "r", 1, 1), "/flowbatch/r/1/1/TOKEN");
+    assert_eq!(path("k", "r", 1, 1), "/flowbatch/r/1/1/ifaApkLlcEi0_mTeeIixKh");
     let all = [
         path("k", "r", 1, 1),
         path("k", "r", 1, 2),
@@ -127,7 +127,8 @@ async fn a_delivery_that_is_not_durable_in_time_is_to_come_again() {
     assert_eq!(start.elapsed().as_secs(), 2);
     // Turned away by the runner, or when the run is over.
     let _ = deliveries.recv().await.unwrap();
-    let (status, _) = tokio::join!(post(&desk, "POST", &tokens().path(1, 1), RESULT), deliveries.recv());
+    let path = tokens().path(1, 1);
+    let (status, _) = tokio::join!(post(&desk, "POST", &path, RESULT), deliveries.recv());
     assert_eq!(status, 503);
     drop(deliveries);
     assert_eq!(post(&desk, "POST", &tokens().path(1, 1), RESULT).await, 503);
