@@ -80,7 +80,8 @@ pub(crate) fn rehearse(
 fn webhooks(spec: &WebhookSpec) -> Value {
     let ours = spec.receiver.iter().map(|_| json!({"method": "POST", "url": "[secret]"}));
     let forward = spec.forward.iter().map(|one| {
-        let headers: Map<_, _> = one.headers.iter().map(|(name, _)| (name.clone(), json!("[secret]"))).collect();
+        let headers: Map<_, _> =
+            one.headers.iter().map(|(name, _)| (name.clone(), json!("[secret]"))).collect();
         json!({"method": one.method, "url": "[secret]", "headers": headers})
     });
     ours.chain(forward).collect()

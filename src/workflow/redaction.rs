@@ -76,8 +76,7 @@ impl Redactor {
             let mut from = 0;
             while let Some(at) = finder.find(&bytes[from..]) {
                 let start = from + at + finder.needle().len();
-                let of_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_/\\".contains(byte);
-                let length = bytes[start..].iter().take_while(|byte| of_path(byte)).count();
+                let length = path_length(&bytes[start..]);
                 bytes = [&bytes[..start], MARK, &bytes[start + length..]].concat().into();
                 from = start + MARK.len();
                 found = true;
@@ -158,6 +157,15 @@ fn hex_byte(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
+/// Gives how far a path goes on. A backslash belongs to it only before a slash: it may escape the quote behind it.
+fn path_length(bytes: &[u8]) -> usize {
+    let is_path = |at: usize| match bytes[at] {
+        b'\\' => bytes.get(at + 1) == Some(&b'/'),
+        byte => byte.is_ascii_alphanumeric() || b"-_/".contains(&byte),
+    };
+    (0..bytes.len()).take_while(|at| is_path(*at)).count()
+}
+
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Redactor({} secrets)", self.secrets.len())
@@ -187,6 +195,23 @@ mod tests {
         check(&["app-1234/5678="], r#"["app\u002D1234\/5678\u003d","\u"]"#, r#"["[secret]","\u"]"#);
         check(&["app-12345678"], r"\u0061pp-12345678 \n app-12345678", r"[secret] \n [secret]");
         check(&[], "anything", "anything");
+    }
+
+    #[test]
+    fn the_tokens_of_a_runs_webhooks_are_cut_out_in_every_form() {
+        let redactor = Redactor::new([]).hiding_tokens(Some("r-1"));
+        for (body, expected) in [
+            ("http://h/flowbatch/r-1/7/2/ab_-Z9 x", "http://h/flowbatch/r-1/[secret] x"),
+            (r#"{"u":"h\/flowbatch\/r-1\/7\/2\/abc"}"#, r#"{"u":"h\/flowbatch\/r-1\/[secret]"}"#),
+            (
+                r#"{"u":"{\"v\":\"/flowbatch/r-1/7/2/abc\"}"}"#,
+                r#"{"u":"{\"v\":\"/flowbatch/r-1/[secret]\"}"}"#,
+            ),
+            ("/flowbatch/r-1/1/1/a,/flowbatch/r-1/", "/flowbatch/r-1/[secret],/flowbatch/r-1/[secret]"),
+            ("/flowbatch/r-2/1/1/abc", "/flowbatch/r-2/1/1/abc"),
+        ] {
+            assert_eq!(redactor.clean_text(body.to_owned()), expected);
+        }
     }
 
     #[test]

@@ -151,7 +151,8 @@ fn one_command_line_restarted_after_each_kill_finishes_a_sync_run() {
 fn a_killed_run_takes_the_webhooks_of_earlier_processes_and_keeps_an_exact_bill() {
     let bench = Bench::new();
     let behaviour = "behaviour: {webhook: {duplicates: 30%, backoff: 20ms, attempts: 10}}\n";
-    let service = Emulator::serve(&bench, &format!("{SERVICE}faults: {{reset_after_accept: 10%}}\n{behaviour}"));
+    let service =
+        Emulator::serve(&bench, &format!("{SERVICE}faults: {{reset_after_accept: 10%}}\n{behaviour}"));
     bench.dataset(rows());
     bench.job(&service.url, "async", "limits: {concurrency: 8, halt: none, timeout: 20s}\n");
     // The same port for every process, free when it was drawn.

@@ -247,12 +247,14 @@ fn what_the_command_line_changed_is_remembered_wherever_the_run_goes_on() {
     let (bench, server, _hangs) = unfinished();
     bench.run(&["resume"]).exits(1);
     bench.write("below/other.csv", "id,text\nz1,one\nz2,two\nz3,three\n");
-    let mut command = bench.command(["run", "../job.yaml", "--dataset", "other.csv", "--limit", "1", "-o", "../runs"]);
+    let mut command =
+        bench.command(["run", "../job.yaml", "--dataset", "other.csv", "--limit", "1", "-o", "../runs"]);
     command.args(["--set", "input.text={{row.text}}!", "--id", "far"]).current_dir(bench.path("below"));
     crate::support::finish(command).exits(0);
     let before = server.invokes().len();
     bench.run(&["resume", "far", "--all"]).exits(0);
-    let texts: Vec<_> = server.invokes()[before..].iter().map(|sent| sent.body["input"]["text"].clone()).collect();
+    let texts: Vec<_> =
+        server.invokes()[before..].iter().map(|sent| sent.body["input"]["text"].clone()).collect();
     assert_eq!(texts.len(), 2);
     assert!(texts.contains(&json!("two!")) && texts.contains(&json!("three!")), "{texts:?}");
 }

@@ -14,7 +14,8 @@ use crate::support::{Bench, CANARY, Emulator, by_user, rows_of};
 
 /// Puts webhooks into `job.yaml`.
 fn hook(bench: &Bench, webhook: &str) {
-    let job = bench.read("job.yaml").replace("  mode: async\n", &format!("  mode: async\n  webhook: {webhook}\n"));
+    let job =
+        bench.read("job.yaml").replace("  mode: async\n", &format!("  mode: async\n  webhook: {webhook}\n"));
     assert!(job.contains("webhook"));
     bench.write("job.yaml", job);
 }
@@ -35,11 +36,17 @@ fn delivered(webhook: &str, poll: &str) -> (Value, Vec<Value>) {
     let results = bench.results();
     assert_eq!(bench.outcomes(), vec!["succeeded"; 150]);
     for (at, row) in (1..).zip(&results) {
-        assert_eq!((&row["row_number"], &row["output"]), (&json!(at), &json!({"answer": format!("text {at}")})));
+        assert_eq!(
+            (&row["row_number"], &row["output"]),
+            (&json!(at), &json!({"answer": format!("text {at}")}))
+        );
         assert_eq!(row["attempts"], 1);
     }
     let charged = service.charged();
-    assert!(by_user(&charged).values().all(|count| *count == 1) && charged.len() == 150, "each row runs once");
+    assert!(
+        by_user(&charged).values().all(|count| *count == 1) && charged.len() == 150,
+        "each row runs once"
+    );
     let total = amount(told["cost"]["total"].as_str().unwrap());
     assert_eq!([total, total], [sum(&results, "cost"), sum(&charged, "cost")]);
     assert_eq!((&told["invokes"], &told["cost"]["unknown_rows"]), (&json!(150), &json!(0)));
@@ -69,7 +76,8 @@ fn rows_end_by_webhooks_that_come_before_the_submits_reply() {
 
 #[test]
 fn webhooks_that_overtake_each_other_do_no_harm() {
-    let (_, answers) = delivered("{order: swapped, duplicates: 20%, delay: 5ms}", "{first: 300ms, interval: 100ms..1s}");
+    let (_, answers) =
+        delivered("{order: swapped, duplicates: 20%, delay: 5ms}", "{first: 300ms, interval: 100ms..1s}");
     assert!(by_webhook(&answers) > 0);
 }
 
@@ -181,7 +189,14 @@ fn tokens_and_headers_appear_nowhere_even_when_the_service_gives_them_back() {
     ] {
         let ended = bench.run_with(&[("HOOK", CANARY), ("RUST_LOG", "trace")], args).exits(code);
         let urls = server.invokes().into_iter().map(|request| request.body["webhook"][0]["url"].clone());
-        texts.extend(urls.map(|url| url.as_str().unwrap().rsplit('/').next().unwrap().to_owned()));
+        texts.extend(urls.map(|url| {
+            url.as_str()
+                .unwrap_or_else(|| panic!("{:?}", server.invokes()))
+                .rsplit('/')
+                .next()
+                .unwrap()
+                .to_owned()
+        }));
         for text in &texts {
             assert!(!ended.stdout.contains(text) && !ended.stderr.contains(text), "{args:?}: {ended:?}");
         }

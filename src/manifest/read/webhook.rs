@@ -133,14 +133,19 @@ fn read_url(reader: &mut Reader<'_>, entry: Entry) -> Option<SecretText> {
     let text = read_text(reader, entry.clone(), Literal::Address)?;
     let is_url = |value: String| {
         value.parse::<http::Uri>().is_ok_and(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some_and(|host| !host.is_empty())
         })
     };
     if known(&text).is_none_or(is_url) {
         return Some(text);
     }
     // What it is stays untold: it may hold a secret.
-    reader.refuse(&entry, "must be an `http` or `https` URL", Some("write it like `https://example.com/done`"))
+    reader.refuse(
+        &entry,
+        "must be an `http` or `https` URL",
+        Some("write it like `https://example.com/done`"),
+    )
 }
 
 /// Gives the text when all of it is known by now; a file is read only when it is needed.
@@ -175,9 +180,7 @@ fn read_text(reader: &mut Reader<'_>, entry: Entry, literal: Literal) -> Option<
             Piece::Variable(found) if found.default.is_some() => {
                 return reader.refuse(&entry, "is a secret, and a secret has no default", Some(help));
             }
-            Piece::Variable(found) => {
-                SecretPart::Secret(read_secret_variable(reader, &entry, found.name))
-            }
+            Piece::Variable(found) => SecretPart::Secret(read_secret_variable(reader, &entry, found.name)),
         });
     }
     let is_literal = parts.iter().all(|part| matches!(part, SecretPart::Text(_)));

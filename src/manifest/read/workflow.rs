@@ -109,7 +109,8 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
         duration("keep_alive", Duration::ZERO..=Duration::from_secs(3_600), Duration::from_secs(4));
     let body_limit =
         section.take("body_limit").and_then(|entry| read_body_limit(reader, &entry)).unwrap_or(16 << 20);
-    let webhook = section.take("webhook").and_then(|entry| webhook::read(reader, entry, provider.as_ref(), mode));
+    let webhook =
+        section.take("webhook").and_then(|entry| webhook::read(reader, entry, provider.as_ref(), mode));
     section.later(&LATER, &mut reader.diagnostics);
     section.finish(&mut reader.diagnostics);
     Some(WorkflowSpec {

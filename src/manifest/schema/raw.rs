@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use super::values::{
     Amount, Boolean, ColumnType, Condition, Currency, Delimiter, Duration, Durations, FilePath, FirstPoll,
     Format, FullText, Input, Limit, Mode, Name, Named, NoHalt, OnBadRow, OutputFormat, Provider, Region,
-    RetryAlso, Rows, SampleSize, Secret, SecretText, SecretUrl, Sha256, Size, SocketAddress, TemplateText, Text, Url,
-    Version, WebhookMethod, Whole, Word,
+    RetryAlso, Rows, SampleSize, Secret, SecretText, SecretUrl, Sha256, Size, SocketAddress, TemplateText,
+    Text, Url, Version, WebhookMethod, Whole, Word,
 };
 
 /// A manifest of flowbatch: a workflow behind an HTTP API, a dataset, and the mapping of a row to the workflow's

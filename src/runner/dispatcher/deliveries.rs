@@ -191,6 +191,10 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             }
         }
         self.on_acknowledged(row, run_id, version, Via::Webhook);
+        if let Some(invocation) = self.rows.get_mut(&row) {
+            // What is delivered has most likely ended.
+            invocation.hint = Hint::Due;
+        }
     }
 
     /// Asks for a row's result ahead of time, once: what may be repeated must not drive polls.

@@ -44,8 +44,8 @@ enum Script {
 }
 
 use Script::{
-    Accept, AcceptAndForget, AcceptLate, Fail, Hang, Linger, Lose, Panic, Refuse, RefuseKey, ServerError, Succeed,
-    Throttle,
+    Accept, AcceptAndForget, AcceptLate, Fail, Hang, Linger, Lose, Panic, Refuse, RefuseKey, ServerError,
+    Succeed, Throttle,
 };
 
 /// A provider that does as it is told, row by row, and keeps its own books.
@@ -286,7 +286,17 @@ impl Run {
             },
             halt: None,
         };
-        Self { _temp: temp, folder, rows, limits, delivery: Delivery::AtMostOnce, signals: vec![], deliveries: vec![], honest: vec![], told: Arc::default() }
+        Self {
+            _temp: temp,
+            folder,
+            rows,
+            limits,
+            delivery: Delivery::AtMostOnce,
+            signals: vec![],
+            deliveries: vec![],
+            honest: vec![],
+            told: Arc::default(),
+        }
     }
 
     fn provider(&self, scripts: impl IntoIterator<Item = (u64, Vec<Script>)>) -> Arc<Provider> {

@@ -88,8 +88,10 @@ impl fmt::Debug for Webhooks {
 /// Gives the secrets of webhooks, which replies must not bring back.
 pub fn secrets(spec: &WebhookSpec) -> Result<Vec<Secret>, Error> {
     let public_url = spec.receiver.iter().filter_map(|receiver| receiver.public_url.as_ref());
-    let forward =
-        spec.forward.iter().flat_map(|one| std::iter::once(&one.url).chain(one.headers.iter().map(|(_, v)| v)));
+    let forward = spec
+        .forward
+        .iter()
+        .flat_map(|one| std::iter::once(&one.url).chain(one.headers.iter().map(|(_, v)| v)));
     let mut secrets = Vec::new();
     for text in public_url.chain(forward) {
         secrets.extend(text.secrets().map_err(Error::Webhook)?);

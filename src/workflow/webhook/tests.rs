@@ -30,7 +30,9 @@ async fn post(desk: &Arc<Desk>, method: &str, path: &str, body: &str) -> u16 {
 }
 
 /// Tells every delivery that it is durable, and gives what was said.
-fn runner(mut deliveries: mpsc::Receiver<Delivery>) -> tokio::task::JoinHandle<Vec<(u64, u32, &'static str, Delivered)>> {
+fn runner(
+    mut deliveries: mpsc::Receiver<Delivery>,
+) -> tokio::task::JoinHandle<Vec<(u64, u32, &'static str, Delivered)>> {
     tokio::spawn(async move {
         let mut seen = Vec::new();
         while let Some(delivery) = deliveries.recv().await {
@@ -43,7 +45,8 @@ fn runner(mut deliveries: mpsc::Receiver<Delivery>) -> tokio::task::JoinHandle<V
 
 #[test]
 fn a_token_is_of_one_send_of_one_row_of_one_run_under_one_key() {
-    let path = |key: &str, run_id: &str, row, attempt| Tokens::new(&Secret::new(key), run_id).path(row, attempt);
+    let path =
+        |key: &str, run_id: &str, row, attempt| Tokens::new(&Secret::new(key), run_id).path(row, attempt);
     // It must be known again after a crash, also by a later version.
     assert_eq!(path("k", "r", 1, 1), "/flowbatch/r/1/1/ifaApkLlcEi0_mTeeIixKh");
     let all = [
@@ -160,7 +163,9 @@ async fn what_carries_no_right_token_is_refused_and_counted_and_goes_no_further(
     let (desk, deliveries) = Desk::new(settings());
     let runner = runner(deliveries);
     let path = tokens().path(1, 1);
-    for (method, path) in [("POST", "/"), ("GET", "/flowbatch"), ("POST", &path[..path.len() - 1]), ("PUT", "/x")] {
+    for (method, path) in
+        [("POST", "/"), ("GET", "/flowbatch"), ("POST", &path[..path.len() - 1]), ("PUT", "/x")]
+    {
         assert_eq!(post(&desk, method, path, RESULT).await, 404);
     }
     assert_eq!(desk.refused.load(Ordering::Relaxed), 4);
@@ -195,7 +200,8 @@ async fn what_can_not_be_read_is_a_hint_and_so_is_every_get() {
         Delivered::Known { workflow_run_id, .. } => format!("known {workflow_run_id}"),
         Delivered::Nothing => "nothing".to_owned(),
     });
-    let expected = ["nothing", "nothing", "nothing", "known w-1", "nothing", "ended", "ended", "nothing", "nothing"];
+    let expected =
+        ["nothing", "nothing", "nothing", "known w-1", "nothing", "ended", "ended", "nothing", "nothing"];
     assert_eq!(said.collect::<Vec<_>>(), expected);
 }
 

@@ -33,7 +33,8 @@ impl Tokens {
     /// Makes the tokens of a run, whose id is safe in a path.
     pub fn new(api_key: &Secret, run_id: &str) -> Self {
         // A key of any length will do: HMAC hashes what is longer than a block.
-        let keyed = Hmac::new_from_slice(api_key.expose().as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
+        let keyed =
+            Hmac::new_from_slice(api_key.expose().as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
         Self { keyed, run_id: run_id.into() }
     }
 

@@ -5,7 +5,10 @@ use crate::model::Reopened;
 
 fn ended(run_id: Option<&str>, outcome: Outcome, cost: Option<&str>) -> Delivered {
     let kind = (outcome == Outcome::Failed).then_some(ErrorKind::WORKFLOW_FAILED);
-    Delivered::Ended(Box::new(Reply { workflow_run_id: run_id.map(str::to_owned), ..*reply(outcome, cost, kind) }))
+    Delivered::Ended(Box::new(Reply {
+        workflow_run_id: run_id.map(str::to_owned),
+        ..*reply(outcome, cost, kind)
+    }))
 }
 
 fn succeeded(run_id: &str, cost: &str) -> Delivered {
@@ -104,7 +107,8 @@ async fn a_delivery_that_is_not_believed_triggers_one_poll() {
         ended(None, Outcome::Succeeded, Some("0.7")),
         ended(Some("run-1"), Outcome::Succeeded, None),
     ] {
-        let differs = matches!(&said, Delivered::Ended(reply) if reply.workflow_run_id.as_deref() == Some("run-2"));
+        let differs =
+            matches!(&said, Delivered::Ended(reply) if reply.workflow_run_id.as_deref() == Some("run-2"));
         let run = Run::of(1).delivering([(700, 1, 1, said.clone()), (701, 1, 1, said.clone())]);
         let provider = run.provider([(1, vec![Accept(600, "0.7")])]);
         let start = Instant::now();
