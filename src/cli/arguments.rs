@@ -88,7 +88,11 @@ impl Resume {
             run: RunName { run: self.run, dir: self.dir.dir },
             retry: retry.collect(),
             set: settings(&self.concurrency, None, &self.set),
-            widen: Widening { all: self.all, limit: self.limit, range },
+            widen: if self.all {
+                Widening { all: true, ..Widening::default() }
+            } else {
+                Widening { all: false, limit: self.limit, range }
+            },
             yes: self.yes,
             json: self.shown.json,
             style: Some(style),

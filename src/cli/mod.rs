@@ -201,7 +201,7 @@ struct Run {
     #[arg(long, value_name = "ID", env = "FLOWBATCH_ID")]
     id: Option<String>,
     /// Begins anew although an unfinished run of the same job is there
-    #[arg(long, conflicts_with = "id", env = "FLOWBATCH_NEW", value_parser = switch())]
+    #[arg(long, env = "FLOWBATCH_NEW", value_parser = switch())]
     new: bool,
     /// Asks nothing
     #[arg(short, long, env = "FLOWBATCH_YES", value_parser = switch())]
@@ -250,8 +250,8 @@ struct Resume {
     /// Asks rows with these outcomes again: failed, rejected, `in_doubt` (which may be billed twice)
     #[arg(long, value_name = "OUTCOME", value_delimiter = ',', value_enum, env = "FLOWBATCH_RETRY")]
     retry: Vec<Again>,
-    /// Widens the run to every row that the manifest's `where` lets in
-    #[arg(long, conflicts_with_all = ["limit", "range"], env = "FLOWBATCH_ALL", value_parser = switch())]
+    /// Widens the run to every row that the manifest's `where` lets in; goes before --limit and --range
+    #[arg(long, env = "FLOWBATCH_ALL", value_parser = switch())]
     all: bool,
     /// Widens the run to so many rows
     #[arg(long, value_name = "N", env = "FLOWBATCH_LIMIT")]

@@ -27,7 +27,7 @@ pub fn check(args: &CheckArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let mut worst: Option<ExitCode> = None;
     for path in &args.manifests {
         let CheckArgs { set, vars, dataset, .. } = args.clone();
-        let overrides = Overrides { set, vars, dataset, folder: None };
+        let overrides = Overrides { set, vars, dataset, ..Overrides::default() };
         match prepare(path, &overrides, Secrets::NotNeeded, None, host) {
             Ok(sound) => {
                 sound.warnings.iter().for_each(|warning| host.say(warning));

@@ -35,13 +35,14 @@ pub(crate) fn set_since(changed: &[SettingsChanged]) -> impl Iterator<Item = (St
     })
 }
 
-/// What the command line had changed when the run was begun.
+/// What the command line and the environment had changed when the run was begun.
 pub(crate) fn overrides_of(lock: &RunLock) -> Overrides {
     Overrides {
         set: lock.overrides.set.clone(),
         vars: lock.overrides.vars.clone(),
         dataset: lock.overrides.dataset.clone().map(PathBuf::from),
         folder: Some(PathBuf::from(&lock.folder)),
+        recorded: lock.environment.clone(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::commands::{Failure, Host, Watched, identity, webhooks};
 use crate::emulator::{Emulator, Options};
 use crate::journal::{RunFolder, Writer};
 use crate::manifest::{Manifest, Provider, Secret};
-use crate::model::{Delivery, ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
+use crate::model::{ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
 use crate::runner::{self, Job, Observer, Plan, Renderer};
 use crate::workflow::{Gptbots, Settings, Webhooks};
 
@@ -61,8 +61,17 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         (settings.webhooks, settings.secrets) = (hooked.webhooks, hooked.secrets);
         let deliveries = hooked.deliveries;
         let workflow = Arc::new(Gptbots::new(settings)?);
-        let delivery = Delivery::AtMostOnce;
+        let delivery = manifest.limits.delivery;
         let plan = Plan::of(&state, delivery);
+        let (send, poll) = (plan.send.len(), plan.poll.len());
+        tracing::info!(
+            run_id,
+            process = state.processes(),
+            send,
+            poll,
+            doubt = plan.doubt.len(),
+            "the run goes on"
+        );
         let mut limits = manifest.limits.clone();
         if !host.is_interactive() {
             limits.drain.get_or_insert(DRAIN);

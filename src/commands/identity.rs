@@ -73,6 +73,7 @@ pub(crate) fn lock(sound: &Sound, run_id: &str, overrides: Overridden, git: Git,
             selected: survey.selection.len(),
         },
         overrides,
+        environment: manifest.env.clone(),
         settings: settings.get_mut("limits").map(Value::take).unwrap_or_default(),
         labels: manifest
             .labels

@@ -48,7 +48,7 @@ struct Count {
 /// Says what would run and what would be rejected, and what it may cost.
 pub fn plan(args: &PlanArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let PlanArgs { set, vars, dataset, .. } = args.clone();
-    let overrides = Overrides { set, vars, dataset, folder: None };
+    let overrides = Overrides { set, vars, dataset, ..Overrides::default() };
     let sound = prepare(&args.manifest, &overrides, Secrets::NotNeeded, None, host)?;
     sound.warnings.iter().for_each(|warning| host.say(warning));
     let manifest = Arc::clone(&sound.manifest);

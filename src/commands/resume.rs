@@ -11,7 +11,9 @@ use crate::commands::widen::widen;
 use crate::commands::{Done, Failure, Host, RunName, derive, identity, prepare};
 use crate::journal::{Durability, History, RunFolder, RunLock};
 use crate::manifest::Secrets;
-use crate::model::{Json, Outcome, Reason, Reopened, RowState, RunEvent, RunState, SettingsChanged};
+use crate::model::{
+    Delivery, Json, Outcome, Reason, Reopened, RowState, RunEvent, RunState, SettingsChanged,
+};
 use crate::report::Style;
 use crate::runner::Plan;
 
@@ -70,7 +72,8 @@ pub(crate) fn go_on(
     style: Option<Style>,
     host: &mut dyn Host,
 ) -> Result<Done, Failure> {
-    let (writer, history) = folder.go_on(Durability::Power)?;
+    // Until the manifest is read again, which says what is enough, the safer.
+    let (mut writer, history) = folder.go_on(Durability::Power)?;
     if let Some(torn) = &history.replay().torn {
         host.say(&format!(
             "the journal's last {} bytes were never finished and are cut off: nothing that was durable is lost",
@@ -82,7 +85,8 @@ pub(crate) fn go_on(
     let mut changes = changed_settings(on, asked.is_some())?;
     let known: Vec<_> = history.state().changed().iter().cloned().chain(settings_in(&changes)).collect();
     let state = history.into_state();
-    let needs_key = !Plan::of(&state, crate::model::Delivery::AtMostOnce).is_empty()
+    // Whether anything remains does not depend on how what remains is delivered.
+    let needs_key = !Plan::of(&state, Delivery::AtMostOnce).is_empty()
         || !on.retry.is_empty()
         || on.widen.is_asked()
         || !changes.is_empty();
@@ -102,6 +106,7 @@ pub(crate) fn go_on(
     mention_edits(&lock, host);
     changes.extend(reopen(&state, on, host)?);
     changes.extend(widen(&mut sound, &state, &on.widen)?);
+    writer.set_durability(sound.manifest.output.durability);
     let run_id = lock.run_id.clone();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
     let state = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;

@@ -9,8 +9,8 @@ use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::{Done, Failure, Host, derive, estimate, rehearse};
-use crate::journal::{self, Durability, Found, Overridden, RunFolder, RunLock, Runs};
-use crate::manifest::{self, Overrides, Provider, Secrets};
+use crate::journal::{self, Found, Overridden, RunFolder, RunLock, Runs};
+use crate::manifest::{self, Budget, Overrides, Provider, Secrets};
 use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
 use crate::report::{self, Style, Summary};
 
@@ -50,7 +50,7 @@ pub struct RunArgs {
 impl RunArgs {
     fn overrides(&self) -> Overrides {
         let Self { set, vars, dataset, .. } = self.clone();
-        Overrides { set, vars, dataset, folder: None }
+        Overrides { set, vars, dataset, ..Overrides::default() }
     }
 
     fn overridden(&self) -> Overridden {
@@ -70,6 +70,11 @@ impl RunArgs {
 pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     if let Some(id) = &args.id {
         identity::check_run_id(id)?;
+        if args.new {
+            return Err(Failure::mistake(
+                "--new and --id can't stand together: an id is begun once, and then gone on with",
+            ));
+        }
     }
     if args.dry_run {
         return rehearse::rehearse(&args.manifest, &args.overrides(), args.json, host);
@@ -90,12 +95,17 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         refuse_to_start_over(args, &runs, &lock, host)?;
     }
     confirm(args, &sound, host)?;
-    let claim = folder.claim()?;
+    let claim = match folder.claim() {
+        // Another process was quicker to begin it under this id.
+        Err(_) if args.id.is_some() && folder.is_begun() => return continue_run(args, &folder, host),
+        claim => claim?,
+    };
     if sound.reads_stdin() {
         sound.keep_input(&folder.file("dataset.input"))?;
     }
     let selection = selected(&sound.survey.selection);
-    let writer = folder.begin(claim, &lock, &sound.manifest.source, selection, Durability::Power)?;
+    let durability = sound.manifest.output.durability;
+    let writer = folder.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
     // A link that can't be made is no reason not to run.
     let _ = folder.point_latest();
     let state = folder.read()?.into_state();
@@ -152,17 +162,33 @@ fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
         Some(estimate) => format!(", {}", estimate.in_words(&cost_unit(&sound.manifest))),
         None => ", no earlier run to estimate cost and time from".to_owned(),
     });
-    line.push_str(match sound.manifest.workflow.provider {
-        Provider::Emulator { .. } => ", embedded emulator (nothing is billed)",
-        Provider::Gptbots { .. } => ", no budget",
-    });
+    if let Provider::Emulator { .. } = sound.manifest.workflow.provider {
+        line.push_str(", embedded emulator (nothing is billed)");
+    }
+    match &sound.manifest.limits.budget {
+        Some(budget) => line.push_str(&format!(", {}", in_words(budget, &cost_unit(&sound.manifest)))),
+        None if is_billed(sound) => line.push_str(", no budget"),
+        None => {}
+    }
     host.say(&line);
 }
 
+fn is_billed(sound: &Sound) -> bool {
+    matches!(sound.manifest.workflow.provider, Provider::Gptbots { .. })
+}
+
+fn in_words(budget: &Budget, unit: &str) -> String {
+    let cost = budget.cost.map(|cost| format!("{cost} {unit}"));
+    let tokens = budget.tokens.map(|tokens| format!("{tokens} tokens"));
+    let bounds: Vec<_> = cost.into_iter().chain(tokens).collect();
+    let each = budget.cost_per_row.map_or_else(String::new, |cost| format!(" ({cost} for each row at most)"));
+    format!("a budget of {}{each}", bounds.join(" and "))
+}
+
 fn confirm(args: &RunArgs, sound: &Sound, host: &mut dyn Host) -> Result<(), Failure> {
-    let billed = matches!(sound.manifest.workflow.provider, Provider::Gptbots { .. });
     let rows = sound.survey.selection.len();
-    if args.yes || !billed || rows <= CONFIRM_ABOVE {
+    let is_bounded = sound.manifest.limits.budget.is_some();
+    if args.yes || !is_billed(sound) || is_bounded || rows <= CONFIRM_ABOVE {
         return Ok(());
     }
     let question = format!("Send {rows} rows to a billed workflow, with no budget?");
@@ -291,7 +317,7 @@ fn as_json(summary: &Summary, folder: &RunFolder) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::DatasetIdentity;
+    use crate::journal::{DatasetIdentity, Durability};
     use crate::model::ProcessStarted;
 
     fn lock() -> RunLock {
@@ -314,6 +340,7 @@ mod tests {
                 selected: 1,
             },
             overrides: Overridden::default(),
+            environment: std::collections::BTreeMap::new(),
             settings: Value::Null,
             labels: Value::Null,
             started_by: None,

@@ -56,11 +56,10 @@ pub(super) fn walk(
     };
     loop {
         let block = text.next()?;
+        // Subtle: before its rows are taken, and also when the last row that is wanted comes before the file's end.
+        file.require_unchanged()?;
         let ended = block.is_empty();
         let flow = if ended { parser.finish(sink)? } else { parser.feed(block, sink)? };
-        if ended {
-            file.require_unchanged()?;
-        }
         if ended || flow.is_break() {
             return Ok(flow);
         }

@@ -165,8 +165,20 @@ impl Committer {
         if let Some((writer, _)) = self.immediate.take() {
             return Some(writer);
         }
+        self.end_thread()
+    }
+
+    fn end_thread(&mut self) -> Option<Writer> {
         self.to_thread = None;
         self.from_thread.close();
         self.thread.take().and_then(|thread| thread.join().ok())
+    }
+}
+
+impl Drop for Committer {
+    /// A run that ends with an error still ends its thread, or the process might leave before the writer has let go
+    /// of the lock and of the reserve.
+    fn drop(&mut self) {
+        drop(self.end_thread());
     }
 }

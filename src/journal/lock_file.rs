@@ -1,5 +1,7 @@
 //! run.lock.json: what identifies a run, so that it can be resumed, repeated and checked.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -26,6 +28,9 @@ pub struct RunLock {
     pub dataset: DatasetIdentity,
     /// What the command line changed in the manifest.
     pub overrides: Overridden,
+    /// The variables that the manifest names outside of secret fields, with the values that the run was begun with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
     /// The resolved settings, without secrets.
     pub settings: Value,
     /// The manifest's labels.

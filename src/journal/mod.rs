@@ -10,13 +10,14 @@ mod lock_file;
 mod reader;
 mod writer;
 
+pub use crate::model::Durability;
 pub use committer::{Batch, Committer};
 pub use folder::{Claim, Found, RunFolder, Runs};
 pub use format::{Entry, FORMAT, LineError};
 pub use history::History;
 pub use lock_file::{DatasetIdentity, GitState, Overridden, RunLock};
 pub use reader::{Replay, Torn, replay};
-pub use writer::{Appended, Durability, Writer};
+pub use writer::{Appended, Writer};
 
 use std::io;
 use std::path::{Path, PathBuf};

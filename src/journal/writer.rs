@@ -6,17 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::journal::{Claim, Error, format};
-use crate::model::RunEvent;
-
-/// How far an append goes before it counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// It survives a loss of power: each group is fsynced.
-    #[default]
-    Power,
-    /// It survives the death of the process only.
-    Process,
-}
+use crate::model::{Durability, RunEvent};
 
 /// What became of a group of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +125,11 @@ impl Writer {
         // Known before it is judged: a part of it must not stay behind on a disk that is full.
         self.reserve = Some(path.clone());
         written
+    }
+
+    /// Says how far later appends go before they count.
+    pub fn set_durability(&mut self, durability: Durability) {
+        self.durability = durability;
     }
 
     /// Gives the wall-clock instant of the last group, in ms since 1970.

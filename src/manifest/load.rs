@@ -1,5 +1,6 @@
 //! From a path to a manifest, or to all of its mistakes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::manifest::read::{Context, WORKFLOW_KEYS};
@@ -30,6 +31,8 @@ pub struct Overrides {
     pub dataset: Option<PathBuf>,
     /// The folder that relative paths start from, when it is not the manifest's own (a frozen manifest).
     pub folder: Option<PathBuf>,
+    /// Values of variables outside of secret fields that go before the environment's: those that a run was begun with.
+    pub recorded: BTreeMap<String, String>,
 }
 
 /// A manifest that was read, with all that is wrong with it.
@@ -92,7 +95,8 @@ fn read_bytes(
     for (key_path, value) in &overrides.set {
         items.extend(overrides::set(&mut root, key_path, value).err());
     }
-    let (env, unset) = environment::replace(&mut root, environment);
+    let known = |name: &str| overrides.recorded.get(name).cloned().or_else(|| environment(name));
+    let (env, unset) = environment::replace(&mut root, &known);
     items.extend(unset);
     let folder = overrides.folder.clone().unwrap_or_else(|| folder_of(path));
     let context = Context { path, folder: &folder, bytes: &bytes, source, overrides, secrets, environment };

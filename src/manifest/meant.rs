@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::manifest::{SecretSource, SecretText, Span};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
-use crate::model::{Accept, Limit, RowNumber};
+use crate::model::{Accept, Cost, Delivery, Durability, Limit, RowNumber};
 
 /// A manifest, as meant.
 #[derive(Clone, Debug)]
@@ -281,8 +281,23 @@ pub struct Limits {
     pub drain: Option<Duration>,
     /// `retry`.
     pub retry: Retry,
+    /// `delivery`: what is done with a send whose fate is unknown.
+    pub delivery: Delivery,
+    /// `budget`; none: no bound.
+    pub budget: Option<Budget>,
     /// `halt`; none: never.
     pub halt: Option<Halt>,
+}
+
+/// `limits.budget`, in the workflow's unit; `cost` or `tokens` is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// `cost`: what the run may cost.
+    pub cost: Option<Cost>,
+    /// `tokens`: how many tokens it may use.
+    pub tokens: Option<u64>,
+    /// `cost_per_row`: what one execution costs at most.
+    pub cost_per_row: Option<Cost>,
 }
 
 /// `limits.concurrency`: rows in flight, from 1 to 10,000.
@@ -332,6 +347,8 @@ pub struct Halt {
 pub struct OutputSpec {
     /// `dir`, relative to the working directory.
     pub dir: PathBuf,
+    /// `durability`: what an entry of the journal survives.
+    pub durability: Durability,
     /// `formats`.
     pub formats: Vec<OutputFormat>,
     /// `columns`, in the order written.

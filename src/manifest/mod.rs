@@ -4,6 +4,7 @@
 mod columns;
 mod diagnostic;
 mod environment;
+mod exact;
 mod files;
 mod load;
 mod mask;
@@ -22,9 +23,9 @@ pub use columns::template_path;
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
 pub use load::{Environment, Overrides, Reading, Secrets, load, read_whole};
 pub use meant::{
-    Backoff, ColumnReference, Concurrency, DatasetSpec, Encoding, FirstPoll, Forward, Halt, Limits, Manifest,
-    Mode, OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, ReceiverSpec, Retry, RetryAlso,
-    Sample, SampleSize, Select, Tls, WebhookSpec, WorkflowSpec,
+    Backoff, Budget, ColumnReference, Concurrency, DatasetSpec, Encoding, FirstPoll, Forward, Halt, Limits,
+    Manifest, Mode, OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, ReceiverSpec, Retry,
+    RetryAlso, Sample, SampleSize, Select, Tls, WebhookSpec, WorkflowSpec,
 };
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource, SecretText};

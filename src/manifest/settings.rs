@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::manifest::units::write_duration;
-use crate::manifest::{FirstPoll, Limits, Manifest, Mode, Provider, RetryAlso};
+use crate::manifest::{Budget, FirstPoll, Limits, Manifest, Mode, Provider, RetryAlso};
 use crate::mapping::{InputTemplate, Template};
 use crate::model::Limit;
 
@@ -102,8 +102,20 @@ fn limits(limits: &Limits) -> Value {
         "deadline": limits.deadline.map(write_duration),
         "drain": limits.drain.map(write_duration),
         "retry": retry,
+        "delivery": limits.delivery,
+        "budget": limits.budget.map(budget),
         "halt": halt,
     })
+}
+
+/// Writes a budget as it is in force, in the workflow's unit.
+fn budget(budget: Budget) -> Value {
+    let mut found = Map::new();
+    for (key, amount) in [("cost", budget.cost), ("cost_per_row", budget.cost_per_row)] {
+        found.extend(amount.map(|amount| (key.to_owned(), json!(amount))));
+    }
+    found.extend(budget.tokens.map(|tokens| ("tokens".to_owned(), json!(tokens))));
+    Value::Object(found)
 }
 
 fn write_range(from: Duration, to: Duration) -> String {

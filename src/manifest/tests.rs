@@ -3,10 +3,10 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::{
-    Diagnostic, Diagnostics, Encoding, FirstPoll, Halt, Manifest, Mode, Overrides, Provider, SampleSize,
-    SecretSource, Secrets, load,
+    Budget, Diagnostic, Diagnostics, Encoding, FirstPoll, Halt, Manifest, Mode, Overrides, Provider,
+    SampleSize, SecretSource, Secrets, load,
 };
-use crate::model::Limit;
+use crate::model::{Cost, Limit};
 
 /// A folder with a manifest and the files that it names.
 struct Bench {
@@ -185,7 +185,7 @@ error: unknown key `    你好` in `limits`
 6 | limits: {\"    你好\": 1, timeout: soon}
   |          ^^^^^^^^^^
   |
-  = help: one of `concurrency`, `timeout`, `deadline`, `drain`, `retry`, `halt`
+  = help: one of `concurrency`, `timeout`, `deadline`, `drain`, `retry`, `delivery`, `budget`, `halt`
 
 error: `limits.timeout` must be a duration
  --> m.yaml:6:29
@@ -338,7 +338,7 @@ fn defaults_are_those_of_the_contract() {
     let settings = manifest.settings();
     assert_eq!(
         settings["limits"].to_string(),
-        r#"{"concurrency":8,"timeout":"10m","deadline":null,"drain":null,"retry":{"attempts":4,"backoff":"1s..1m","also":[]},"halt":{"failures":"50%","after":20}}"#
+        r#"{"concurrency":8,"timeout":"10m","deadline":null,"drain":null,"retry":{"attempts":4,"backoff":"1s..1m","also":[]},"delivery":"at_most_once","budget":null,"halt":{"failures":"50%","after":20}}"#
     );
     assert!(!settings.to_string().contains("hidden"), "{settings}");
 }
@@ -370,6 +370,40 @@ fn values_are_read_in_the_type_wanted_from_their_text() {
         "{}",
         manifest.mapping_text()
     );
+}
+
+#[test]
+fn amounts_of_a_budget_are_in_the_unit_of_the_workflow_exactly() {
+    let budget = |price: &str, budget: &str| {
+        let source = GOOD.replace("workflow: {", &format!("workflow: {{{price}"))
+            + &format!("limits: {{budget: {{{budget}}}}}\n");
+        Bench::new().load(source.as_bytes()).map_err(|mistakes| mistakes.render(false)).map(|manifest| {
+            let Budget { cost, tokens, cost_per_row } = manifest.limits.budget.unwrap();
+            let text = |cost: Option<Cost>| cost.map_or_else(String::new, |cost| cost.to_string());
+            (text(cost), tokens, text(cost_per_row))
+        })
+    };
+    let cent = "price: {unit: credit, per_unit: 0.01, currency: USD}, ";
+    let third = "price: {unit: point, per_unit: 0.03, currency: EUR}, ";
+    let good = |price, written, cost: &str, tokens, each: &str| {
+        assert_eq!(budget(price, written).unwrap(), (cost.to_owned(), tokens, each.to_owned()), "{written}");
+    };
+    good("", "cost: 12.5", "12.5", None, "");
+    good("", "cost: 12.50 credit, tokens: 7", "12.50", Some(7), "");
+    good("", "tokens: 0", "", Some(0), "");
+    good(cent, "cost: 300 USD, cost_per_row: 2 credit", "30000", None, "2");
+    good(cent, "cost: 300USD, cost_per_row: 0.001 USD", "30000", None, "0.1");
+    good(third, "cost: 0.3 EUR, cost_per_row: 1 point", "10", None, "1");
+    for (price, written, said) in [
+        (third, "cost: 1 EUR", "can't be said exactly in point: one costs 0.03 EUR"),
+        (third, "cost: 1 credit", "is in `credit`, which `workflow.price` does not define"),
+        (cent, "cost: 300 usd", "did you mean `USD`?"),
+        (cent, "cost: 3 US$", "write an amount like"),
+        (cent, "cost: 0.12345678901234567890123456789", "must be an amount of money"),
+    ] {
+        let shown = budget(price, written).unwrap_err();
+        assert!(shown.contains(said), "{shown}");
+    }
 }
 
 #[test]
@@ -411,6 +445,16 @@ fn sections_refuse_what_they_can_not_mean() {
     refused("limits: {retry: {backoff: 60s..1s}}", &["1m is longer than 1s"]);
     refused("limits: {timeout: 0s}", &["must lie between 1s and 24h"]);
     refused("limits: {rate: 90/min}", &["`limits.rate` is not supported by this version of flowbatch yet"]);
+    refused("limits: {delivery: exactly_once}", &["can't be `exactly_once`", "`at_least_once`"]);
+    refused("limits: {budget: 5}", &["`limits.budget` must be a map"]);
+    refused("limits: {budget: {}}", &["bounds nothing", "budget: {cost: 12.5}"]);
+    refused("limits: {budget: {cost: -1}}", &["must be an amount of money"]);
+    refused("limits: {budget: {cost: 1e3}}", &["write an amount like `12.5`"]);
+    refused("limits: {budget: {tokens: 1.5}}", &["must be a whole number"]);
+    refused("limits: {budget: {tokens: 5, cost_per_row: 2}}", &["no meaning without `limits.budget.cost`"]);
+    refused("limits: {budget: {cost: 300 USD}}", &["no `workflow.price`", "write it in credit"]);
+    refused("limits: {budget: {cost: 3, token: 3}}", &["did you mean `tokens`?"]);
+    refused("output: {durability: disk}", &["can't be `disk`"]);
     refused("limits:", &["`limits` must be a map of keys and values, not nothing"]);
     refused("limits: {timeout: }", &["`limits.timeout` has no value"]);
     refused("limits: {concurrency: '9'}", &["a number is written without quotes"]);

@@ -81,6 +81,23 @@ pub fn row_range(text: &str) -> Result<(RowNumber, RowNumber), String> {
     }
 }
 
+/// Reads an amount of money that is not below zero, and its unit when it names one: `12.5`, `300 USD`. The error says
+/// how to write one.
+pub(super) fn money(text: &str) -> Result<(Decimal, Option<String>), String> {
+    let form = || "write an amount like `12.5`, `300 USD` or `2 credit`".to_owned();
+    let digits = text.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim();
+    let amount = decimal(number).ok_or_else(form)?;
+    if unit.is_empty() {
+        Ok((amount, None))
+    } else if unit.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_') {
+        Ok((amount, Some(unit.to_owned())))
+    } else {
+        Err(form())
+    }
+}
+
 /// Reads the size of a sample: `100`, `5%` or `0.05`. The error says how to write one.
 pub fn sample_size(text: &str) -> Result<SampleSize, String> {
     match limit(text)? {

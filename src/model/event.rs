@@ -11,6 +11,16 @@ use crate::model::{Cost, RowNumber};
 /// A JSON value kept as its own text, so that no digit of it is lost on the way through.
 pub type Json = Box<RawValue>;
 
+/// How far an event goes before it counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// It survives a loss of power: each group is fsynced.
+    #[default]
+    Power,
+    /// It survives the death of the process only.
+    Process,
+}
+
 /// The digest of a file of the run folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digest {

@@ -8,6 +8,7 @@ mod facts;
 mod life;
 mod money;
 mod outcome;
+mod reserved;
 mod row;
 mod row_event;
 mod row_set;
@@ -16,13 +17,14 @@ mod tally;
 mod verdict;
 
 pub use event::{
-    Closed, Digest, Json, Opened, PollTally, ProcessEnded, ProcessStarted, RunEvent, Selected,
+    Closed, Digest, Durability, Json, Opened, PollTally, ProcessEnded, ProcessStarted, RunEvent, Selected,
     SettingsChanged, Stopped,
 };
 pub use facts::RowFacts;
 pub use life::RowState;
 pub use money::{Cost, MoneyError};
 pub use outcome::{ErrorKind, Outcome, RowError};
+pub use reserved::Reserved;
 pub use row::{Record, Row, RowKey, RowNumber, row_tag};
 pub use row_event::{
     Ambiguous, Answered, Attached, Delivery, Ended, Intended, Receipt, Refused, Rejected, Reopened,

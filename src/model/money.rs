@@ -53,6 +53,13 @@ impl Cost {
         // Subtle: rust_decimal rounds a sum whose digits no longer fit; taking one part off again shows it.
         (sum.checked_sub(other.0)? == self.0 && sum.checked_sub(self.0)? == other.0).then_some(Self(sum))
     }
+
+    /// Takes an amount off, or says that it is not in there exactly.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        let rest = Self::new(self.0.checked_sub(other.0)?).ok()?;
+        (rest.checked_add(other) == Some(self)).then_some(rest)
+    }
 }
 
 impl FromStr for Cost {

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use crate::model::life::{RowState, step};
 use crate::model::{
-    Answered, Cost, Intended, Opened, Outcome, Reopened, Reservation, RowNumber, RowSet, RunEvent, Selected,
-    SettingsChanged, Stopped, Tally, WithdrawnWhy,
+    Answered, Cost, Intended, Opened, Outcome, Reopened, Reservation, Reserved, RowNumber, RowSet, RunEvent,
+    Selected, SettingsChanged, Stopped, Tally, WithdrawnWhy,
 };
 
 /// An event that can't have happened after the ones before it: a damaged journal, or a bug.
@@ -75,6 +75,9 @@ pub struct RunState {
     ended_counts: [u64; 5],
     open: BTreeMap<RowNumber, OpenRow>,
     tally: Tally,
+    reserved: Reserved,
+    /// The most that one execution has cost.
+    largest: Reservation,
     processes: u32,
     stopped: Option<Stopped>,
     closed: bool,
@@ -183,6 +186,8 @@ impl RunState {
         }
         match event {
             RunEvent::Intended(e) => self.note_intent(row, e),
+            // Subtle: only what was certainly not executed gives its reservation back; what is ambiguous keeps it.
+            RunEvent::Withdrawn(_) | RunEvent::Refused(_) => self.reserved.release(self.reservation(row)),
             RunEvent::Ambiguous(_) => self.note_unknown(row, 1),
             // Subtle: what was in doubt turns out to be this very run, so its cost will be known after all.
             RunEvent::Attached(_) if matches!(state, RowState::Held | RowState::InDoubt(None)) => {
@@ -230,6 +235,11 @@ impl RunState {
         open.sends = open.sends.max(event.attempt);
         open.recorded |= event.input.is_some();
         open.reserved = event.reserved;
+        self.reserved.add(event.reserved);
+    }
+
+    fn reservation(&self, row: RowNumber) -> Reservation {
+        self.open.get(&row).map_or_else(Reservation::default, |open| open.reserved)
     }
 
     fn note_unknown(&mut self, row: RowNumber, change: i32) {
@@ -249,20 +259,23 @@ impl RunState {
         if matches!(state, RowState::Held | RowState::InDoubt(None)) {
             self.note_unknown(row, -1);
         }
-        match event.cost.and_then(|cost| self.tally.cost.checked_add(cost)) {
-            Some(sum) => self.tally.cost = sum,
-            None if event.executed || event.cost.is_some() => {
-                self.tally.cost_unknown.insert(row);
-            }
-            None => {}
+        let set_aside = self.reservation(row);
+        let cost = event.cost.and_then(|cost| self.tally.cost.checked_add(cost));
+        self.tally.cost = cost.unwrap_or(self.tally.cost);
+        if cost.is_none() && (event.executed || event.cost.is_some()) {
+            self.tally.cost_unknown.insert(row);
+        } else {
+            self.reserved.release_cost(set_aside.cost);
         }
-        match event.tokens.and_then(|tokens| self.tally.tokens.checked_add(tokens)) {
-            Some(sum) => self.tally.tokens = sum,
-            None if event.executed || event.tokens.is_some() => {
-                self.tally.tokens_unknown.insert(row);
-            }
-            None => {}
+        let tokens = event.tokens.and_then(|tokens| self.tally.tokens.checked_add(tokens));
+        self.tally.tokens = tokens.unwrap_or(self.tally.tokens);
+        if tokens.is_none() && (event.executed || event.tokens.is_some()) {
+            self.tally.tokens_unknown.insert(row);
+        } else {
+            self.reserved.release_tokens(set_aside.tokens);
         }
+        self.largest.cost = self.largest.cost.max(event.cost);
+        self.largest.tokens = self.largest.tokens.max(event.tokens);
         if let Some(version) = &event.workflow_version {
             *self.tally.versions.entry(version.clone()).or_default() += 1;
         }

@@ -3,6 +3,7 @@
 //! Knows neither what a check is nor how an answer is read: `reply` judges, `journal` remembers, `workflow` sends.
 
 mod admission;
+mod budget;
 mod dispatcher;
 mod invocation;
 mod observer;

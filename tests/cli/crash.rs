@@ -43,8 +43,9 @@ fn journal(bench: &Bench) -> Option<(PathBuf, u64)> {
     Some((dir, length))
 }
 
-/// Starts a command and kills it once the journal has grown by so many bytes; true when it came to its end before.
-fn killed_after(bench: &Bench, args: &[&str], growth: u64) -> Option<Ended> {
+/// Starts a command and ends it once the journal has grown by so many bytes: as `kill -9` does, or as Ctrl-C. Gives
+/// how it ended when it came to its end by itself.
+fn ended_after(bench: &Bench, args: &[&str], growth: u64, gently: bool) -> Option<Ended> {
     let length = || journal(bench).map_or(0, |(_, length)| length);
     let before = length();
     let mut running = Running::start(bench.command(args));
@@ -53,7 +54,18 @@ fn killed_after(bench: &Bench, args: &[&str], growth: u64) -> Option<Ended> {
         over = running.is_over();
         over || length() >= before + growth
     });
-    if over { Some(running.end()) } else { Some(running.kill()).filter(|ended| ended.code.is_some()) }
+    if over {
+        return Some(running.end());
+    }
+    #[cfg(unix)]
+    if gently {
+        running.signal("INT");
+        let ended = running.end();
+        // Before it listens, a signal ends it like any program.
+        return Some(ended).filter(|ended| !matches!(ended.code, None | Some(5)));
+    }
+    let _ = gently;
+    Some(running.kill()).filter(|ended| ended.code.is_some())
 }
 
 /// Kills the runner again and again, then lets it finish. `again` gives the command to go on with.
@@ -64,7 +76,7 @@ fn survive(bench: &Bench, seed: u64, first: &[&str], again: &[&str]) -> Ended {
         let args = if journal(bench).is_some_and(|(_, length)| length > 0) { again } else { first };
         // The first kills come while the run is being laid out.
         let growth = if kill < 2 { dice.below(400) } else { dice.below(14_000) };
-        last = killed_after(bench, args, growth);
+        last = ended_after(bench, args, growth, dice.below(4) == 0);
         if let Some(ended) = &last {
             assert!(matches!(ended.code, Some(0 | 1)), "{ended:?}");
             break;
@@ -227,5 +239,24 @@ fn a_run_that_died_before_its_first_event_begins_under_the_same_command_line() {
         let ended = bench.run(&["run", "job.yaml", "--id", "early"]);
         assert_eq!(ended.code, Some(0), "{keep:?} {journal:?}: {}", ended.stderr);
         assert_eq!(bench.outcomes(), ["succeeded"; 3]);
+    }
+}
+
+#[test]
+fn a_service_that_dies_and_comes_back_has_each_row_once() {
+    for mode in ["async", "sync"] {
+        let bench = Bench::new();
+        let mut service = Emulator::serve(&bench, SERVICE);
+        bench.dataset(rows());
+        let limits = "limits: {concurrency: 8, halt: none, timeout: 20s, retry: {attempts: 100, backoff: 1ms..20ms}}\n";
+        bench.job(&service.url, mode, limits);
+        let running = Running::start(bench.command(["run", "job.yaml", "--json"]));
+        for deaths in 1..=3 {
+            until("rows are at the service", || service.accepted().len() >= deaths * 30);
+            service = service.die_and_come_back(&bench, SERVICE);
+        }
+        let ended = running.end();
+        until("the service is done", || service.charged().len() == service.accepted().len());
+        balance(&bench, &service.accepted(), &service.charged(), &ended);
     }
 }

@@ -544,3 +544,18 @@ fn heads_without_end_leave_the_row_in_doubt() {
         assert_eq!((bench.outcomes(), server.sends(1)), (vec!["in_doubt".to_owned()], vec![1]));
     }
 }
+
+#[test]
+fn a_server_that_drops_idle_connections_without_a_word_sees_each_row_once() {
+    let server = Hostile::serve(|request| {
+        let whole = String::from_utf8(bytes_of(fine(request))).unwrap();
+        Act::Write(whole.replace("Connection: close\r\n", "").into_bytes())
+    });
+    let bench = Bench::new();
+    bench.dataset(150);
+    bench.job(&server.url, "sync", "limits: {concurrency: 3, halt: none}\n");
+    bench.run(&["run", "job.yaml"]);
+    assert!(server.sends(150).iter().all(|sends| *sends <= 1));
+    let outcomes = bench.outcomes();
+    assert_eq!(outcomes.len(), 150);
+}

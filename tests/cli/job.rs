@@ -307,3 +307,90 @@ fn a_sync_run_survives_every_fault_with_an_exact_bill() {
 fn an_async_run_survives_every_fault_with_an_exact_bill() {
     many_faults("async");
 }
+
+#[test]
+fn files_of_an_input_are_sent_whole_and_kept_as_digests() {
+    use crate::support::hostile::{Hostile, succeeded};
+    let bench = Bench::new();
+    let server = Hostile::serve(|request| succeeded("r", &json!({"n": request.row()})));
+    bench.write("rows.csv", "id,text\na,docs/a.txt\nb,docs/missing.txt\nc,../secret.txt\nd,docs/link.txt\n");
+    bench.write("in/docs/a.txt", "hello, file");
+    bench.write("secret.txt", "not yours");
+    bench.job(&server.url, "sync", "");
+    let job = bench.read("job.yaml").replace("text: \"{{row.text}}\"", "doc: {file: \"{{row.text}}\"}");
+    bench.write("in/job.yaml", job);
+    std::fs::copy(bench.path("rows.csv"), bench.path("in/rows.csv")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(bench.path("secret.txt"), bench.path("in/docs/link.txt")).unwrap();
+    bench.run(&["run", "in/job.yaml"]).exits(1);
+    assert_eq!(bench.outcomes(), ["succeeded", "rejected", "rejected", "rejected"]);
+    let sent = server.invokes();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].body["input"]["doc"], json!({"format": "txt", "base64_content": "aGVsbG8sIGZpbGU="}));
+    let told = &bench.results()[0]["input"]["doc"];
+    assert_eq!(
+        (&told["file"], &told["bytes"], &told["format"]),
+        (&json!("docs/a.txt"), &json!(11), &json!("txt"))
+    );
+    assert_eq!(told["sha256"].as_str().unwrap().len(), 64);
+    for name in ["journal.jsonl", "results.jsonl", "results.csv", "report.json"] {
+        let text = std::fs::read_to_string(bench.run_dir().join(name)).unwrap();
+        assert!(!text.contains("aGVsbG8") && !text.contains("not yours"), "{name}");
+    }
+}
+
+#[test]
+fn what_the_manifest_accepts_exits_0() {
+    use crate::support::hostile::{Hostile, ok, succeeded};
+    let server = Hostile::serve(|request| {
+        if request.row() <= 2 {
+            ok(&json!({"code": 40000, "message": "no"}))
+        } else {
+            succeeded("r", &json!({}))
+        }
+    });
+    for (accept, code, reason) in [
+        ("{failed: 2}", 0, "accepted"),
+        ("{failed: 20%}", 0, "accepted"),
+        ("{failed: 1}", 1, "rows_failed"),
+        ("{failed: 19%}", 1, "rows_failed"),
+        ("{in_doubt: 5, rejected: 5}", 1, "rows_failed"),
+    ] {
+        let bench = Bench::new();
+        bench.dataset(10);
+        bench.job(&server.url, "sync", &format!("accept: {accept}\n"));
+        let told = bench.run(&["run", "job.yaml", "--json"]).exits(code).json();
+        assert_eq!(told["verdict"]["reason"], reason, "{accept}");
+        assert_eq!((&told["rows"]["failed"], &told["verdict"]["exit_code"]), (&2.into(), &code.into()));
+        // Judged again from the journal, by the rule that is asked for.
+        let told = bench.run(&["report", "--format", "json"]).exits(0).json();
+        assert_eq!(told["verdict"]["reason"], reason, "{accept}");
+    }
+}
+
+#[test]
+fn every_flag_of_a_run_has_its_variable() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.dataset(4);
+    bench.write("other.csv", "id,text\nz,1\ny,2\n");
+    bench.job(&service.url, "sync", "");
+    let variables = [
+        ("FLOWBATCH_OUTPUT_DIR", "elsewhere"),
+        ("FLOWBATCH_DATASET", "other.csv"),
+        ("FLOWBATCH_ID", "named"),
+        ("FLOWBATCH_CONCURRENCY", "2"),
+        ("FLOWBATCH_YES", "1"),
+        ("FLOWBATCH_JSON", "1"),
+    ];
+    let told = bench.run_with(&variables, &["run", "job.yaml"]).exits(0).json();
+    assert_eq!((&told["run_id"], &told["rows"]["total"]), (&"named".into(), &2.into()));
+    assert!(bench.path("elsewhere/job/named/journal.jsonl").is_file());
+    let lock: Value = serde_json::from_str(&bench.read("elsewhere/job/named/run.lock.json")).unwrap();
+    assert_eq!(lock["settings"]["concurrency"], 2);
+    let told = bench.run_with(&variables, &["run", "job.yaml", "--id", "other", "-j", "3"]).exits(0).json();
+    assert_eq!(told["run_id"], "other");
+    let shown = bench.run_with(&[("FLOWBATCH_DRY_RUN", "1")], &["run", "job.yaml"]).exits(0).stdout;
+    assert!(shown.contains("\"request\""), "{shown}");
+    bench.run_with(&[("FLOWBATCH_CONCURRENCY", "many")], &["run", "job.yaml"]).exits(2).says(&["many"]);
+}

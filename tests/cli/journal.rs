@@ -229,3 +229,79 @@ fn an_edited_manifest_is_only_mentioned() {
     fs::write(bench.path("job.yaml"), bench.read("job.yaml").replace("{{row.text}}", "{{row.id}}")).unwrap();
     bench.run(&["run", "job.yaml", "--id", "r"]).exits(3).says(&["mapping"]);
 }
+
+#[test]
+fn of_processes_that_begin_one_run_at_once_exactly_one_works_on_it() {
+    let bench = Bench::new();
+    let server = Hostile::serve(|request| succeeded(&format!("r{}", request.row()), &json!({})));
+    bench.dataset(20);
+    bench.job(&server.url, "sync", "limits: {concurrency: 4}\n");
+    let all: Vec<_> = (0..5)
+        .map(|_| Running::start(bench.command(["run", "job.yaml", "--id", "once", "--json"])))
+        .collect();
+    let ended: Vec<_> = all.into_iter().map(Running::end).collect();
+    assert!(ended.iter().any(|ended| ended.code == Some(0)), "{ended:?}");
+    for ended in &ended {
+        // One that comes late finds the run finished; one that comes meanwhile finds it taken.
+        assert!(ended.code == Some(0) || ended.json()["verdict"]["reason"] == "locked", "{ended:?}");
+    }
+    assert_eq!(server.sends(20), [1; 20]);
+    bench.run(&["run", "job.yaml", "--id", "once"]).exits(0);
+}
+
+#[test]
+fn a_dataset_that_changes_under_a_run_stops_it_and_rows_sent_are_those_surveyed() {
+    let bench = Bench::new();
+    let server = Hostile::serve(|request| {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        succeeded(&format!("r{}", request.row()), &request.body["input"])
+    });
+    let rows = |text: &str| {
+        let lines: Vec<_> =
+            (1..=900).map(|row| format!("k{row},{text} {row} {}\n", "x".repeat(700))).collect();
+        format!("id,text\n{}", lines.concat())
+    };
+    bench.write("rows.csv", rows("old"));
+    bench.job(&server.url, "sync", "limits: {concurrency: 1}\n");
+    let running = Running::start(bench.command(["run", "job.yaml", "--json"]));
+    until("rows are under way", || server.invokes().len() >= 3);
+    // The same length, another content, at the same place.
+    fs::write(bench.path("rows.csv"), rows("new")).unwrap();
+    let ended = running.end().exits(3);
+    assert_eq!(ended.json()["verdict"]["reason"], "dataset_changed");
+    let is_new = |request: &Request| request.body["input"]["text"].as_str().unwrap().starts_with("new");
+    assert!(!server.invokes().iter().any(is_new), "rows were sent that nobody had surveyed");
+    bench.run(&["resume"]).exits(3);
+    bench.write("rows.csv", rows("old"));
+    bench.run(&["resume", "--set", "limits.concurrency=64"]).exits(0);
+    assert_eq!(server.invokes().len(), 900);
+}
+
+#[test]
+fn a_run_goes_on_and_is_reported_with_the_variables_that_it_was_begun_with() {
+    let bench = Bench::new();
+    let server = Hostile::serve(|request| succeeded("r", &request.body["input"]));
+    bench.dataset(3);
+    bench.job(
+        &server.url,
+        "sync",
+        "vars: {tone: \"${TONE}\"}\noutput: {columns: {tone: \"{{vars.tone}}\"}}\n",
+    );
+    bench.write("job.yaml", bench.read("job.yaml").replace("{{row.text}}", "{{vars.tone}} {{row.text}}"));
+    bench.run_with(&[("TONE", "soft")], &["run", "job.yaml", "--id", "r", "--limit", "1"]).exits(0);
+    let before = files(&bench.run_dir());
+    for variables in [&[][..], &[("TONE", "loud")]] {
+        bench.run_with(variables, &["report", "r"]).exits(0);
+        assert_eq!(files(&bench.run_dir()), before);
+        bench.run_with(variables, &["resume", "r"]).exits(0);
+    }
+    bench.run_with(&[("TONE", "loud")], &["resume", "r", "--limit", "2"]).exits(0);
+    bench.run(&["resume", "r", "--all"]).exits(0);
+    let sent: Vec<_> = server.invokes().iter().map(|request| request.body["input"]["text"].clone()).collect();
+    assert_eq!(sent, ["soft text 1", "soft text 2", "soft text 3"]);
+    // The same command line in another environment is another job, and says so.
+    bench
+        .run_with(&[("TONE", "loud")], &["run", "job.yaml", "--id", "r", "--limit", "1"])
+        .exits(3)
+        .says(&["mapping"]);
+}

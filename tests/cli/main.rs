@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects")]
 
+mod budget;
 mod commands;
 mod crash;
 mod dataset;

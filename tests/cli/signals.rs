@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::SERVICE;
-use crate::support::hostile::{Act, Hostile, ok, succeeded};
+use crate::support::hostile::{Act, Hostile, ok, response, succeeded};
 use crate::support::{Bench, Emulator, Running, by_user, until};
 
 fn events(bench: &Bench, name: &str) -> usize {
@@ -161,4 +161,48 @@ fn a_halt_rule_exits_4_and_says_how_to_go_on() {
     let ended = bench.run(&["resume", "--set", "limits.halt=none"]).exits(1);
     assert!(ended.stdout.contains('4'), "{}", ended.stdout);
     assert_eq!(server.sends(9), [1; 9]);
+}
+
+#[test]
+fn ctrl_c_is_heard_while_the_run_only_waits() {
+    for status in ["429 Slow", "503 Busy"] {
+        let bench = Bench::new();
+        let server = Hostile::serve(move |_| response(status, "Retry-After: 50", ""));
+        bench.dataset(6);
+        bench.job(&server.url, "sync", "limits: {concurrency: 2, halt: none}\n");
+        let mut running = Running::start(bench.command(["run", "job.yaml", "--json"]));
+        until("a row is refused", || events(&bench, "refused") >= 1);
+        running.signal("INT");
+        let told = running.end_within(Duration::from_secs(10)).exits(5).json();
+        is_interrupted(&told);
+        assert_eq!((&told["rows"]["not_run"], &told["rows"]["failed"]), (&6.into(), &0.into()), "{status}");
+    }
+}
+
+#[test]
+fn a_deadline_passes_while_the_run_only_waits() {
+    let bench = Bench::new();
+    let server = Hostile::serve(|_| response("429 Slow", "Retry-After: 50", ""));
+    bench.dataset(6);
+    bench.job(&server.url, "sync", "limits: {concurrency: 2, deadline: 1s}\n");
+    let mut running = Running::start(bench.command(["run", "job.yaml", "--json"]));
+    let told = running.end_within(Duration::from_secs(10)).exits(5).json();
+    assert_eq!(told["verdict"]["reason"], "deadline");
+    assert_eq!(told["rows"]["not_run"], 6);
+}
+
+#[test]
+fn accepted_rows_survive_a_second_ctrl_c_and_are_asked_for_later() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, &slow("1500ms"));
+    bench.dataset(4);
+    bench.job(&service.url, "async", "limits: {concurrency: 4}\n");
+    let mut running = Running::start(bench.command(["run", "job.yaml", "--json"]));
+    until("rows are accepted", || events(&bench, "attached") >= 4);
+    running.signal("INT");
+    running.signal("INT");
+    let ended = running.end_within(Duration::from_secs(10));
+    assert_eq!(ended.code, Some(5), "{ended:?}");
+    bench.run(&["resume"]).exits(0);
+    assert_eq!((service.accepted().len(), bench.outcomes()), (4, vec!["succeeded".to_owned(); 4]));
 }

@@ -331,6 +331,13 @@ impl Emulator {
             .collect()
     }
 
+    /// Kills it and starts another one at the same port, with the same ledger.
+    pub(crate) fn die_and_come_back(self, bench: &Bench, definition: &str) -> Self {
+        let port = self.url.rsplit(':').next().unwrap().to_owned();
+        self.process.kill();
+        Self::serve_with(bench, definition, &["--port", &port])
+    }
+
     /// Ends it as Ctrl-C does, and gives what it said on standard error.
     #[cfg(unix)]
     pub(crate) fn stop(self) -> Ended {

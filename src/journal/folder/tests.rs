@@ -23,6 +23,7 @@ fn lock(run_id: &str) -> RunLock {
             selected: 2,
         },
         overrides: Overridden::default(),
+        environment: std::collections::BTreeMap::new(),
         settings: json!({}),
         labels: json!({}),
         started_by: None,

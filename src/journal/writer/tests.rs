@@ -70,6 +70,17 @@ fn a_group_is_one_write_and_one_fsync() {
 }
 
 #[test]
+fn nothing_is_synced_when_only_the_process_may_die() {
+    let disk = with_room(100_000);
+    let mut writer = on(&disk);
+    writer.append(&[tally(1)]).unwrap();
+    writer.set_durability(Durability::Process);
+    assert_eq!(writer.append(&[tally(2)]).unwrap(), Appended::Durable);
+    let state = disk.0.lock().unwrap();
+    assert_eq!((state.syncs, String::from_utf8_lossy(&state.bytes).lines().count()), (1, 2));
+}
+
+#[test]
 fn a_full_disk_is_cut_back_and_goes_on_in_the_reserve() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.jsonl");
@@ -148,4 +159,17 @@ async fn a_failed_fsync_reaches_whoever_waits() {
     committer.append(tally(1));
     committer.flush();
     assert!(committer.durable().await.is_err());
+}
+
+#[test]
+fn a_committer_that_is_dropped_leaves_no_reserve_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let mut writer = Writer::over(&path, Box::new(with_room(10_000)), 0, 0, Durability::Power);
+    writer.keep_reserve(1).unwrap();
+    let mut committer = Committer::start(writer).unwrap();
+    committer.append(tally(1));
+    committer.flush();
+    drop(committer);
+    assert!(!path.with_extension("reserve").exists());
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
+use crate::manifest::read::budget;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::Entry;
 use crate::manifest::tree::Kind;
-use crate::manifest::{Backoff, Concurrency, Halt, Limits, Retry, RetryAlso, units};
-use crate::model::{Accept, Limit};
+use crate::manifest::{Backoff, Concurrency, Halt, Limits, Price, Retry, RetryAlso, units};
+use crate::model::{Accept, Delivery, Limit};
 
 const DEFAULT_CONCURRENCY: usize = 8;
 const MOST_CONCURRENCY: usize = 10_000;
@@ -19,10 +20,10 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HALT_AFTER: u64 = 20;
 
 /// Keys that later versions have.
-const LATER: [&str; 3] = ["rate", "budget", "delivery"];
+const LATER: [&str; 1] = ["rate"];
 
-/// Reads `limits`.
-pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>) -> Limits {
+/// Reads `limits`; amounts of money are in the unit of `price`.
+pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<&Price>) -> Limits {
     let mut limits = Limits {
         concurrency: Concurrency(DEFAULT_CONCURRENCY),
         timeout: TIMEOUT,
@@ -33,6 +34,8 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>) -> Limits {
             backoff: Backoff { first: BACKOFF.0, longest: BACKOFF.1 },
             also: Vec::new(),
         },
+        delivery: Delivery::AtMostOnce,
+        budget: None,
         halt: Some(Halt { failures: Limit::Share(Decimal::new(5, 1)), after: HALT_AFTER }),
     };
     let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return limits };
@@ -48,6 +51,11 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>) -> Limits {
     if let Some(entry) = section.take("retry") {
         read_retry(reader, entry, &mut limits.retry);
     }
+    let words = [("at_most_once", Delivery::AtMostOnce), ("at_least_once", Delivery::AtLeastOnce)];
+    if let Some(delivery) = section.take("delivery").and_then(|entry| reader.word(&entry, &words)) {
+        limits.delivery = delivery;
+    }
+    limits.budget = section.take("budget").and_then(|entry| budget::read(reader, entry, price));
     if let Some(entry) = section.take("halt") {
         read_halt(reader, entry, &mut limits.halt);
     }

@@ -1,5 +1,6 @@
 //! From the tree to the manifest: each section takes its keys, collects mistakes, and reports what is left.
 
+mod budget;
 mod dataset;
 mod input;
 mod limits;

@@ -7,11 +7,13 @@ use crate::manifest::read::section::Entry;
 use crate::manifest::read::templates::When;
 use crate::manifest::{OutputFormat, OutputSpec};
 use crate::mapping::Template;
+use crate::model::Durability;
 
 /// Reads `output`.
 pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>) -> OutputSpec {
     let mut output = OutputSpec {
         dir: PathBuf::from("runs"),
+        durability: Durability::Power,
         formats: vec![OutputFormat::Jsonl, OutputFormat::Csv],
         columns: Vec::new(),
         csv_bom: true,
@@ -23,6 +25,10 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>) -> OutputSpec 
     let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return output };
     if let Some(dir) = section.take("dir").and_then(|entry| reader.full_text(&entry)) {
         output.dir = PathBuf::from(dir);
+    }
+    let words = [("power", Durability::Power), ("process", Durability::Process)];
+    if let Some(durability) = section.take("durability").and_then(|entry| reader.word(&entry, &words)) {
+        output.durability = durability;
     }
     if let Some(formats) = section.take("formats").and_then(|entry| reader.list(entry)) {
         output.formats = read_formats(reader, formats);

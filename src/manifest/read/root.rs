@@ -81,7 +81,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let dataset = dataset::read(reader, &mut root, context.overrides.dataset.as_deref());
     let input = root.need("input", r#"input: {question: "{{row.question}}"}"#, &mut reader.diagnostics);
     let input = input.and_then(|entry| input::read(reader, &entry));
-    let limits = limits::read(reader, root.take("limits"));
+    let price = workflow.as_ref().and_then(|workflow| workflow.price.as_ref());
+    let limits = limits::read(reader, root.take("limits"), price);
     let accept = limits::read_accept(reader, root.take("accept"));
     let output = output::read(reader, root.take("output"));
     let group_by = output::read_report(reader, root.take("report"));

@@ -4,10 +4,10 @@
 use schemars::JsonSchema;
 
 use super::values::{
-    Amount, Boolean, ColumnType, Condition, Currency, Delimiter, Duration, Durations, FilePath, FirstPoll,
-    Format, FullText, Input, Limit, Mode, Name, Named, NoHalt, OnBadRow, OutputFormat, Provider, Region,
-    RetryAlso, Rows, SampleSize, Secret, SecretText, SecretUrl, Sha256, Size, SocketAddress, TemplateText,
-    Text, Url, Version, WebhookMethod, Whole, Word,
+    Amount, Boolean, ColumnType, Condition, Currency, Delimiter, Delivery, Durability, Duration, Durations,
+    FilePath, FirstPoll, Format, FullText, Input, Limit, Mode, Money, Name, Named, NoHalt, OnBadRow,
+    OutputFormat, Provider, Region, RetryAlso, Rows, SampleSize, Secret, SecretText, SecretUrl, Sha256, Size,
+    SocketAddress, TemplateText, Text, Url, Version, WebhookMethod, Whole, Word,
 };
 
 /// A manifest of flowbatch: a workflow behind an HTTP API, a dataset, and the mapping of a row to the workflow's
@@ -279,6 +279,12 @@ pub(super) struct Limits {
     drain: Duration,
     /// What is sent again.
     retry: Retry,
+    /// What is done with a row that may have run and whose answer was lost: `at_most_once` holds it in doubt;
+    /// `at_least_once` sends it again, and may pay for it twice.
+    #[schemars(extend("default" = "at_most_once"))]
+    delivery: Delivery,
+    /// What the run may cost. By default without bound.
+    budget: Budget,
     /// Stops a run whose rows go wrong: a map, or `none`.
     #[schemars(extend("default" = {"failures": "50%", "after": 20}))]
     halt: Halt,
@@ -297,6 +303,21 @@ pub(super) struct Retry {
     /// Answers that are sent again although they are, or may have been, billed.
     #[schemars(extend("default" = [], "uniqueItems" = true))]
     also: Vec<RetryAlso>,
+}
+
+/// What a run may cost; a run that reaches it stops, and `resume --set limits.budget.cost=…` goes on.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{"required": ["cost"]}, {"required": ["tokens"]}]))]
+#[schemars(extend("dependentRequired" = {"cost_per_row": ["cost"]}))]
+pub(super) struct Budget {
+    /// Money, such as `12.5` in the workflow's unit, or `300 USD` when `workflow.price` says what that is worth.
+    cost: Money,
+    /// Tokens.
+    tokens: Whole<0, { u64::MAX }>,
+    /// What one row costs at most. With it the budget is never exceeded; without it, a row is taken to cost as much as
+    /// the dearest so far.
+    cost_per_row: Money,
 }
 
 /// `none`, or a map.
@@ -349,6 +370,10 @@ pub(super) struct Output {
     /// The folder that runs are written to, relative to the working directory.
     #[schemars(extend("default" = "runs"))]
     dir: FilePath,
+    /// What an entry of the journal survives before it counts: a loss of `power`, or only the death of the `process`,
+    /// which is faster.
+    #[schemars(extend("default" = "power"))]
+    durability: Durability,
     /// The results' formats; JSONL is always written.
     #[schemars(extend("default" = ["jsonl", "csv"], "uniqueItems" = true))]
     formats: Vec<OutputFormat>,

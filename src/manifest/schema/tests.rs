@@ -59,11 +59,14 @@ fn full() -> Value {
             "deadline": "5h30m",
             "drain": "20s",
             "retry": {"attempts": 4, "backoff": "1s..60s", "also": ["failed"]},
+            "delivery": "at_most_once",
+            "budget": {"cost": "300 credit", "tokens": 2_000_000, "cost_per_row": "2 credit"},
             "halt": {"failures": "5%", "after": 50},
         },
         "accept": {"failed": "1%", "rejected": 0, "in_doubt": 0},
         "output": {
             "dir": "runs",
+            "durability": "power",
             "formats": ["jsonl", "csv"],
             "columns": {"label": "{{output.label}}"},
             "csv": {"bom": true, "inputs": true, "safe": true, "encoding": "utf-8", "delimiter": ";"},
@@ -253,6 +256,34 @@ fn the_reader_and_the_schema_agree_on_mistakes() {
         ("/output/formats", json!("csv")),
         ("/output/csv/bom", json!("yes")),
         ("/report/group", json!({})),
+    ] {
+        bench.check(pointer, &value, false);
+    }
+}
+
+#[test]
+fn the_reader_and_the_schema_agree_on_budget_delivery_and_durability() {
+    let bench = Bench::new();
+    for (pointer, value) in [
+        ("/limits/delivery", json!("at_least_once")),
+        ("/limits/budget", json!({"cost": 12.5})),
+        ("/limits/budget", json!({"tokens": 5})),
+        ("/limits/budget/cost", json!("30000credit")),
+        ("/limits/budget/cost", json!("300 USD")),
+        ("/limits/budget/cost", json!("0.50")),
+        ("/output/durability", json!("process")),
+    ] {
+        bench.check(pointer, &value, true);
+    }
+    for (pointer, value) in [
+        ("/limits/delivery", json!("exactly_once")),
+        ("/limits/budget", json!(5)),
+        ("/limits/budget", json!({})),
+        ("/limits/budget", json!({"tokens": 5, "cost_per_row": 1})),
+        ("/limits/budget/cost", json!("5 %")),
+        ("/limits/budget/cost", json!(-1)),
+        ("/limits/budget/tokens", json!("5")),
+        ("/output/durability", json!("disk")),
     ] {
         bench.check(pointer, &value, false);
     }

@@ -160,6 +160,13 @@ kind!(
     ]})
 );
 kind!(
+    /// An exact amount of money.
+    Money, "amount, with or without a unit", json!({"anyOf": [
+        {"type": "number", "minimum": 0},
+        matching(&[r"[0-9]+(?:\.[0-9]+)?(?: *[A-Za-z_]+)? *"]),
+    ]})
+);
+kind!(
     /// A size in bytes.
     Size, "size", json!({"anyOf": [
         {"type": "integer", "minimum": 1024, "maximum": 1_073_741_824},
@@ -231,6 +238,8 @@ kind!(
 kind!(OnBadRow, "`stop` or `reject`", words(&["stop", "reject"]));
 kind!(RetryAlso, "`failed` or `server_error`", words(&["failed", "server_error"]));
 kind!(OutputFormat, "`jsonl` or `csv`", words(&["jsonl", "csv"]));
+kind!(Delivery, "`at_most_once` or `at_least_once`", words(&["at_most_once", "at_least_once"]));
+kind!(Durability, "`power` or `process`", words(&["power", "process"]));
 kind!(NoHalt, "`none`", words(&["none"]));
 
 /// A whole number within a range.

@@ -406,6 +406,69 @@ fn set_row(event: &mut RunEvent, row: RowNumber) {
     }
 }
 
+/// What is set aside after some events, each intent having reserved 2 credits and no tokens: the money, and how many
+/// sends have no tokens reserved.
+fn check_reserved(events: &[RunEvent], money: &str, without_tokens: u64) {
+    let mut run = run_of(1);
+    let events: Vec<_> = events
+        .iter()
+        .map(|event| match event {
+            RunEvent::Intended(e) => {
+                let reserved = Reservation { cost: Some("2".parse().unwrap()), tokens: None };
+                RunEvent::Intended(Intended { reserved, ..e.clone() })
+            }
+            other => other.clone(),
+        })
+        .collect();
+    apply_all(&mut run, &events);
+    let found = (run.reserved().cost().unwrap().to_string(), run.reserved().without_tokens());
+    assert_eq!(found, (money.to_owned(), without_tokens), "{events:?}");
+}
+
+#[test]
+fn a_reservation_is_kept_until_it_is_known_what_the_send_cost() {
+    let intent = || intended(1, Delivery::AtLeastOnce);
+    let answer = |cost| answered(1, Via::Reply, Outcome::Failed, cost);
+    check_reserved(&[intent()], "2", 1);
+    for why in [WithdrawnWhy::Pause, WithdrawnWhy::Stop, WithdrawnWhy::RunRefused] {
+        check_reserved(&[intent(), withdrawn(1, why)], "0", 0);
+    }
+    check_reserved(&[intent(), refused(1, true)], "0", 0);
+    check_reserved(&[intent(), refused(1, false), intent()], "2", 1);
+    check_reserved(&[intent(), answer(Some("9"))], "0", 0);
+    check_reserved(&[intent(), attached(1, Via::Submit)], "2", 1);
+    // Unknown, so charged for good: also when the row is sent again.
+    check_reserved(&[intent(), answer(None)], "2", 0);
+    check_reserved(
+        &[intent(), answer(None), reopened(1, Outcome::Failed), intent(), answer(Some("1"))],
+        "2",
+        0,
+    );
+    let in_doubt = || [intent(), ambiguous(1), ended(1, Outcome::InDoubt, None)];
+    check_reserved(&in_doubt(), "2", 1);
+    let again = [reopened(1, Outcome::InDoubt), intent()];
+    check_reserved(&[&in_doubt()[..], &again].concat(), "4", 2);
+    // Each ambiguous send keeps its own; the one that is answered gives its own back.
+    let lost = [intent(), ambiguous(1), intent(), ambiguous(1), intent()];
+    check_reserved(&lost, "6", 3);
+    check_reserved(&[&lost[..], &[answer(Some("1"))]].concat(), "4", 2);
+    check_reserved(&[&lost[..], &[refused(1, false)]].concat(), "4", 2);
+    // A lost reply that is found again is known.
+    let found = [attached(1, Via::Webhook), answered(1, Via::Poll, Outcome::Succeeded, Some("1"))];
+    check_reserved(&[&in_doubt()[..], &found].concat(), "0", 0);
+}
+
+#[test]
+fn the_dearest_execution_is_remembered() {
+    let mut run = run_of(2);
+    assert_eq!(run.largest(), Reservation::default());
+    for (row, cost) in [(1, "0.7"), (2, "0.5")] {
+        let answer = answered(row, Via::Reply, Outcome::Failed, Some(cost));
+        apply_all(&mut run, &[intended(row, Delivery::AtMostOnce), answer]);
+    }
+    assert_eq!(run.largest(), Reservation { cost: Some("0.7".parse().unwrap()), tokens: Some(10) });
+}
+
 #[test]
 fn a_retry_by_policy_goes_on_counting_attempts_and_not_throttled_sends() {
     let mut state = run_of(1);

@@ -3,7 +3,7 @@
 use crate::model::life::RowState;
 use crate::model::state::{OpenRow, Phase, RunState, print_of};
 use crate::model::{
-    Cost, Counts, Opened, Outcome, Reservation, RowNumber, RowSet, SettingsChanged, Stopped, Tally,
+    Cost, Counts, Opened, Outcome, Reservation, Reserved, RowNumber, RowSet, SettingsChanged, Stopped, Tally,
 };
 
 impl RunState {
@@ -57,9 +57,15 @@ impl RunState {
         self.open.get(&row).is_some_and(|open| open.recorded)
     }
 
-    /// Gives what is still reserved from the budget: by rows in flight and in doubt.
-    pub fn reserved(&self) -> impl Iterator<Item = Reservation> + '_ {
-        self.open.values().filter(|open| open.phase != Phase::Ready).map(|open| open.reserved)
+    /// Gives what is set aside from the budget: for sends that may be on their way, and for good for each execution,
+    /// certain or possible, whose cost is unknown.
+    pub fn reserved(&self) -> &Reserved {
+        &self.reserved
+    }
+
+    /// Gives the most that one execution has cost so far, in money and in tokens; none when nothing is known.
+    pub fn largest(&self) -> Reservation {
+        self.largest
     }
 
     /// Gives the first event, when there was one.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::model::{Delivery as Policy, Outcome, Receipt, RowNumber, RowState, RunEvent, Via};
+use crate::model::{Outcome, Receipt, RowNumber, RowState, RunEvent, Via};
 use crate::reply::{Delivered, Reply};
 use crate::runner::Observer;
 use crate::runner::dispatcher::Dispatcher;
@@ -116,8 +116,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let (is_open, ours) = match state {
             RowState::Attached(run_id) | RowState::InDoubt(Some(run_id)) => (true, Some(run_id.as_str())),
             RowState::InDoubt(None) => (true, None),
-            // Subtle: where it is going to be sent again it may be on its way through the reader.
-            RowState::Held => (stage.is_some() || self.delivery == Policy::AtMostOnce, None),
+            // Subtle: where it is to be sent again it may be on its way through the reader, and is passed over there.
+            RowState::Held => (true, None),
             RowState::Intended => (matches!(stage, Some(Stage::Sent(..))), None),
             RowState::Unstarted | RowState::Ready | RowState::Ended(_) => (false, None),
         };

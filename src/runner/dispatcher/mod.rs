@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::journal::{Appended, Batch, Committer};
 use crate::manifest::Limits;
-use crate::model::{Delivery, Outcome, PollTally, RowNumber, RunEvent, RunState, StopCause};
+use crate::model::{Delivery, Outcome, PollTally, Reserved, RowNumber, RunEvent, RunState, StopCause};
 use crate::pace::Pace;
 use crate::reply::{Judgement, PollJudgement};
 use crate::retry::PollSchedule;
@@ -71,6 +71,8 @@ pub(crate) struct Dispatcher<W, O> {
     /// Whether a timer is set for the end of the present pause.
     wake_at: Option<Instant>,
     admission: Admission,
+    /// What is set aside by intents that are on their way to the disk.
+    pending: Reserved,
     pace: Pace,
     schedule: PollSchedule,
     random: fastrand::Rng,
@@ -144,6 +146,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             timers,
             wake_at: None,
             admission,
+            pending: Reserved::default(),
             pace,
             schedule,
             random: fastrand::Rng::new(),
@@ -225,7 +228,10 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             tracing::debug!(event = event.name(), row = event.row(), "durable");
             self.observer.event(&event, &self.state);
             match &event {
-                RunEvent::Intended(e) => self.after_intended(e.row),
+                RunEvent::Intended(e) => {
+                    self.pending.release(e.reserved);
+                    self.after_intended(e.row);
+                }
                 RunEvent::Attached(e) => self.after_attached(e.row),
                 RunEvent::Answered(e) => self.after_end(e.row, e.outcome),
                 RunEvent::Ended(e) => self.after_end(e.row, e.outcome),

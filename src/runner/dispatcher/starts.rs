@@ -5,9 +5,11 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::model::{
-    Intended, Outcome, Rejected, Reservation, RowNumber, RowState, RunEvent, Withdrawn, WithdrawnWhy,
+    ErrorKind, Intended, Outcome, Rejected, Reservation, RowError, RowNumber, RowState, RunEvent, StopCause,
+    Withdrawn, WithdrawnWhy,
 };
 use crate::runner::Observer;
+use crate::runner::budget::{self, Short, Spent};
 use crate::runner::dispatcher::{Dispatcher, Done, millis};
 use crate::runner::invocation::{Invocation, Prepared, Stage};
 use crate::runner::timers::Timer;
@@ -24,7 +26,25 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                     None => return,
                 },
             };
-            self.intend(row);
+            match self.afford() {
+                Ok(reservation) => self.intend(row, reservation),
+                Err(short) => {
+                    self.queue.push_front(row);
+                    // What is under way may turn out to cost less than was set aside for it.
+                    if self.admission.in_flight() == 0 && self.committer.is_idle() {
+                        self.stop(StopCause::Budget, &short.to_string());
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Says what is to be set aside for the next send, or why the budget does not allow it now.
+    fn afford(&self) -> Result<Reservation, Short> {
+        match &self.limits.budget {
+            None => Ok(Reservation::default()),
+            Some(budget) => budget::reserve(budget, &Spent::of(&self.state, self.pending)),
         }
     }
 
@@ -46,6 +66,18 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         while self.rows.len() < self.admission.most_started() {
             let mut prepared = self.fresh.pop_front()?;
             let row = prepared.number;
+            let state = self.state.row(row);
+            let is_held = state == RowState::Held;
+            if self.rows.contains_key(&row)
+                || !(is_held || matches!(state, RowState::Unstarted | RowState::Ready))
+            {
+                // It was held, and a webhook has settled it since.
+                continue;
+            }
+            if is_held && self.state.attempts(row) >= self.limits.retry.attempts {
+                // A crash uses up an attempt too: else a row that brings flowbatch down would be paid for at each resume.
+                prepared.content = Err(RowError::new(ErrorKind::INTERRUPTED, USED_UP));
+            }
             match std::mem::replace(&mut prepared.content, Err(placeholder())) {
                 Ok(content) => {
                     let mut invocation = Invocation::to_send(prepared, content, Instant::now());
@@ -61,7 +93,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                     let mut ending = Invocation::attached(String::new(), 0, Instant::now());
                     (ending.holds_place, ending.run_id, ending.stage) = (false, None, Stage::Ending);
                     self.rows.insert(row, ending);
-                    if self.state.row(row) == RowState::Held {
+                    if is_held {
                         // It may have run, so it is not rejected, whatever has become of its record since.
                         self.end(row, Outcome::InDoubt, error);
                         continue;
@@ -75,7 +107,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     /// Appends the intent. The row is sent when the journal gives it back.
-    fn intend(&mut self, row: RowNumber) {
+    fn intend(&mut self, row: RowNumber, reserved: Reservation) {
         let delivery = self.delivery;
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let now = Instant::now();
@@ -87,7 +119,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             row,
             attempt: invocation.sends,
             queue_ms: millis(now - invocation.queued_at),
-            reserved: Reservation::default(),
+            reserved,
             delivery,
             key: None,
             row_sha: None,
@@ -103,6 +135,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                     (Some(content.input_sha256), Some(content.journal_input));
             }
         }
+        self.pending.add(reserved);
         self.committer.append(RunEvent::Intended(intended));
     }
 
@@ -165,6 +198,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 }
 
-fn placeholder() -> crate::model::RowError {
-    crate::model::RowError::new(crate::model::ErrorKind::BUG, "")
+const USED_UP: &str = "each time it was sent it may have run, and its attempts are used up";
+
+fn placeholder() -> RowError {
+    RowError::new(ErrorKind::BUG, "")
 }

@@ -12,6 +12,7 @@ use crate::reply::{Delivered, Refusal, Reply};
 use crate::runner::{Content, Plan};
 use crate::workflow::Call;
 
+mod budget;
 mod chaos;
 mod deliveries;
 mod ordeals;
@@ -284,6 +285,8 @@ impl Run {
                 backoff: Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(8) },
                 also: vec![],
             },
+            delivery: Delivery::AtMostOnce,
+            budget: None,
             halt: None,
         };
         Self {
@@ -426,6 +429,7 @@ fn lock() -> RunLock {
         workflow: serde_json::Value::Null,
         dataset: DatasetIdentity { paths, sha256: String::new(), bytes: 0, rows: 0, columns, selected: 0 },
         overrides: Overridden::default(),
+        environment: std::collections::BTreeMap::new(),
         settings: serde_json::Value::Null,
         labels: serde_json::Value::Null,
         started_by: None,

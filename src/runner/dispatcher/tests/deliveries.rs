@@ -231,3 +231,20 @@ async fn a_delivery_after_a_stop_still_counts() {
     let state = run.go(&provider).await;
     assert_eq!((outcomes(&state), state.is_complete()), ([2, 0, 0, 0, 0], true));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_spares_a_row_that_a_crash_left_in_doubt_its_second_send() {
+    for said in [succeeded("run-2", "0.5"), known("run-2")] {
+        let mut run = Run::of(2);
+        run.delivery = Delivery::AtLeastOnce;
+        let provider = run.provider([(1, vec![Refuse, Linger(2_000)]), (2, vec![Hang])]);
+        let _ = tokio::time::timeout(Duration::from_millis(110), run.go(&provider)).await;
+        // The next process is busy with another row, while the one in doubt waits behind it.
+        run.limits.concurrency = Concurrency(1);
+        provider.books.lock().unwrap().runs.insert("run-2".into(), (2, Instant::now(), "0.5"));
+        let run = run.delivering([(500, 2, 1, said)]);
+        let state = run.go(&provider).await;
+        assert_eq!((outcomes(&state), state.cost_unknown_rows()), ([2, 0, 0, 0, 0], 0));
+        assert_eq!(provider.books.lock().unwrap().executed[&2], 1);
+    }
+}

@@ -137,3 +137,14 @@ async fn a_row_that_may_have_run_and_can_no_longer_be_rendered_stays_in_doubt() 
     let state = dispatcher.drive(mpsc::channel(1).1).await.unwrap().state;
     assert_eq!(state.row(1), RowState::InDoubt(None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn under_at_least_once_a_crash_uses_up_an_attempt() {
+    let run = Run { delivery: Delivery::AtLeastOnce, ..Run::of(1) };
+    let provider = run.provider([(1, vec![Hang])]);
+    for _ in 0..3 {
+        assert!(tokio::time::timeout(Duration::from_secs(5), run.go(&provider)).await.is_err());
+    }
+    let state = run.go(&provider).await;
+    assert_eq!((state.row(1), provider.books.lock().unwrap().sent.len()), (RowState::InDoubt(None), 3));
+}
