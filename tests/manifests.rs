@@ -286,7 +286,9 @@ fn gather(value: &Value, path: &str, found: &mut BTreeMap<String, u32>) {
             gather(member, &path, found);
         }
     } else if let Value::Array(items) = value {
-        items.iter().for_each(|item| gather(item, path, found));
+        for item in items {
+            gather(item, path, found);
+        }
     }
 }
 

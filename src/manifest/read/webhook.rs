@@ -47,7 +47,7 @@ pub(super) fn read(
         let help = "add `listen: 127.0.0.1:9000`, where it is received, or leave it out";
         reader.refuse::<()>(entry, "needs `workflow.webhook.listen`", Some(help));
     }
-    let public_url = public_url.and_then(|entry| read_url(reader, entry));
+    let public_url = public_url.and_then(|entry| read_url(reader, &entry));
     if let (Some((entry, listen)), None) = (&listen, &public_url)
         && !(listen.ip().is_loopback() && provider.is_none_or(is_on_this_machine))
     {
@@ -114,7 +114,7 @@ fn read_one(reader: &mut Reader<'_>, entry: Entry) -> Option<Forward> {
         None => Some("POST"),
     };
     let url = section.need("url", "url: https://example.com/done", &mut reader.diagnostics);
-    let url = url.and_then(|entry| read_url(reader, entry));
+    let url = url.and_then(|entry| read_url(reader, &entry));
     let headers = reader.named(section.take("headers"), |reader, entry| {
         let name = entry.name.rsplit('.').next().unwrap_or_default();
         if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
@@ -129,7 +129,7 @@ fn read_one(reader: &mut Reader<'_>, entry: Entry) -> Option<Forward> {
 }
 
 /// Reads an address that may carry a token; one that surely does may not be written out.
-fn read_url(reader: &mut Reader<'_>, entry: Entry) -> Option<SecretText> {
+fn read_url(reader: &mut Reader<'_>, entry: &Entry) -> Option<SecretText> {
     let text = read_text(reader, entry.clone(), Literal::Address)?;
     let is_url = |value: String| {
         value.parse::<http::Uri>().is_ok_and(|uri| {

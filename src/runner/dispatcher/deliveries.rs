@@ -112,13 +112,12 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 
     /// Decides what a delivery for the row's last send leads to.
     fn weigh(&self, row: RowNumber, state: &RowState, said: Delivered) -> Next {
-        let stage = self.rows.get(&row).map(|invocation| &invocation.stage);
+        let is_sent = || self.rows.get(&row).is_some_and(|row| matches!(row.stage, Stage::Sent(..)));
         let (is_open, ours) = match state {
             RowState::Attached(run_id) | RowState::InDoubt(Some(run_id)) => (true, Some(run_id.as_str())),
-            RowState::InDoubt(None) => (true, None),
-            // Subtle: where it is to be sent again it may be on its way through the reader, and is passed over there.
-            RowState::Held => (true, None),
-            RowState::Intended => (matches!(stage, Some(Stage::Sent(..))), None),
+            // Subtle: a held row that is to be sent again may be on its way from the reader; it is passed over there.
+            RowState::Held | RowState::InDoubt(None) => (true, None),
+            RowState::Intended => (is_sent(), None),
             RowState::Unstarted | RowState::Ready | RowState::Ended(_) => (false, None),
         };
         if !is_open {
