@@ -9,7 +9,6 @@ use crate::commands::{
     CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReportArgs, ReportFormat, ResumeArgs, RunArgs,
     RunName, Widening, quoted,
 };
-use crate::manifest::row_range;
 use crate::model::Outcome;
 use crate::report::Style;
 
@@ -83,16 +82,18 @@ impl Resume {
             Again::InDoubt => Outcome::InDoubt,
             Again::Rejected => Outcome::Rejected,
         });
-        let range = self.range.as_deref().and_then(|text| row_range(text).ok());
         ResumeArgs {
             run: RunName { run: self.run, dir: self.dir.dir },
             retry: retry.collect(),
             set: settings(&self.concurrency, None, &self.set),
-            widen: if self.all {
-                Widening { all: true, ..Widening::default() }
-            } else {
-                Widening { all: false, limit: self.limit, range }
+            widen: Widening {
+                all: self.all,
+                limit: self.limit.filter(|_| !self.all),
+                range: self.range.filter(|_| !self.all),
             },
+            extend: self.extend,
+            accept_edits: self.accept_edits,
+            repair: self.repair,
             yes: self.yes,
             json: self.shown.json,
             style: Some(style),

@@ -243,6 +243,7 @@ struct Plan {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Resume {
     /// The run: `latest`, an id or its beginning, or a path
     #[arg(value_hint = ValueHint::DirPath)]
@@ -257,11 +258,20 @@ struct Resume {
     #[arg(long, value_name = "N", env = "FLOWBATCH_LIMIT")]
     limit: Option<u64>,
     /// Widens the run by the rows of this range
-    #[arg(long, value_name = "A..B", env = "FLOWBATCH_RANGE", value_parser = range)]
-    range: Option<String>,
+    #[arg(long, value_name = "A..B", env = "FLOWBATCH_RANGE", value_parser = row_range)]
+    range: Option<(u64, u64)>,
+    /// Takes a dataset that only grew, and adds its new rows
+    #[arg(long, env = "FLOWBATCH_EXTEND", value_parser = switch())]
+    extend: bool,
+    /// Takes rows edited under the same key that were never sent, and asks rejected ones of them again
+    #[arg(long, env = "FLOWBATCH_ACCEPT_EDITS", value_parser = switch())]
+    accept_edits: bool,
+    /// Mends a damaged journal: keeps what can be read, and holds rows that may have been sent
+    #[arg(long, env = "FLOWBATCH_REPAIR", value_parser = switch())]
+    repair: bool,
     #[command(flatten)]
     concurrency: Concurrency,
-    /// Changes a key below `limits`, `accept`, `report` or `output`
+    /// Changes a key below `limits`, `accept`, `report`, `output`, `workflow.body_limit` or `workflow.pin`
     #[arg(long = "set", value_name = "KEY.PATH=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
     /// Asks nothing

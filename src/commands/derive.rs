@@ -29,7 +29,7 @@ pub(crate) fn frozen(
 
 /// Gives the settings changed since the run began, as they were written behind `--set`.
 pub(crate) fn set_since(changed: &[SettingsChanged]) -> impl Iterator<Item = (String, String)> + '_ {
-    changed.iter().map(|change| {
+    changed.iter().filter(|change| change.is_of_manifest()).map(|change| {
         let to = change.to.get();
         (change.key.clone(), serde_json::from_str(to).unwrap_or_else(|_| to.to_owned()))
     })
@@ -60,6 +60,7 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
         env,
         types: dataset.types,
         cost_unit,
+        pin: workflow.pin,
         price: workflow.price.map(|price| Price { per_unit: price.per_unit, currency: price.currency }),
         accept,
         group_by,
@@ -78,7 +79,7 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
 /// Writes all derived files anew, each whole or not at all.
 pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
     let history = folder.read()?;
-    let lock = folder.lock()?;
+    let lock = folder.lock()?.as_changed(history.state().changed());
     let manifest = frozen(folder, &lock, history.state().changed(), host)?;
     let csv = manifest.output.formats.contains(&OutputFormat::Csv);
     let context = context(manifest, &lock.run_id, &lock);
@@ -108,7 +109,7 @@ pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Fai
 /// Works out the summary alone, and writes nothing.
 pub(crate) fn summary(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
     let history = folder.read()?;
-    let lock = folder.lock()?;
+    let lock = folder.lock()?.as_changed(history.state().changed());
     let manifest = frozen(folder, &lock, history.state().changed(), host)?;
     summarize(&context(manifest, &lock.run_id, &lock), &history, Targets::default())
 }

@@ -81,8 +81,21 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         let source = runner::read(sound.dataset, renderer, plan.send.clone())
             .map_err(|error| Failure::environment(Reason::Disk, error.to_string()))?;
         let poll = manifest.workflow.poll;
-        let job =
-            Job { workflow, plan, source, ahead, deliveries, limits, poll, delivery, writer, state, signals };
+        let pin = manifest.workflow.pin.clone();
+        let job = Job {
+            workflow,
+            plan,
+            source,
+            ahead,
+            deliveries,
+            limits,
+            poll,
+            pin,
+            delivery,
+            writer,
+            state,
+            signals,
+        };
         let finished = runner::run(job, Boxed(observer)).await?;
         webhooks::stop(hooked.receiver, host).await;
         if let Some(emulator) = emulator {

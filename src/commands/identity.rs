@@ -64,14 +64,7 @@ pub(crate) fn lock(sound: &Sound, run_id: &str, overrides: Overridden, git: Git,
         manifest_sha256: sha256(&manifest.source),
         mapping_sha256: sha256(manifest.mapping_text()),
         workflow: identity_of(&workflow),
-        dataset: DatasetIdentity {
-            paths: manifest.dataset.paths.iter().map(|path| shown(path, manifest)).collect(),
-            sha256: survey.sha256.clone(),
-            bytes: survey.bytes,
-            rows: survey.rows,
-            columns: survey.columns.clone(),
-            selected: survey.selection.len(),
-        },
+        dataset: dataset(sound, survey.selection.len()),
         overrides,
         environment: manifest.env.clone(),
         settings: settings.get_mut("limits").map(Value::take).unwrap_or_default(),
@@ -85,6 +78,20 @@ pub(crate) fn lock(sound: &Sound, run_id: &str, overrides: Overridden, git: Git,
         started_at: now(),
         flowbatch: env!("CARGO_PKG_VERSION").to_owned(),
         git: git.state(),
+    }
+}
+
+/// Writes down what identifies the dataset of a run of so many rows.
+pub(crate) fn dataset(sound: &Sound, selected: u64) -> DatasetIdentity {
+    let Sound { manifest, survey, .. } = sound;
+    DatasetIdentity {
+        paths: manifest.dataset.paths.iter().map(|path| shown(path, manifest)).collect(),
+        sha256: survey.sha256.clone(),
+        bytes: survey.bytes,
+        rows: survey.rows,
+        records_sha256: survey.records_sha256.clone(),
+        columns: survey.columns.clone(),
+        selected,
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file a command: wiring only. Commands print nothing and read no environment; the [`Host`] does that for them.
 
+mod changed;
 mod check;
 mod derive;
 mod emulate;
@@ -8,6 +9,7 @@ mod execute;
 mod identity;
 mod init;
 mod list;
+mod mend;
 mod plan;
 mod prepare;
 mod rehearse;
@@ -30,6 +32,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
+use crate::journal::LineError;
 use crate::manifest::Diagnostics;
 use crate::model::{ExitCode, Reason, Retry, Verdict};
 use crate::runner::{Observer, Signal};
@@ -129,6 +132,14 @@ impl From<journal::Error> for Failure {
     fn from(error: journal::Error) -> Self {
         let reason = match &error {
             journal::Error::Locked { .. } => Reason::Locked,
+            journal::Error::Impossible { .. }
+            | journal::Error::Damaged {
+                why: LineError::Short | LineError::Checksum | LineError::Gap { .. },
+                ..
+            } => {
+                let message = format!("{error}; `flowbatch resume RUN --repair` keeps what can be read");
+                return Self::environment(Reason::Disk, message);
+            }
             journal::Error::NotFound(_) | journal::Error::NoRun { .. } => {
                 return Self::mistake(error.to_string());
             }

@@ -116,7 +116,7 @@ impl Sound {
 
     /// Keeps what was read from standard input in the run folder, where it is the dataset from now on.
     pub(crate) fn keep_input(&mut self, kept: &Path) -> Result<(), Failure> {
-        if let [spooled] = self.dataset.files() {
+        if let Some(spooled) = self.dataset.files().next() {
             std::fs::copy(spooled, kept)
                 .and_then(|_| std::fs::File::options().write(true).open(kept)?.sync_all())
                 .map_err(Failure::disk(kept))?;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::value::RawValue;
 
+use crate::commands::changed::{self, accept};
 use crate::commands::execute::{Session, execute};
+use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
 use crate::commands::run::finish;
 use crate::commands::widen::widen;
@@ -12,13 +14,14 @@ use crate::commands::{Done, Failure, Host, RunName, derive, identity, prepare};
 use crate::journal::{Durability, History, RunFolder, RunLock};
 use crate::manifest::Secrets;
 use crate::model::{
-    Delivery, Json, Outcome, Reason, Reopened, RowState, RunEvent, RunState, SettingsChanged,
+    Delivery, Json, Outcome, Reason, Reopened, RowSet, RowState, RunEvent, RunState, SettingsChanged,
 };
 use crate::report::Style;
 use crate::runner::Plan;
 
 /// `resume`'s arguments.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ResumeArgs {
     /// Which run.
     pub run: RunName,
@@ -28,6 +31,12 @@ pub struct ResumeArgs {
     pub set: Vec<(String, String)>,
     /// `--all`, `--limit`, `--range`.
     pub widen: Widening,
+    /// `--extend`: take a dataset that only grew.
+    pub extend: bool,
+    /// `--accept-edits`: take rows edited since that were never sent.
+    pub accept_edits: bool,
+    /// `--repair`: mend a damaged journal first.
+    pub repair: bool,
     /// `--yes`.
     pub yes: bool,
     /// `--json`.
@@ -53,14 +62,26 @@ pub(crate) struct Continue {
     pub(crate) retry: Vec<Outcome>,
     pub(crate) set: Vec<(String, String)>,
     pub(crate) widen: Widening,
+    pub(crate) extend: bool,
+    pub(crate) accept_edits: bool,
     pub(crate) yes: bool,
 }
 
 /// Finishes a run.
 pub fn resume(args: &ResumeArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let folder = args.run.find()?;
-    let ResumeArgs { retry, set, widen, yes, .. } = args.clone();
-    go_on(&folder, &Continue { retry, set, widen, yes }, None, args.json, args.style, host)
+    if args.repair {
+        mend(&folder, args.yes, host)?;
+    }
+    let ResumeArgs { retry, set, widen, extend, accept_edits, yes, .. } = args.clone();
+    go_on(
+        &folder,
+        &Continue { retry, set, widen, extend, accept_edits, yes },
+        None,
+        args.json,
+        args.style,
+        host,
+    )
 }
 
 /// Goes on with a run. `asked` is the manifest that the user named, which must mean the same job.
@@ -80,7 +101,7 @@ pub(crate) fn go_on(
             torn.bytes
         ));
     }
-    let lock = folder.lock()?;
+    let lock = folder.lock()?.as_changed(history.state().changed());
     check_digests(folder, &history)?;
     let mut changes = changed_settings(on, asked.is_some())?;
     let known: Vec<_> = history.state().changed().iter().cloned().chain(settings_in(&changes)).collect();
@@ -89,9 +110,11 @@ pub(crate) fn go_on(
     let needs_key = !Plan::of(&state, Delivery::AtMostOnce).is_empty()
         || !on.retry.is_empty()
         || on.widen.is_asked()
+        || on.extend
+        || on.accept_edits
         || !changes.is_empty();
     if let Some(asked) = asked {
-        compare(&lock, asked)?;
+        compare(folder, &lock, asked, on)?;
         compare_selection(&lock, asked, &state)?;
     }
     if !needs_key {
@@ -102,10 +125,14 @@ pub(crate) fn go_on(
     let spool = folder.file("dataset.input");
     let mut sound =
         prepare::prepare(&folder.file("manifest.yaml"), &overrides, Secrets::Needed, Some(&spool), host)?;
-    compare(&lock, &sound)?;
+    compare(folder, &lock, &sound, on)?;
     mention_edits(&lock, host);
-    changes.extend(reopen(&state, on, host)?);
-    changes.extend(widen(&mut sound, &state, &on.widen)?);
+    changes.extend(accept(folder, &lock, &sound, &state, on, host)?);
+    let mended: RowSet = changes.iter().filter_map(RunEvent::row).collect();
+    let again = reopen(&state, on, host)?;
+    changes.extend(again.into_iter().filter(|event| event.row().is_none_or(|row| !mended.contains(row))));
+    let added = widen(&mut sound, &state, &changes, &on.widen)?;
+    changes.extend(added);
     writer.set_durability(sound.manifest.output.durability);
     let run_id = lock.run_id.clone();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
@@ -141,7 +168,7 @@ fn check_digests(folder: &RunFolder, history: &History) -> Result<(), Failure> {
 }
 
 /// Keys that a resume may change: how the run goes on, not what it is.
-const MAY_CHANGE: [&str; 5] = ["limits", "accept", "report", "output", "workflow.body_limit"];
+const MAY_CHANGE: [&str; 6] = ["limits", "accept", "report", "output", "workflow.body_limit", "workflow.pin"];
 
 fn changed_settings(on: &Continue, same_command_line: bool) -> Result<Vec<RunEvent>, Failure> {
     // `run --id` is started with the same command line each time: its settings are those of the lock.
@@ -179,8 +206,9 @@ fn settings_in(events: &[RunEvent]) -> impl Iterator<Item = SettingsChanged> + '
 }
 
 /// Refuses a job that is another than the one that was begun, by name of what differs.
-fn compare(lock: &RunLock, found: &Sound) -> Result<(), Failure> {
+fn compare(folder: &RunFolder, lock: &RunLock, found: &Sound, on: &Continue) -> Result<(), Failure> {
     let mut differs = Vec::new();
+    let mut hint = "Put it back to go on, or begin a new run.".to_owned();
     if identity::sha256(found.manifest.mapping_text()) != lock.mapping_sha256 {
         differs.push("the mapping (`input`, `user_id` or `vars`)".to_owned());
     }
@@ -189,18 +217,18 @@ fn compare(lock: &RunLock, found: &Sound) -> Result<(), Failure> {
     if workflow != lock.workflow {
         differs.push(format!("the workflow ({workflow} against {})", lock.workflow));
     }
-    let (was, is) = (&lock.dataset, &found.survey);
-    if is.sha256 != was.sha256 {
-        differs.push(format!(
-            "the dataset ({} rows and {} bytes against {} and {})",
-            is.rows, is.bytes, was.rows, was.bytes
-        ));
+    if found.survey.sha256 != lock.dataset.sha256 && !on.extend && !on.accept_edits {
+        let (text, way_on) = changed::describe(folder, lock, found)?;
+        if differs.is_empty() {
+            hint = way_on;
+        }
+        differs.push(text);
     }
     if differs.is_empty() {
         return Ok(());
     }
     let message = format!(
-        "run {} was begun with another job; what differs: {}.\nPut it back to go on, or begin a new run.",
+        "run {} was begun with another job; what differs: {}.\n{hint}",
         lock.run_id,
         differs.join("; "),
     );

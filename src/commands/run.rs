@@ -229,25 +229,27 @@ fn refuse_to_start_over(
 
 /// Finds the newest run of the same job that is not complete. One whose journal can't be read may be such a run.
 fn unfinished(runs: &Runs, lock: &RunLock) -> Result<Option<(Found, RunState)>, journal::Error> {
-    let same = |other: &RunLock| {
-        other.mapping_sha256 == lock.mapping_sha256
-            && other.dataset.sha256 == lock.dataset.sha256
-            && other.workflow == lock.workflow
-    };
+    let same_dataset = |other: &RunLock| other.dataset.sha256 == lock.dataset.sha256;
     for found in runs.list().into_iter().rev() {
-        if found.manifest != lock.manifest
-            || found.folder.is_closed()
-            || !found.folder.lock().is_ok_and(|other| same(&other))
-        {
+        if found.manifest != lock.manifest || found.folder.is_closed() {
+            continue;
+        }
+        let Ok(other) = found.folder.lock() else { continue };
+        if other.mapping_sha256 != lock.mapping_sha256 || other.workflow != lock.workflow {
             continue;
         }
         match found.folder.read() {
             Ok(history) if history.state().is_complete() => {}
             // It was stopped before its first row, by a wrong key for instance.
             Ok(history) if history.state().is_untouched() && !found.folder.is_locked() => {}
-            Ok(history) => return Ok(Some((found, history.into_state()))),
-            Err(journal::Error::NoRun { .. }) => {}
-            Err(error) => return Err(error),
+            // Subtle: a run may have been given a dataset that grew since it began.
+            Ok(history) if same_dataset(&other.clone().as_changed(history.state().changed())) => {
+                return Ok(Some((found, history.into_state())));
+            }
+            Err(error) if same_dataset(&other) && !matches!(error, journal::Error::NoRun { .. }) => {
+                return Err(error);
+            }
+            Ok(_) | Err(_) => {}
         }
     }
     Ok(None)
@@ -335,6 +337,7 @@ mod tests {
                 paths,
                 sha256: String::new(),
                 bytes: 0,
+                records_sha256: String::new(),
                 rows: 1,
                 columns,
                 selected: 1,

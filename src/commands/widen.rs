@@ -1,23 +1,42 @@
 //! A pilot is paid once: rows are added to a run's selection, and those it has are kept.
 
 use crate::commands::Failure;
+use crate::commands::changed::require_sure_selection;
 use crate::commands::prepare::Sound;
 use crate::commands::resume::Widening;
 use crate::commands::run::selected;
 use crate::manifest::Select;
-use crate::model::{RowSet, RunEvent, RunState};
+use crate::model::{RowNumber, RowSet, RunEvent, RunState};
 
 /// Gives the events that add the rows asked for.
-pub(crate) fn widen(sound: &mut Sound, state: &RunState, asked: &Widening) -> Result<Vec<RunEvent>, Failure> {
+/// `given` holds what this process adds already.
+pub(crate) fn widen(
+    sound: &mut Sound,
+    state: &RunState,
+    given: &[RunEvent],
+    asked: &Widening,
+) -> Result<Vec<RunEvent>, Failure> {
     if !asked.is_asked() {
         return Ok(Vec::new());
     }
+    require_sure_selection(state)?;
     let manifest = sound.manifest.dataset.select.clone();
     let select =
         Select { range: asked.range, condition: manifest.condition, limit: asked.limit, sample: None };
     sound.select(&select)?;
-    let added = added(&sound.survey.selection, state.selected(), asked.limit);
+    let mut has = state.selected().clone();
+    for range in given.iter().filter_map(ranges_of).flatten() {
+        has.insert_range(range.0..=range.1);
+    }
+    let added = added(&sound.survey.selection, &has, asked.limit);
     Ok(if added.is_empty() { Vec::new() } else { selected(&added) })
+}
+
+fn ranges_of(event: &RunEvent) -> Option<&[(RowNumber, RowNumber)]> {
+    match event {
+        RunEvent::Selected(selected) => Some(&selected.ranges),
+        _ => None,
+    }
 }
 
 /// The rows that are new, as many as bring the run to `limit` rows.

@@ -55,6 +55,7 @@ pub fn print(text: &str) {
 }
 
 fn eprint(text: &str) {
+    // A terminal or a log that can't be written to is no reason to stop.
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
 }
 

@@ -1,11 +1,11 @@
 //! What is shown while a run lives: a bar on a terminal, plain lines at intervals elsewhere.
 
-use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::commands::Watched;
+use crate::console::eprint;
 use crate::model::{Outcome, RunEvent, RunState, StopCause};
 use crate::report::unit;
 use crate::runner::{Observer, Progress};
@@ -196,22 +196,16 @@ impl Lines {
 impl Observer for Lines {
     fn event(&mut self, event: &RunEvent, _state: &RunState) {
         if let RunEvent::Stopped(stopped) = event {
-            say(&stop_note(stopped.cause, &stopped.detail, false));
+            eprint(&stop_note(stopped.cause, &stopped.detail, false));
         }
     }
 
     fn tick(&mut self, progress: &Progress, state: &RunState) {
         if progress.elapsed >= self.next {
             self.next = progress.elapsed + EVERY;
-            let line = self.line(progress, state);
-            say(&line);
+            eprint(&self.line(progress, state));
         }
     }
-}
-
-fn say(line: &str) {
-    // A log that can't be written to is no reason to stop.
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::mapping::{FileInput, Rendered};
 use crate::model::{ErrorKind, RowError};
 
 /// The largest file that an input may carry, in bytes.
-pub const ATTACHMENT_LIMIT: u64 = 32 << 20;
+pub(super) const ATTACHMENT_LIMIT: u64 = 32 << 20;
 
 /// An input whose files were read.
 #[derive(Clone, Debug, PartialEq)]

@@ -26,9 +26,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use attachment::{ATTACHMENT_LIMIT, Attached, attach};
+pub use attachment::{Attached, attach};
 pub use error::Error;
 pub use reading::{Malformed, row_sha};
-pub use scan::RECORD_LIMIT;
 pub use set::{Columns, Dataset, Item};
 pub use survey::{Survey, SurveyContext};

@@ -39,6 +39,32 @@ pub(super) enum Source<'a> {
     Json(&'a str),
 }
 
+/// A digest of records as parsed, one after the other.
+#[derive(Default)]
+pub(super) struct RecordDigest(Sha256);
+
+impl RecordDigest {
+    pub(super) fn take(&mut self, source: &Source<'_>) {
+        match source {
+            // Lengths stand before what they measure, so that no two records digest alike.
+            Source::Cells { cells, .. } => {
+                self.0.update((cells.len() as u64).to_le_bytes());
+                cells.iter().for_each(|cell| self.text(cell));
+            }
+            Source::Json(text) => self.text(text.trim()),
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0.update((text.len() as u64).to_le_bytes());
+        self.0.update(text);
+    }
+
+    pub(super) fn finish(self) -> String {
+        hex::encode(self.0.finalize())
+    }
+}
+
 /// One record, not yet judged.
 pub(super) struct Reading<'a> {
     pub(super) number: RowNumber,

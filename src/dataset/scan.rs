@@ -16,7 +16,7 @@ use crate::manifest::DatasetSpec;
 use crate::model::RowNumber;
 
 /// The largest record taken, in bytes of UTF-8: 64 MiB. (Unit tests, which are not optimised, reach for it at 4 MiB.)
-pub const RECORD_LIMIT: usize = if cfg!(test) { 4 << 20 } else { 64 << 20 };
+pub(super) const RECORD_LIMIT: usize = if cfg!(test) { 4 << 20 } else { 64 << 20 };
 
 /// What a parser gives.
 pub(super) enum Raw<'a> {

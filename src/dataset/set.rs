@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tempfile::TempPath;
 
@@ -24,7 +24,6 @@ const LOOKED_AT: u64 = 100;
 pub struct Dataset {
     pub(super) spec: DatasetSpec,
     pub(super) files: Vec<DataFile>,
-    paths: Vec<PathBuf>,
     /// Deletes the spooled standard input with the dataset.
     _spool: Option<TempPath>,
 }
@@ -39,8 +38,6 @@ pub struct Columns {
     pub complete: bool,
     /// Whether values have types of their own (JSON); cells of a table are text.
     pub typed: bool,
-    /// How many records the names come from; 0 for a table.
-    pub looked_at: u64,
     /// What looks wrong but need not be: a table that seems to have another delimiter.
     pub note: Option<String>,
 }
@@ -70,13 +67,12 @@ impl Dataset {
         stdin: &mut dyn io::Read,
     ) -> Result<Self, Error> {
         let (files, spool) = files::find(spec, spool, stdin)?;
-        let paths = files.iter().map(|file| file.path.clone()).collect();
-        Ok(Self { spec: spec.clone(), files, paths, _spool: spool })
+        Ok(Self { spec: spec.clone(), files, _spool: spool })
     }
 
     /// Gives the files in the order in which they are read.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.paths
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| &*file.path)
     }
 
     /// Reads only what is needed to know the columns: a table's headers, the first records of JSON.
@@ -97,7 +93,7 @@ impl Dataset {
             })?;
         }
         let complete = !table.columns.is_empty();
-        Ok(Columns { names: table.columns, complete, typed: false, looked_at: 0, note })
+        Ok(Columns { names: table.columns, complete, typed: false, note })
     }
 
     fn json_columns(&self) -> Result<Columns, Error> {
@@ -118,7 +114,7 @@ impl Dataset {
             Ok(ControlFlow::Continue(()))
         })?;
         let names = names.into_list();
-        Ok(Columns { complete: all && !names.is_empty(), names, typed: true, looked_at, note: None })
+        Ok(Columns { complete: all && !names.is_empty(), names, typed: true, note: None })
     }
 
     /// Gives each wanted row to `f`, in order, until it says to break. Memory does not follow the size.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::dataset::keys::Keys;
 use crate::dataset::raw::Tally;
-use crate::dataset::reading::{Body, Reading, Typed};
+use crate::dataset::reading::{Body, Reading, RecordDigest, Typed};
 use crate::dataset::select::Selection;
 use crate::dataset::{Dataset, Error, Malformed};
 use crate::manifest::{OnBadRow, Select};
@@ -40,6 +40,9 @@ pub struct Survey {
     pub sha256: String,
     /// The number of those bytes.
     pub bytes: u64,
+    /// The SHA-256 of all records as parsed, in order: the same for two files that hold the same rows, however they
+    /// are packed or end.
+    pub records_sha256: String,
     /// A table's columns, or all names that the records have, in the order of first sight. Empty when there is no row
     /// to learn them from.
     pub columns: Vec<String>,
@@ -81,6 +84,7 @@ struct Pass<'a> {
     context: &'a SurveyContext<'a>,
     selection: Selection<'a>,
     rows: u64,
+    records: RecordDigest,
     keys: Keys,
     names: Names,
     malformed: u64,
@@ -97,6 +101,7 @@ impl Dataset {
             context,
             selection: Selection::new(select),
             rows: 0,
+            records: RecordDigest::default(),
             keys: Keys::default(),
             names: Names::default(),
             malformed: 0,
@@ -109,13 +114,29 @@ impl Dataset {
         {
             return Err(Error::Pin { pinned: pinned.clone(), found: sha256 });
         }
-        let Pass { selection, rows, keys, names, malformed, first_malformed, .. } = pass;
+        let Pass { selection, rows, records, keys, names, malformed, first_malformed, .. } = pass;
         if malformed > 0 && self.spec.on_bad_row == OnBadRow::Stop {
             return Err(Error::Malformed { first: first_malformed, count: malformed });
         }
         self.require_unique(keys)?;
         let columns = if columns.is_empty() { names.into_list() } else { columns };
-        Ok(Survey { rows, sha256, bytes, columns, selection: selection.finish(), malformed, first_malformed })
+        let (records_sha256, selection) = (records.finish(), selection.finish());
+        Ok(Survey { rows, sha256, bytes, records_sha256, columns, selection, malformed, first_malformed })
+    }
+}
+
+impl Dataset {
+    /// Digests the first `rows` records, as [`Survey::records_sha256`] digests all; none when there are fewer.
+    pub fn records_sha256(&self, rows: u64) -> Result<Option<String>, Error> {
+        let (mut records, mut left) = (RecordDigest::default(), rows);
+        if left > 0 {
+            self.scan(None, &mut |reading| {
+                records.take(&reading.source);
+                left -= 1;
+                Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            })?;
+        }
+        Ok((left == 0).then(|| records.finish()))
     }
 }
 
@@ -123,6 +144,7 @@ impl Pass<'_> {
     fn take(&mut self, reading: Reading<'_>) -> Result<(), Error> {
         let (number, place) = (reading.number, (reading.label, reading.line));
         self.rows = number;
+        self.records.take(&reading.source);
         let open = self.selection.is_open_to(number);
         let condition = self.condition.filter(|_| open);
         let wanted = if condition.is_some() { Typed::Whole } else { Typed::Declared };

@@ -105,12 +105,11 @@ impl Shared {
 
     /// Notes a request, and gives its refusal for a wrong key or too high a rate.
     pub(super) fn refuse(&self, request: Request, headers: &HeaderMap) -> Option<Response> {
-        let now = Instant::now();
         let errors = &self.definition.behaviour.error;
         let authorized = self.authorized(headers);
         {
             let figures = &mut self.store().figures;
-            figures.arrived(request, now);
+            figures.arrived(request);
             figures.unauthorized += u64::from(!authorized);
         }
         if !authorized {
@@ -119,12 +118,12 @@ impl Shared {
         if self.definition.behaviour.key.kind == KeyKind::Agent && request != Request::Verify {
             return Some(self.error(errors.wrong_key_kind, "the API key does not belong to a workflow"));
         }
-        let wait = self.pace(request, now).err()?;
+        let wait = self.pace(request).err()?;
         self.store().figures.throttled += 1;
         Some(self.throttled(wait))
     }
 
-    fn pace(&self, request: Request, now: Instant) -> Result<(), Duration> {
+    fn pace(&self, request: Request) -> Result<(), Duration> {
         let mut limits = lock(&self.limits);
         let shared = self.definition.behaviour.rate.polls == Polls::Shared;
         let limit = match request {
@@ -133,7 +132,7 @@ impl Shared {
             Request::Poll => &mut limits.poll,
             _ => return Ok(()),
         };
-        limit.as_mut().map_or(Ok(()), |limit| limit.take(now))
+        limit.as_mut().map_or(Ok(()), |limit| limit.take(Instant::now()))
     }
 
     fn authorized(&self, headers: &HeaderMap) -> bool {

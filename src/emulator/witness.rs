@@ -1,15 +1,10 @@
-//! What an emulator saw: counts, arrivals and charges, for whoever must prove what was sent.
+//! What an emulator saw: counts and charges, for whoever must prove what was sent.
 
-use std::collections::{BTreeMap, VecDeque};
-
-use tokio::time::Instant;
+use std::collections::BTreeMap;
 
 use crate::model::Cost;
 
 use super::run::Run;
-
-/// How many arrivals are remembered, the newest.
-const ARRIVALS: usize = 100_000;
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,8 +28,6 @@ pub enum Request {
 pub struct Witness {
     /// The requests of each kind, those that were refused included.
     pub requests: BTreeMap<Request, u64>,
-    /// When requests arrived, the newest 100,000, oldest first.
-    pub arrivals: Vec<(Request, Instant)>,
     /// Requests refused for their key.
     pub unauthorized: u64,
     /// Requests refused for the rate limit, or by the fault of that name.
@@ -73,18 +66,12 @@ impl Witness {
     pub fn verifies(&self) -> u64 {
         self.count(Request::Verify)
     }
-
-    /// Gives when requests of a kind arrived, oldest first.
-    pub fn arrivals_of(&self, request: Request) -> Vec<Instant> {
-        self.arrivals.iter().filter(|(kind, _)| *kind == request).map(|(_, at)| *at).collect()
-    }
 }
 
 /// The figures as they grow.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
     pub(super) requests: BTreeMap<Request, u64>,
-    pub(super) arrivals: VecDeque<(Request, Instant)>,
     pub(super) unauthorized: u64,
     pub(super) throttled: u64,
     pub(super) accepted: u64,
@@ -95,12 +82,8 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn arrived(&mut self, request: Request, at: Instant) {
+    pub(super) fn arrived(&mut self, request: Request) {
         *self.requests.entry(request).or_insert(0) += 1;
-        if self.arrivals.len() == ARRIVALS {
-            self.arrivals.pop_front();
-        }
-        self.arrivals.push_back((request, at));
     }
 
     pub(super) fn executed(&mut self, run: &Run) {
@@ -115,7 +98,6 @@ impl Figures {
     pub(super) fn witness(&self) -> Witness {
         Witness {
             requests: self.requests.clone(),
-            arrivals: self.arrivals.iter().copied().collect(),
             unauthorized: self.unauthorized,
             throttled: self.throttled,
             accepted: self.accepted,

@@ -185,6 +185,14 @@ impl RunFolder {
         serde_json::from_slice(&text).map_err(|e| Error::Lock { path, why: e.to_string() })
     }
 
+    /// Takes the lock of a run that is there.
+    pub(super) fn claim_begun(&self) -> Result<Claim, Error> {
+        if !self.journal().exists() {
+            return Err(Error::NoRun { path: self.path.clone() });
+        }
+        Ok(Claim(self.take_lock()?))
+    }
+
     fn take_lock(&self) -> Result<File, Error> {
         let path = self.file(LOCKED);
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
@@ -235,7 +243,7 @@ fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// Makes the names in a folder durable, where the system can.
-fn sync_folder(path: &Path) -> Result<(), Error> {
+pub(super) fn sync_folder(path: &Path) -> Result<(), Error> {
     if cfg!(unix) {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         File::open(path).and_then(|folder| folder.sync_all()).map_err(Error::io(path))?;
@@ -335,4 +343,4 @@ fn name_of(path: &Path) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

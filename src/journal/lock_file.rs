@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::model::SettingsChanged;
+
 /// What identifies a run. Holds no secret, and no fact that a resume may change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLock {
@@ -45,6 +47,18 @@ pub struct RunLock {
     pub git: Option<GitState>,
 }
 
+impl RunLock {
+    /// Puts in what the journal says has changed since: the dataset that grew, or was mended.
+    #[must_use]
+    pub fn as_changed(mut self, changed: &[SettingsChanged]) -> Self {
+        let latest = changed.iter().rev().find(|change| change.key == SettingsChanged::DATASET);
+        if let Some(dataset) = latest.and_then(|change| serde_json::from_str(change.to.get()).ok()) {
+            self.dataset = dataset;
+        }
+        self
+    }
+}
+
 /// What identifies a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetIdentity {
@@ -56,6 +70,9 @@ pub struct DatasetIdentity {
     pub bytes: u64,
     /// Their rows.
     pub rows: u64,
+    /// SHA-256 of those rows as parsed, by which a dataset that only grew is known.
+    #[serde(default)]
+    pub records_sha256: String,
     /// Their columns, in order; for JSON the names that the records had.
     pub columns: Vec<String>,
     /// Rows that belong to the run.

@@ -8,6 +8,7 @@ mod format;
 mod history;
 mod lock_file;
 mod reader;
+mod repair;
 mod writer;
 
 pub use crate::model::Durability;
@@ -17,6 +18,7 @@ pub use format::{Entry, FORMAT, LineError};
 pub use history::History;
 pub use lock_file::{DatasetIdentity, GitState, Overridden, RunLock};
 pub use reader::{Replay, Torn, replay};
+pub use repair::{Damage, Repair};
 pub use writer::{Appended, Writer};
 
 use std::io;
@@ -56,6 +58,14 @@ pub enum Error {
         offset: u64,
         /// Which event, and why not.
         source: Impossible,
+    },
+    /// The damage stands where nothing can be made of what comes after.
+    #[error("{}: damaged at byte {offset}, in the run's first events, without which the rest has no meaning: it can't be mended", path.display())]
+    Beyond {
+        /// The journal.
+        path: PathBuf,
+        /// Where the damage begins.
+        offset: u64,
     },
     /// Another process works on the run.
     #[error("{}: another process is working on this run", path.display())]

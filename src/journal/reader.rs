@@ -57,19 +57,20 @@ pub fn replay(path: &Path, mut each: impl FnMut(u64, Entry) -> Result<(), Error>
     }
 }
 
-struct Lines<R> {
+/// The lines of a journal, one at a time.
+pub(super) struct Lines<R> {
     reader: R,
-    line: Vec<u8>,
-    offset: u64,
+    pub(super) line: Vec<u8>,
+    pub(super) offset: u64,
 }
 
 impl<R: BufRead> Lines<R> {
-    fn new(reader: R) -> Self {
+    pub(super) fn new(reader: R) -> Self {
         Self { reader, line: Vec::new(), offset: 0 }
     }
 
     /// Reads the next line into `line`, without its line feed, and says whether it had one; none at the end.
-    fn next(&mut self) -> io::Result<Option<bool>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<bool>> {
         self.line.clear();
         let limited = &mut io::Read::take(&mut self.reader, LONGEST_LINE);
         let read = limited.read_until(b'\n', &mut self.line)? as u64;
@@ -84,7 +85,7 @@ impl<R: BufRead> Lines<R> {
         Ok(Some(whole))
     }
 
-    fn at_end(&mut self) -> io::Result<bool> {
+    pub(super) fn at_end(&mut self) -> io::Result<bool> {
         Ok(self.reader.fill_buf()?.is_empty())
     }
 }

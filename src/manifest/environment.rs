@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::manifest::load::Environment;
-use crate::manifest::read::{LATER, WORKFLOW_LATER};
+use crate::manifest::read::LATER;
 use crate::manifest::tree::{Kind, Node, Place, Scalar};
 use crate::manifest::{Diagnostic, Span};
 
@@ -44,7 +44,7 @@ pub(super) fn replace(root: &mut Node, environment: Environment<'_>) -> (Used, V
                         let is_secret = key.text == "api_key" && matches!(field.kind, Kind::Scalar(_));
                         if key.text == "webhook" {
                             replacer.webhook(field, false);
-                        } else if !is_secret && !WORKFLOW_LATER.contains(&key.text.as_str()) {
+                        } else if !is_secret {
                             replacer.node(field);
                         }
                     }

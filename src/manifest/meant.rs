@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::manifest::{SecretSource, SecretText, Span};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
-use crate::model::{Accept, Cost, Delivery, Durability, Limit, RowNumber};
+use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, RowNumber};
 
 /// A manifest, as meant.
 #[derive(Clone, Debug)]
@@ -81,6 +81,8 @@ pub struct WorkflowSpec {
     pub mode: Mode,
     /// `poll`.
     pub poll: PollSpec,
+    /// `pin`.
+    pub pin: Option<Pin>,
     /// `user_id`; the row tag alone by default.
     pub user_id: Template,
     /// `flow_file`: checked before anything is sent.

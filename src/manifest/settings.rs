@@ -35,6 +35,11 @@ impl Manifest {
         };
         let interval = write_range(workflow.poll.shortest, workflow.poll.longest);
         found.insert("poll".to_owned(), json!({"first": first, "interval": interval}));
+        if let Some(pin) = &workflow.pin {
+            let on_drift = if pin.only_warns { "warn" } else { "stop" };
+            let pin = json!({"version": pin.version, "workflow_id": pin.workflow_id, "on_drift": on_drift});
+            found.insert("pin".to_owned(), pin);
+        }
         found.insert("user_id".to_owned(), json!(workflow.user_id.source()));
         if let Some(path) = &workflow.flow_file {
             found.insert("flow_file".to_owned(), self.relative(path));

@@ -96,7 +96,11 @@ impl Compiler<'_> {
             "if" | "unless" => BlockKind::If { negated: name == "unless", include_zero: false },
             "each" => BlockKind::Each,
             "with" => BlockKind::With,
-            "raw" => return self.raw(block, nodes),
+            // Text that is not looked at: `{{{{raw}}}} … {{{{/raw}}}}`.
+            "raw" => {
+                nodes.extend(self.branch(block.template.as_ref())?.0);
+                return Ok(());
+            }
             _ => {
                 let error = self.refuse(format!("there is no block `#{name}`"));
                 return Err(error.maybe_help(did_you_mean(name, BLOCKS)));
@@ -137,19 +141,12 @@ impl Compiler<'_> {
         body
     }
 
-    /// `{{{{raw}}}} … {{{{/raw}}}}`: text that is not looked at.
-    fn raw(&mut self, block: &HelperTemplate, nodes: &mut Vec<Node>) -> Result<(), SyntaxError> {
-        nodes.extend(self.branch(block.template.as_ref())?.0);
-        Ok(())
-    }
-
     fn block_options(
         &self,
         name: &str,
-        kind: BlockKind,
+        mut kind: BlockKind,
         block: &HelperTemplate,
     ) -> Result<BlockKind, SyntaxError> {
-        let mut kind = kind;
         for (option, value) in &block.hash {
             match (&mut kind, option.as_str(), value) {
                 (BlockKind::If { include_zero, .. }, "includeZero", Parameter::Literal(Value::Bool(yes))) => {
@@ -191,10 +188,12 @@ impl Compiler<'_> {
         match &tag.name {
             Parameter::Subexpression(call) => self.subexpression(call),
             // Handlebars calls a lone name when a helper has it; none of ours takes no argument.
-            Parameter::Path(path) if tag.params.is_empty() && tag.hash.is_empty() => match find(raw(path)) {
-                Some(helper) => Err(self.wrong_count(helper, 0)),
-                None => self.name(raw(path)).map(Term::Path),
-            },
+            Parameter::Path(path) if tag.params.is_empty() && tag.hash.is_empty() => {
+                match find(written(path)) {
+                    Some(helper) => Err(self.wrong_count(helper, 0)),
+                    None => self.name(written(path)).map(Term::Path),
+                }
+            }
             name => self.call(name.as_name().unwrap_or_default(), tag),
         }
     }
@@ -272,7 +271,7 @@ impl Compiler<'_> {
                 .help("put it in quotes")),
             Parameter::Literal(value) => Ok(Term::Literal(value.clone())),
             Parameter::Subexpression(call) => self.subexpression(call),
-            Parameter::Path(path) => self.name(raw(path)).map(Term::Path),
+            Parameter::Path(path) => self.name(written(path)).map(Term::Path),
             Parameter::Name(name) => self.name(name).map(Term::Path),
             _ => Err(self.refuse("an argument can't be read")),
         }
@@ -335,7 +334,8 @@ fn push_text(nodes: &mut Vec<Node>, text: &str) {
     }
 }
 
-fn raw(path: &handlebars::Path) -> &str {
+/// Gives a path as it is written.
+fn written(path: &handlebars::Path) -> &str {
     match path {
         handlebars::Path::Relative((_, raw)) | handlebars::Path::Local((_, _, raw)) => raw,
     }

@@ -83,6 +83,18 @@ pub struct SettingsChanged {
     pub to: Json,
 }
 
+impl SettingsChanged {
+    /// The `key` under which a dataset that grew, or was mended, is written down: `to` is its new identity.
+    pub const DATASET: &'static str = "dataset.identity";
+    /// The `key` under which a repair of the journal is written down.
+    pub const REPAIRED: &'static str = "journal.repaired";
+
+    /// Says whether it changes what the manifest says.
+    pub fn is_of_manifest(&self) -> bool {
+        self.key != Self::DATASET && self.key != Self::REPAIRED
+    }
+}
+
 /// How many polls this process has sent so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PollTally {

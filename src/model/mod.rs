@@ -8,6 +8,7 @@ mod facts;
 mod life;
 mod money;
 mod outcome;
+mod pin;
 mod reserved;
 mod row;
 mod row_event;
@@ -24,6 +25,7 @@ pub use facts::RowFacts;
 pub use life::RowState;
 pub use money::{Cost, MoneyError};
 pub use outcome::{ErrorKind, Outcome, RowError};
+pub use pin::Pin;
 pub use reserved::Reserved;
 pub use row::{Record, Row, RowKey, RowNumber, row_tag};
 pub use row_event::{
@@ -32,5 +34,5 @@ pub use row_event::{
 };
 pub use row_set::RowSet;
 pub use state::{Impossible, RunState};
-pub use tally::{Counts, ErrorTally, Tally};
+pub use tally::{Counts, Tally};
 pub use verdict::{Accept, ExitCode, Limit, Reason, Retry, StopCause, Verdict};

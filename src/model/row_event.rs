@@ -181,6 +181,9 @@ pub struct Attached {
     /// The version that took it, when said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow_version: Option<String>,
+    /// The workflow that took it, when said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<String>,
     /// How we learned it.
     pub via: Via,
 }
@@ -231,6 +234,9 @@ pub struct Answered {
     /// The version that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow_version: Option<String>,
+    /// The workflow that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<String>,
     /// The execution time that the service reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_ms: Option<u64>,

@@ -276,6 +276,9 @@ impl RunState {
         }
         self.largest.cost = self.largest.cost.max(event.cost);
         self.largest.tokens = self.largest.tokens.max(event.tokens);
+        if let Some(id) = &event.workflow_id {
+            *self.tally.workflows.entry(id.clone()).or_default() += 1;
+        }
         if let Some(version) = &event.workflow_version {
             *self.tally.versions.entry(version.clone()).or_default() += 1;
         }

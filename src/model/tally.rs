@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Cost, Outcome, RowNumber, RowSet};
+use serde::{Deserialize, Serialize};
 
-/// Rows by outcome. `not_run` is what was selected and has not ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+use crate::model::{Cost, Outcome, RowSet};
+
+/// Rows by outcome, as `rows` in report.json has them. `not_run` is what was selected and has not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Rows that belong to the run.
     pub total: u64,
@@ -33,21 +35,28 @@ impl Counts {
         }
     }
 
+    /// Counts one more row.
+    pub fn add(&mut self, outcome: Outcome) {
+        self.total += 1;
+        let count = match outcome {
+            Outcome::Succeeded => &mut self.succeeded,
+            Outcome::Failed => &mut self.failed,
+            Outcome::InDoubt => &mut self.in_doubt,
+            Outcome::Rejected => &mut self.rejected,
+            Outcome::NotRun => &mut self.not_run,
+        };
+        *count += 1;
+    }
+
+    /// Gives how many rows have a definite answer.
+    pub fn answered(&self) -> u64 {
+        self.succeeded + self.failed
+    }
+
     /// Gives how many rows have ended.
     pub fn finished(&self) -> u64 {
         self.succeeded + self.failed + self.in_doubt + self.rejected
     }
-}
-
-/// How often an error occurred, with one example.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ErrorTally {
-    /// Rows that ended with it.
-    pub count: u64,
-    /// The first such row.
-    pub row: RowNumber,
-    /// That row's message.
-    pub example: String,
 }
 
 /// Sums over a run's events.
@@ -73,6 +82,8 @@ pub struct Tally {
     pub tokens_unknown: RowSet,
     /// Answers by the version of the workflow that gave them.
     pub versions: BTreeMap<String, u64>,
+    /// Answers by the id of the workflow that gave them.
+    pub workflows: BTreeMap<String, u64>,
     /// Deliveries that changed nothing, and those of them that contradicted the answer that counts.
     pub receipts: u64,
     /// Of the receipts, those that say something else than the answer that counts.

@@ -72,9 +72,11 @@ pub fn judge_delivery(received: &Received) -> Delivered {
         return Delivered::Ended(Box::new(reply));
     }
     match run.workflow_run_id() {
-        Some(workflow_run_id) => {
-            Delivered::Known { workflow_run_id, workflow_version: run.workflow_version() }
-        }
+        Some(workflow_run_id) => Delivered::Known {
+            workflow_run_id,
+            workflow_version: run.workflow_version(),
+            workflow_id: run.workflow_id(),
+        },
         None => Delivered::Nothing,
     }
 }
@@ -96,7 +98,8 @@ fn judge_run(received: &Received, run: &Run<'_>) -> Judgement {
         return Judgement::Answered(Box::new(reply));
     }
     if let Some(workflow_run_id) = run.workflow_run_id() {
-        return Judgement::Acknowledged { workflow_run_id, workflow_version: run.workflow_version() };
+        let (workflow_version, workflow_id) = (run.workflow_version(), run.workflow_id());
+        return Judgement::Acknowledged { workflow_run_id, workflow_version, workflow_id };
     }
     let status_word = run.status().unwrap_or_default();
     let message = format!("the service answered with status {status_word} and no run id to ask for");

@@ -69,6 +69,8 @@ pub enum Judgement {
         workflow_run_id: String,
         /// The version that took it.
         workflow_version: Option<String>,
+        /// The workflow that took it.
+        workflow_id: Option<String>,
     },
     /// A definite answer.
     Answered(Box<Reply>),
@@ -113,6 +115,8 @@ pub enum Delivered {
         workflow_run_id: String,
         /// The version that runs.
         workflow_version: Option<String>,
+        /// The provider's workflow id.
+        workflow_id: Option<String>,
     },
     /// Nothing that can be read.
     Nothing,

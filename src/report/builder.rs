@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::mapping::Scope;
-use crate::model::{Cost, Counts, Outcome, RowFacts, RowNumber, RunState, Verdict};
+use crate::model::{Cost, Counts, Outcome, Pin, RowFacts, RowNumber, RunState, Tally, Verdict};
 use crate::report::groups::Grouping;
 use crate::report::money::{CostSpread, worth};
 use crate::report::row::{ResultRow, answer_of};
@@ -56,7 +56,7 @@ impl<'a> SummaryBuilder<'a> {
 
     /// Takes a row in; `scope` is needed when there are groups.
     pub(super) fn add(&mut self, row: &ResultRow<'_>, facts: &RowFacts, scope: Option<&Scope>) {
-        self.count(row.outcome);
+        self.counts.add(row.outcome);
         let executed = answer_of(facts).is_some_and(|answer| answer.executed);
         if let Some(cost) = row.cost.filter(|cost| executed || *cost > Cost::ZERO) {
             self.costs.add(cost);
@@ -77,18 +77,6 @@ impl<'a> SummaryBuilder<'a> {
     /// Gives the rows seen so far, by outcome.
     pub(super) fn counts(&self) -> Counts {
         self.counts
-    }
-
-    fn count(&mut self, outcome: Outcome) {
-        self.counts.total += 1;
-        let count = match outcome {
-            Outcome::Succeeded => &mut self.counts.succeeded,
-            Outcome::Failed => &mut self.counts.failed,
-            Outcome::InDoubt => &mut self.counts.in_doubt,
-            Outcome::Rejected => &mut self.counts.rejected,
-            Outcome::NotRun => &mut self.counts.not_run,
-        };
-        *count += 1;
     }
 
     fn note_error(&mut self, row: &ResultRow<'_>) {
@@ -115,6 +103,7 @@ impl<'a> SummaryBuilder<'a> {
                 "the service delivered {count} times something else than the answer that counts"
             ));
         }
+        notes.extend(context.pin.iter().filter_map(|pin| drifted(pin, tally)));
         let money = self.money(tally.cost, &mut notes);
         Summary {
             run_id: context.run_id.clone(),
@@ -123,9 +112,9 @@ impl<'a> SummaryBuilder<'a> {
             labels: context.labels.iter().cloned().collect(),
             complete: state.is_complete(),
             verdict: Verdict::of_run(&context.run_id, &counts, state.unsettled(), stop, &context.accept),
-            coverage: Rate::of(counts.succeeded + counts.failed, counts.total),
+            coverage: Rate::of(counts.answered(), counts.total),
             success_rate: Rate::of(counts.succeeded, counts.total),
-            rows: counts.into(),
+            rows: counts,
             attempts: tally.attempts,
             invokes: tally.invokes,
             polls: tally.polls,
@@ -168,6 +157,23 @@ impl<'a> SummaryBuilder<'a> {
         }
         money
     }
+}
+
+/// Says how many answers came from another workflow than the one pinned.
+fn drifted(pin: &Pin, tally: &Tally) -> Option<String> {
+    let others = |pinned: &Option<String>, found: &BTreeMap<String, u64>| {
+        let pinned = pinned.as_ref()?;
+        let others: Vec<_> = found.iter().filter(|(name, _)| *name != pinned).collect();
+        let names: Vec<_> = others.iter().take(5).map(|(name, _)| name.as_str()).collect();
+        let count: u64 = others.iter().map(|(_, count)| **count).sum();
+        (count > 0).then(|| (count, pinned.clone(), names.join(", ")))
+    };
+    let told = |what: &str, (count, pinned, names): (u64, String, String)| {
+        let answers = if count == 1 { "1 answer" } else { &format!("{count} answers") };
+        format!("{answers} came from {what} {names}, and `workflow.pin` is {pinned}")
+    };
+    let version = others(&pin.version, &tally.versions).map(|found| told("version", found));
+    version.or_else(|| others(&pin.workflow_id, &tally.workflows).map(|found| told("workflow", found)))
 }
 
 fn errors_in_order(errors: BTreeMap<(String, Outcome), Errors>) -> Vec<ErrorSummary> {

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use crate::mapping::{ColumnTypes, Template};
-use crate::model::Accept;
+use crate::model::{Accept, Pin};
 
 /// What the journal does not hold, and a report needs: taken from the run's frozen manifest.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct ReportContext {
     pub cost_unit: String,
     /// What a unit of cost is worth, when the manifest says so.
     pub price: Option<Price>,
+    /// The workflow that was to answer.
+    pub pin: Option<Pin>,
     /// What still counts as accepted.
     pub accept: Accept,
     /// `report.group_by`, in the order written.

@@ -78,7 +78,7 @@ where
     }
     let mut files = Files::begin(context, &layout, targets).map_err(Failed::into_error)?;
     let counts = state.counts();
-    let mut builder = SummaryBuilder::new(context, counts.succeeded + counts.failed);
+    let mut builder = SummaryBuilder::new(context, counts.answered());
     let scopes = Scopes::new(context);
     let mut last = 0;
     for facts in rows() {

@@ -29,7 +29,7 @@ pub fn render_markdown(summary: &Summary) -> String {
     let answered = phrases.answered(usize::MAX);
     let mut page = format!("## {}: {}\n\n", phrases.verdict(), escape(&answered));
     head(&mut page, summary, &phrases);
-    times(&mut page, summary);
+    times(&mut page, &phrases);
     errors(&mut page, summary);
     groups(&mut page, summary, &phrases);
     if !summary.notes.is_empty() {
@@ -71,20 +71,13 @@ fn head(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
     }
 }
 
-fn times(page: &mut String, summary: &Summary) {
-    let rows = [
-        ("Latency", &summary.latency_ms),
-        ("Server", &summary.server_ms),
-        ("Queue wait", &summary.queue_ms),
-        ("Back-off", &summary.backoff_ms),
-    ];
-    let mut rows = rows.into_iter().filter(|(_, times)| times.max.is_some()).peekable();
-    if rows.peek().is_none() {
+fn times(page: &mut String, phrases: &Phrases<'_>) {
+    let rows = phrases.times();
+    if rows.is_empty() {
         return;
     }
     page.push_str("\n| | p50 | p90 | p95 | p99 | max |\n|---|--:|--:|--:|--:|--:|\n");
-    for (name, times) in rows {
-        let cells = [times.p50, times.p90, times.p95, times.p99, times.max].map(words::time_or_dash);
+    for (name, cells) in rows {
         let _ = writeln!(page, "| {name} | {} |", cells.join(" | "));
     }
 }
@@ -114,17 +107,13 @@ fn groups(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
         let _ = writeln!(page, "\n### By {}\n", code(&first.by));
         page.push_str("| value | rows | succeeded | cost | latency p95 |\n|---|--:|--:|--:|--:|\n");
         for group in groups.iter().take(MAX_GROUPS) {
-            let unknown = match group.cost.unknown_rows {
-                0 => String::new(),
-                rows => format!(" + {rows} unknown"),
-            };
             let _ = writeln!(
                 page,
-                "| {} | {} | {} | {}{unknown} | {} |",
+                "| {} | {} | {} | {} | {} |",
                 code(&group.value),
                 group.rows,
                 words::percent(group.success_rate),
-                escape(&phrases.amount(group.cost.total)),
+                escape(&phrases.known_cost(&group.cost)),
                 words::time_or_dash(group.latency_ms.p95)
             );
         }

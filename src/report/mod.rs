@@ -28,7 +28,7 @@ pub use markdown::render_markdown;
 pub use row::{Checks, ResultError, ResultRow};
 pub use summary::{
     CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money, Percentiles, Rate,
-    RowCounts, Summary, TokenSummary, write_json,
+    Summary, TokenSummary, write_json,
 };
 pub use terminal::{Style, render_text};
 pub use words::unit;

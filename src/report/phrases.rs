@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::model::{Cost, Outcome, Reason};
-use crate::report::{Summary, words};
+use crate::report::{KnownCost, Percentiles, Summary, words};
 
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +134,15 @@ impl<'a> Phrases<'a> {
         }
     }
 
+    /// What a group cost.
+    pub(super) fn known_cost(&self, cost: &KnownCost) -> String {
+        let total = self.amount(cost.total);
+        match cost.unknown_rows {
+            0 => total,
+            rows => format!("{total} + {} unknown", self.number(&rows)),
+        }
+    }
+
     /// An amount with its unit.
     pub(super) fn amount(&self, amount: Cost) -> String {
         let amount = amount.to_string();
@@ -162,6 +171,22 @@ impl<'a> Phrases<'a> {
 
     fn not_counting(&self, rows: u64, what: &str) -> String {
         format!(", and {} whose {what} unknown", self.count(rows, "row"))
+    }
+
+    /// How long rows took: a name, then p50, p90, p95, p99 and the longest; without those that no row has.
+    pub(super) fn times(&self) -> Vec<(&'static str, [String; 5])> {
+        let summary = self.summary;
+        let all = [
+            ("Latency", &summary.latency_ms),
+            ("Server", &summary.server_ms),
+            ("Queue wait", &summary.queue_ms),
+            ("Back-off", &summary.backoff_ms),
+        ];
+        let measured = all.into_iter().filter(|(_, times)| times.max.is_some());
+        let said = |times: &Percentiles| {
+            [times.p50, times.p90, times.p95, times.p99, times.max].map(words::time_or_dash)
+        };
+        measured.map(|(name, times)| (name, said(times))).collect()
     }
 
     /// What was sent.

@@ -29,7 +29,7 @@ pub struct Summary {
     /// Rows that succeeded of all rows; null for no rows.
     pub success_rate: Option<Rate>,
     /// Rows by outcome.
-    pub rows: RowCounts,
+    pub rows: Counts,
     /// Sends of invoke that were not throttled.
     pub attempts: u64,
     /// Sends of invoke, every one.
@@ -64,37 +64,6 @@ pub struct Summary {
     pub versions: BTreeMap<String, u64>,
     /// What else a reader should know, a sentence each.
     pub notes: Vec<String>,
-}
-
-/// Rows by outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowCounts {
-    /// Rows that belong to the run.
-    pub total: u64,
-    /// Rows that succeeded.
-    pub succeeded: u64,
-    /// Rows with a definite failure.
-    pub failed: u64,
-    /// Rows that may have run.
-    pub in_doubt: u64,
-    /// Rows that could not be sent.
-    pub rejected: u64,
-    /// Rows not started.
-    pub not_run: u64,
-}
-
-impl RowCounts {
-    /// Gives the rows with a definite answer.
-    pub fn answered(&self) -> u64 {
-        self.succeeded + self.failed
-    }
-}
-
-impl From<Counts> for RowCounts {
-    fn from(counts: Counts) -> Self {
-        let Counts { total, succeeded, failed, in_doubt, rejected, not_run } = counts;
-        Self { total, succeeded, failed, in_doubt, rejected, not_run }
-    }
 }
 
 /// The bill.

@@ -55,7 +55,7 @@ pub fn render_text(summary: &Summary, style: Style, run_dir: &str) -> String {
     let phrases = Phrases::new(summary, Numbers::Grouped);
     head(&mut page, summary, &phrases);
     details(&mut page, summary, &phrases);
-    times(&mut page, summary);
+    times(&mut page, &phrases);
     errors(&mut page, summary);
     groups(&mut page, summary, &phrases);
     if !summary.notes.is_empty() {
@@ -100,15 +100,9 @@ fn details(page: &mut Page, summary: &Summary, phrases: &Phrases<'_>) {
     }
 }
 
-fn times(page: &mut Page, summary: &Summary) {
-    let rows = [
-        ("Latency", &summary.latency_ms),
-        ("Server", &summary.server_ms),
-        ("Queue wait", &summary.queue_ms),
-        ("Back-off", &summary.backoff_ms),
-    ];
-    let mut rows = rows.into_iter().filter(|(_, times)| times.max.is_some()).peekable();
-    if rows.peek().is_none() {
+fn times(page: &mut Page, phrases: &Phrases<'_>) {
+    let rows = phrases.times();
+    if rows.is_empty() {
         return;
     }
     page.blank();
@@ -117,7 +111,6 @@ fn times(page: &mut Page, summary: &Summary) {
     let titles = format!("{:LABEL$}{}", "", cells(["p50", "p90", "p95", "p99", "max"]));
     page.painted(Ink::Dim, &titles);
     for (name, times) in rows {
-        let times = [times.p50, times.p90, times.p95, times.p99, times.max].map(words::time_or_dash);
         let line = cells(times.each_ref().map(String::as_str));
         page.start(Ink::Dim, name);
         page.end(&line);
@@ -174,15 +167,11 @@ fn groups(page: &mut Page, summary: &Summary, phrases: &Phrases<'_>) {
 
 fn group_cells(group: &GroupSummary, phrases: &Phrases<'_>) -> [String; 5] {
     let value = if group.value.is_empty() { "(empty)" } else { &group.value };
-    let mut cost = phrases.amount(group.cost.total);
-    if group.cost.unknown_rows > 0 {
-        let _ = write!(cost, " + {} unknown", words::grouped(&group.cost.unknown_rows));
-    }
     [
         words::harmless(value).into_owned(),
         words::grouped(&group.rows),
         words::percent(group.success_rate),
-        words::harmless(&cost).into_owned(),
+        words::harmless(&phrases.known_cost(&group.cost)).into_owned(),
         words::time_or_dash(group.latency_ms.p95),
     ]
 }

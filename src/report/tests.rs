@@ -32,6 +32,7 @@ fn context() -> ReportContext {
         types: ColumnTypes::default(),
         cost_unit: "credit".to_owned(),
         price: None,
+        pin: None,
         accept: Accept::default(),
         group_by: Vec::new(),
         columns: Vec::new(),
@@ -163,6 +164,7 @@ impl Run {
             attempt: 1,
             workflow_run_id: format!("wf-{row}"),
             workflow_version: None,
+            workflow_id: None,
             via: Via::Submit,
         }))
     }
@@ -203,6 +205,7 @@ fn answered(row: RowNumber, output: &str, cost: Option<&str>) -> Answered {
         executed: true,
         workflow_run_id: Some(format!("wf-{row}")),
         workflow_version: Some("1.0.1".to_owned()),
+        workflow_id: None,
         server_ms: Some(row * 10),
         latency_ms: Some(row * 100),
         backoff_ms: 0,

@@ -104,7 +104,7 @@ pub(crate) struct Invocation {
 impl Invocation {
     /// A row that is to be sent.
     pub(crate) fn to_send(prepared: Prepared, content: Content, now: Instant) -> Self {
-        let Content { body, user_id, .. } = content.clone();
+        let (body, user_id) = (content.body.clone(), content.user_id.clone());
         let unrecorded = Some(Box::new(Prepared { content: Ok(content), ..prepared }));
         Self { stage: Stage::Queued, unrecorded, body, user_id, ..Self::bare(now) }
     }

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 use crate::journal::{Committer, Writer};
 use crate::manifest::{FirstPoll, Limits, PollSpec};
 use crate::model::{
-    Ambiguous, Closed, Delivery, Ended, ErrorKind, Outcome, ProcessEnded, RowError, RowNumber, RunEvent,
+    Ambiguous, Closed, Delivery, Ended, ErrorKind, Outcome, Pin, ProcessEnded, RowError, RowNumber, RunEvent,
     RunState, StopCause, Stopped,
 };
 use crate::pace::Pace;
 use crate::retry::PollSchedule;
 use crate::runner::dispatcher::{Dispatcher, Driven, Parts, millis};
 use crate::runner::invocation::Prepared;
+use crate::runner::pinned::Trial;
 use crate::runner::{Error, Observer, Plan, Signal};
 use crate::workflow::{self, Workflow};
 
@@ -48,6 +49,8 @@ pub struct Job<W> {
     pub limits: Limits,
     /// When results are asked for.
     pub poll: PollSpec,
+    /// The workflow that must answer.
+    pub pin: Option<Pin>,
     /// What is done with a send whose fate is unknown.
     pub delivery: Delivery,
     /// The journal, with `state` at its end and the process's first event written.
@@ -71,7 +74,7 @@ pub struct Finished<O> {
 
 /// Runs what remains. Returns when nothing does, or when a stop has drained.
 pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Result<Finished<O>, Error> {
-    let Job { workflow, plan, source, ahead, limits, poll, delivery, mut writer, mut state, .. } = job;
+    let Job { workflow, plan, source, ahead, limits, poll, pin, delivery, mut writer, mut state, .. } = job;
     let (deliveries, mut signals) = (job.deliveries, job.signals);
     let start = Instant::now();
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
@@ -91,6 +94,7 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         workflow,
         observer,
         limits,
+        trial: Trial::of(pin),
         delivery,
         committer: Committer::start(writer).map_err(Error::Thread)?,
         state,

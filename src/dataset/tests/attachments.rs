@@ -88,7 +88,7 @@ fn a_file_that_is_not_there_is_named_as_written() {
 fn a_file_over_the_limit_is_refused() {
     let folder = folder();
     let path = folder.path().join("in/big.txt");
-    fs::File::create(&path).unwrap().set_len(ATTACHMENT_LIMIT + 1).unwrap();
+    fs::File::create(&path).unwrap().set_len(attachment::ATTACHMENT_LIMIT + 1).unwrap();
     let error = attach(&folder.path().join("in"), rendered("big.txt")).unwrap_err();
     assert_eq!(error.message, "file `big.txt`: is over the limit of 32 MiB");
     fs::File::create(&path).unwrap().set_len(1).unwrap();

@@ -123,7 +123,7 @@ fn a_spool_that_is_there_is_the_dataset() {
     let folder = tempfile::tempdir().unwrap();
     let spool = folder.path().join("dataset.input");
     let first = piped(b"a\n1\n", Some(&spool), None).unwrap();
-    assert_eq!(first.files(), std::slice::from_ref(&spool));
+    assert!(first.files().eq([&spool]));
     drop(first);
     assert_eq!(fs::read(&spool).unwrap(), b"a\n1\n");
     let again = piped(b"a\n2\n", Some(&spool), None).unwrap();
@@ -134,7 +134,7 @@ fn a_spool_that_is_there_is_the_dataset() {
 #[test]
 fn a_temporary_spool_goes_with_the_dataset() {
     let dataset = piped(b"a\n1\n", None, None).unwrap();
-    let path = dataset.files()[0].clone();
+    let path = dataset.files().next().unwrap().to_owned();
     assert!(path.exists());
     drop(dataset);
     assert!(!path.exists());

@@ -19,6 +19,7 @@ fn lock(run_id: &str) -> RunLock {
             sha256: String::new(),
             bytes: 0,
             rows: 2,
+            records_sha256: String::new(),
             columns: vec![],
             selected: 2,
         },
@@ -38,8 +39,20 @@ fn selected() -> RunEvent {
 }
 
 fn begin(folder: &RunFolder, run_id: &str) -> Writer {
+    begin_with(folder, run_id, vec![selected()], 2)
+}
+
+/// Begins a run of so many rows.
+pub(crate) fn begin_with(folder: &RunFolder, run_id: &str, events: Vec<RunEvent>, selected: u64) -> Writer {
     let claim = folder.claim().unwrap();
-    folder.begin(claim, &lock(run_id), b"version: 1\n", vec![selected()], Durability::Power).unwrap()
+    let mut lock = lock(run_id);
+    lock.dataset.selected = selected;
+    folder.begin(claim, &lock, b"version: 1\n", events, Durability::Power).unwrap()
+}
+
+/// The selection of rows 1 to `count`.
+pub(crate) fn rows(count: u64) -> RunEvent {
+    RunEvent::Selected(Selected { count, ranges: vec![(1, count)] })
 }
 
 #[test]

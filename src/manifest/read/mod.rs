@@ -6,6 +6,7 @@ mod input;
 mod limits;
 mod origin;
 mod output;
+mod pin;
 mod reader;
 mod root;
 mod section;
@@ -14,4 +15,4 @@ mod webhook;
 mod workflow;
 
 pub(super) use root::{Context, LATER, read};
-pub(super) use workflow::{LATER as WORKFLOW_LATER, WORKFLOW_KEYS};
+pub(super) use workflow::WORKFLOW_KEYS;

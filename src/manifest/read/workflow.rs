@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::manifest::environment::lone_variable;
 use crate::manifest::load::Secrets;
 use crate::manifest::mask::has_credentials;
+use crate::manifest::read::pin;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::read::templates::When;
@@ -43,9 +44,6 @@ const REGIONS: [(&str, &str); 3] = [
 ];
 
 const DEFAULT_KEY: &str = "GPTBOTS_API_KEY";
-
-/// Keys that later versions have.
-pub(in crate::manifest) const LATER: [&str; 1] = ["pin"];
 
 /// Keys that only a provider reached over the network has.
 const REMOTE: [&str; 4] = ["region", "base_url", "api_key", "tls"];
@@ -90,6 +88,7 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
     let mode = section.take("mode").and_then(|entry| reader.word(&entry, &modes)).unwrap_or(Mode::Async);
     let poll = section.take("poll");
     let poll = read_poll(reader, poll);
+    let pin = section.take("pin").and_then(|entry| pin::read(reader, entry));
     let user_id = section.take("user_id").map_or_else(
         || Template::parse("{{row_tag}}").ok(),
         |entry| reader.template(&entry, When::BeforeReply),
@@ -111,12 +110,12 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
         section.take("body_limit").and_then(|entry| read_body_limit(reader, &entry)).unwrap_or(16 << 20);
     let webhook =
         section.take("webhook").and_then(|entry| webhook::read(reader, entry, provider.as_ref(), mode));
-    section.later(&LATER, &mut reader.diagnostics);
     section.finish(&mut reader.diagnostics);
     Some(WorkflowSpec {
         provider: provider?,
         mode,
         poll,
+        pin,
         user_id: user_id?,
         flow_file,
         price,
@@ -344,6 +343,7 @@ pub(super) fn stand_in() -> Option<WorkflowSpec> {
             shortest: Duration::from_secs(2),
             longest: Duration::from_secs(15),
         },
+        pin: None,
         user_id: Template::parse("{{row_tag}}").ok()?,
         flow_file: None,
         price: None,

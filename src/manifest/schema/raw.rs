@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 
 use super::values::{
     Amount, Boolean, ColumnType, Condition, Currency, Delimiter, Delivery, Durability, Duration, Durations,
-    FilePath, FirstPoll, Format, FullText, Input, Limit, Mode, Money, Name, Named, NoHalt, OnBadRow,
+    FilePath, FirstPoll, Format, FullText, Input, Limit, Mode, Money, Name, Named, NoHalt, OnBadRow, OnDrift,
     OutputFormat, Provider, Region, RetryAlso, Rows, SampleSize, Secret, SecretText, SecretUrl, Sha256, Size,
     SocketAddress, TemplateText, Text, Url, Version, WebhookMethod, Whole, Word,
 };
@@ -91,6 +91,8 @@ pub(super) struct Workflow {
     mode: Mode,
     /// When results are asked for.
     poll: Poll,
+    /// Which version of the workflow must answer. The first row then goes alone, until its version is known.
+    pin: Pin,
     /// What the provider's run log knows the row by; by default our row tag, by which a lost reply can be found.
     #[schemars(extend("default" = "{{row_tag}}"))]
     user_id: TemplateText,
@@ -155,6 +157,20 @@ pub(super) struct Poll {
     /// The shortest and the longest time between two polls of a row.
     #[schemars(extend("default" = "2s..15s"))]
     interval: Durations,
+}
+
+/// Which version of the workflow must answer.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{"required": ["version"]}, {"required": ["workflow_id"]}]))]
+pub(super) struct Pin {
+    /// The version, as the service reports it, in quotes: `"1.0.1"`.
+    version: FullText,
+    /// The workflow's id, as the service reports it.
+    workflow_id: FullText,
+    /// What an answer from another one does: it stops the run with exit code 4, or is counted in a note of the report.
+    #[schemars(extend("default" = "stop"))]
+    on_drift: OnDrift,
 }
 
 /// What the unit of cost is worth.

@@ -236,6 +236,7 @@ kind!(
     words(&["text", "integer", "number", "boolean", "json"])
 );
 kind!(OnBadRow, "`stop` or `reject`", words(&["stop", "reject"]));
+kind!(OnDrift, "`stop` or `warn`", words(&["stop", "warn"]));
 kind!(RetryAlso, "`failed` or `server_error`", words(&["failed", "server_error"]));
 kind!(OutputFormat, "`jsonl` or `csv`", words(&["jsonl", "csv"]));
 kind!(Delivery, "`at_most_once` or `at_least_once`", words(&["at_most_once", "at_least_once"]));

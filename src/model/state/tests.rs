@@ -47,6 +47,7 @@ fn answered(row: RowNumber, via: Via, outcome: Outcome, cost: Option<&str>) -> R
         executed: true,
         workflow_run_id: None,
         workflow_version: Some("1".to_owned()),
+        workflow_id: None,
         server_ms: None,
         latency_ms: None,
         backoff_ms: 0,
@@ -63,6 +64,7 @@ fn attached(row: RowNumber, via: Via) -> RunEvent {
         attempt: 1,
         workflow_run_id: "id".to_owned(),
         workflow_version: None,
+        workflow_id: None,
         via,
     })
 }

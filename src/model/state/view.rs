@@ -26,11 +26,6 @@ impl RunState {
         }
     }
 
-    /// Gives the rows that have begun and not ended for good, in order: ready, intended, held, attached, in doubt.
-    pub fn open_rows(&self) -> impl Iterator<Item = (RowNumber, RowState)> + '_ {
-        self.open.keys().map(|row| (*row, self.row(*row)))
-    }
-
     /// Gives the number of the row's last send, throttled ones included; 0 when it was never sent.
     pub fn sends(&self, row: RowNumber) -> u32 {
         let ended = || usize::try_from(row).ok().and_then(|row| self.ended.get(row.checked_sub(1)?));

@@ -61,8 +61,9 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 None => self.on_refused(row, refusal),
             },
             Judgement::Ambiguous { error, body } => self.on_ambiguous(row, error, body),
-            Judgement::Acknowledged { workflow_run_id, workflow_version } => {
-                self.on_acknowledged(row, workflow_run_id, workflow_version, Via::Submit);
+            Judgement::Acknowledged { workflow_run_id, workflow_version, workflow_id } => {
+                self.check_pin(workflow_id.as_deref(), workflow_version.as_deref(), false);
+                self.on_acknowledged(row, workflow_run_id, workflow_version, workflow_id, Via::Submit);
             }
             Judgement::Answered(reply) => self.on_answered(row, Via::Reply, *reply),
         }
@@ -183,6 +184,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         row: RowNumber,
         workflow_run_id: String,
         workflow_version: Option<String>,
+        workflow_id: Option<String>,
         via: Via,
     ) {
         let Some(invocation) = self.rows.get_mut(&row) else { return };
@@ -200,6 +202,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             attempt,
             workflow_run_id,
             workflow_version,
+            workflow_id,
             via,
         }));
     }
@@ -207,6 +210,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// A definite answer. It ends the row, unless the manifest asks for this kind of failure to be sent again.
     pub(super) fn on_answered(&mut self, row: RowNumber, via: Via, reply: Reply) {
         self.give_place_back(row);
+        self.check_pin(reply.workflow_id.as_deref(), reply.workflow_version.as_deref(), reply.executed);
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         invocation.attempts += u32::from(matches!(invocation.stage, Stage::Sent(..)));
         let latency = invocation.sent_at.map(|sent| sent.elapsed());
@@ -226,6 +230,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             executed: reply.executed,
             workflow_run_id: reply.workflow_run_id.or_else(|| invocation.run_id.take()),
             workflow_version: reply.workflow_version,
+            workflow_id: reply.workflow_id,
             server_ms: reply.server_ms,
             latency_ms: latency.map(millis),
             backoff_ms: millis(invocation.backoff),
@@ -241,6 +246,13 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             self.back_off(row);
         } else {
             invocation.enter(Stage::Ending);
+        }
+    }
+
+    /// Holds an answer to `workflow.pin`. It is paid for and kept, whoever gave it.
+    pub(super) fn check_pin(&mut self, workflow_id: Option<&str>, version: Option<&str>, executed: bool) {
+        if let Some(detail) = self.trial.note(workflow_id, version, executed) {
+            self.stop(StopCause::Pin, &detail);
         }
     }
 

@@ -49,12 +49,19 @@ impl Deliveries {
     }
 }
 
+/// A run that is a row's own.
+struct Known {
+    run_id: String,
+    version: Option<String>,
+    workflow_id: Option<String>,
+}
+
 /// What a delivery leads to.
 enum Next {
     /// It ends the row.
     Answer(Box<Reply>),
     /// It names the row's run, whose result is asked for.
-    Attach(String, Option<String>),
+    Attach(Known),
     /// It hints that the result is there to be asked for.
     Ask,
     /// It changes nothing.
@@ -98,7 +105,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let next = if is_last { self.weigh(row, &state, said) } else { Next::Note };
         match next {
             Next::Answer(reply) => self.answer_by_webhook(row, *reply),
-            Next::Attach(run_id, version) => self.attach_by_webhook(row, run_id, version),
+            Next::Attach(known) => self.attach_by_webhook(row, known),
             Next::Ask | Next::Note => {
                 if matches!(next, Next::Ask) {
                     self.ask_now(row);
@@ -131,12 +138,13 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             }
             (_, Some(_)) => Next::Ask,
             (Delivered::Ended(reply), None) if reply.cost.is_some() => Next::Answer(reply),
-            (Delivered::Ended(reply), None) => match reply.workflow_run_id {
-                Some(run_id) => Next::Attach(run_id, reply.workflow_version),
-                None => Next::Note,
-            },
-            (Delivered::Known { workflow_run_id, workflow_version }, None) => {
-                Next::Attach(workflow_run_id, workflow_version)
+            (Delivered::Ended(reply), None) => {
+                let Reply { workflow_run_id, workflow_version: version, workflow_id, .. } = *reply;
+                workflow_run_id
+                    .map_or(Next::Note, |run_id| Next::Attach(Known { run_id, version, workflow_id }))
+            }
+            (Delivered::Known { workflow_run_id: run_id, workflow_version: version, workflow_id }, None) => {
+                Next::Attach(Known { run_id, version, workflow_id })
             }
             (Delivered::Nothing, None) => Next::Note,
         }
@@ -164,7 +172,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 self.learn(row, &reply);
             }
             Some(Stage::Attached) => self.learn(row, &reply),
-            Some(_) => self.queue.retain(|queued| *queued != row),
+            Some(_) => self.take_from_queue(row),
             None => {
                 let run_id = reply.workflow_run_id.clone().unwrap_or_default();
                 let mut late = Invocation::attached(run_id, self.state.sends(row), Instant::now());
@@ -175,13 +183,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         self.on_answered(row, Via::Webhook, reply);
     }
 
-    fn attach_by_webhook(&mut self, row: RowNumber, run_id: String, version: Option<String>) {
+    fn attach_by_webhook(&mut self, row: RowNumber, known: Known) {
+        let Known { run_id, version, workflow_id } = known;
         match self.rows.get_mut(&row) {
             Some(Invocation { stage: Stage::Sent(_, task), .. }) => task.abort(),
             Some(invocation) => {
-                self.queue.retain(|queued| *queued != row);
-                self.admission.take_place_regardless();
                 invocation.holds_place = true;
+                self.admission.take_place_regardless();
+                self.take_from_queue(row);
             }
             None => {
                 let attached = Invocation::attached(run_id.clone(), self.state.sends(row), Instant::now());
@@ -189,10 +198,19 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 self.rows.insert(row, attached);
             }
         }
-        self.on_acknowledged(row, run_id, version, Via::Webhook);
+        self.on_acknowledged(row, run_id, version.clone(), workflow_id.clone(), Via::Webhook);
         if let Some(invocation) = self.rows.get_mut(&row) {
             // What is delivered has most likely ended.
             invocation.hint = Hint::Due;
+        }
+        self.check_pin(workflow_id.as_deref(), version.as_deref(), false);
+    }
+
+    /// A row that was to be sent again is not any more; nor does a stop let go of it.
+    fn take_from_queue(&mut self, row: RowNumber) {
+        self.queue.retain(|queued| *queued != row);
+        if let Some(invocation) = self.rows.get_mut(&row) {
+            invocation.enter(Stage::Attached);
         }
     }
 

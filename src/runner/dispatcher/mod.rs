@@ -24,6 +24,7 @@ use crate::retry::PollSchedule;
 use crate::runner::admission::Admission;
 use crate::runner::dispatcher::deliveries::Deliveries;
 use crate::runner::invocation::{Invocation, Prepared, Stage};
+use crate::runner::pinned::Trial;
 use crate::runner::timers::{Timer, Timers};
 use crate::runner::{Error, Observer, Progress, Rows};
 use crate::workflow::{self, Workflow};
@@ -53,6 +54,7 @@ pub(crate) struct Dispatcher<W, O> {
     workflow: Arc<W>,
     observer: O,
     limits: Limits,
+    trial: Trial,
     delivery: Delivery,
     committer: Committer,
     state: RunState,
@@ -93,6 +95,7 @@ pub(crate) struct Parts<W, O> {
     pub(crate) workflow: Arc<W>,
     pub(crate) observer: O,
     pub(crate) limits: Limits,
+    pub(crate) trial: Trial,
     pub(crate) delivery: Delivery,
     pub(crate) committer: Committer,
     pub(crate) state: RunState,
@@ -111,6 +114,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             workflow,
             observer,
             limits,
+            trial,
             delivery,
             committer,
             state,
@@ -132,6 +136,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             workflow,
             observer,
             limits,
+            trial,
             delivery,
             committer,
             state,

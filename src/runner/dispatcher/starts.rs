@@ -18,7 +18,11 @@ use crate::workflow::{Call, Workflow};
 impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// Starts what may start: rows that were begun before others.
     pub(super) fn admit(&mut self) {
-        while self.stop.is_none() && self.may_send() && self.admission.has_place() {
+        while self.stop.is_none()
+            && self.may_send()
+            && self.admission.has_place()
+            && self.trial.lets_start(&self.rows)
+        {
             let row = match self.queue.pop_front() {
                 Some(row) => row,
                 None => match self.begin_fresh() {
@@ -62,6 +66,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     /// Takes the next row of the dataset that can be sent; those that can't are rejected on the way.
+    ///
+    /// Rows are begun in the order of the dataset, and `journal::repair` rests on it.
     fn begin_fresh(&mut self) -> Option<RowNumber> {
         while self.rows.len() < self.admission.most_started() {
             let mut prepared = self.fresh.pop_front()?;
@@ -112,6 +118,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let now = Instant::now();
         self.admission.take_place();
+        self.trial.begin(row);
         invocation.holds_place = true;
         invocation.sends += 1;
         invocation.enter(Stage::Intending);

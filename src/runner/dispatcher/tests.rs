@@ -104,7 +104,9 @@ impl Provider {
         let kind = (outcome == Outcome::Failed).then_some(ErrorKind::WORKFLOW_FAILED);
         Some(match (form, run_id) {
             (0, _) => Delivered::Nothing,
-            (1, Some(workflow_run_id)) => Delivered::Known { workflow_run_id, workflow_version: None },
+            (1, Some(workflow_run_id)) => {
+                Delivered::Known { workflow_run_id, workflow_version: None, workflow_id: None }
+            }
             (_, workflow_run_id) => {
                 Delivered::Ended(Box::new(Reply { workflow_run_id, ..*reply(outcome, Some(cost), kind) }))
             }
@@ -248,7 +250,7 @@ impl Provider {
             let due = Instant::now() + Duration::from_millis(*ms);
             self.books.lock().unwrap().runs.insert(workflow_run_id.clone(), (row, due, *cost));
         }
-        Judgement::Acknowledged { workflow_run_id, workflow_version: None }
+        Judgement::Acknowledged { workflow_run_id, workflow_version: None, workflow_id: None }
     }
 }
 
@@ -361,6 +363,7 @@ impl Run {
             workflow: Arc::clone(provider),
             observer: (),
             limits: self.limits.clone(),
+            trial: Trial::of(None),
             delivery: self.delivery,
             committer: Committer::immediate(writer),
             state,
@@ -427,7 +430,15 @@ fn lock() -> RunLock {
         manifest_sha256: String::new(),
         mapping_sha256: String::new(),
         workflow: serde_json::Value::Null,
-        dataset: DatasetIdentity { paths, sha256: String::new(), bytes: 0, rows: 0, columns, selected: 0 },
+        dataset: DatasetIdentity {
+            paths,
+            sha256: String::new(),
+            bytes: 0,
+            rows: 0,
+            records_sha256: String::new(),
+            columns,
+            selected: 0,
+        },
         overrides: Overridden::default(),
         environment: std::collections::BTreeMap::new(),
         settings: serde_json::Value::Null,
@@ -674,6 +685,7 @@ async fn a_row_that_cannot_be_sent_is_rejected_and_costs_nothing() {
         workflow: Arc::clone(&provider),
         observer: (),
         limits: run.limits.clone(),
+        trial: Trial::of(None),
         delivery: run.delivery,
         committer: Committer::immediate(writer),
         state: history.into_state(),

@@ -16,7 +16,7 @@ fn succeeded(run_id: &str, cost: &str) -> Delivered {
 }
 
 fn known(run_id: &str) -> Delivered {
-    Delivered::Known { workflow_run_id: run_id.to_owned(), workflow_version: None }
+    Delivered::Known { workflow_run_id: run_id.to_owned(), workflow_version: None, workflow_id: None }
 }
 
 impl Run {
