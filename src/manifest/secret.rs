@@ -91,6 +91,46 @@ impl SecretSource {
     }
 }
 
+/// A text of which parts are secret, such as `Bearer ${NAME}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretText(pub(in crate::manifest) Vec<SecretPart>);
+
+/// A part of such a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::manifest) enum SecretPart {
+    /// As it is written.
+    Text(String),
+    /// A secret.
+    Secret(SecretSource),
+}
+
+impl SecretText {
+    /// Reads the whole text.
+    pub fn read(&self) -> Result<Secret, SecretError> {
+        let mut whole = String::new();
+        for part in &self.0 {
+            match part {
+                SecretPart::Text(text) => whole.push_str(text),
+                SecretPart::Secret(source) => whole.push_str(source.read()?.expose()),
+            }
+        }
+        Ok(Secret(whole))
+    }
+
+    /// Reads the secrets in it, apart from what stands around them.
+    pub fn secrets(&self) -> Result<Vec<Secret>, SecretError> {
+        self.sources().map(SecretSource::read).collect()
+    }
+
+    /// Gives where its secrets come from.
+    pub(in crate::manifest) fn sources(&self) -> impl Iterator<Item = &SecretSource> {
+        self.0.iter().filter_map(|part| match part {
+            SecretPart::Text(_) => None,
+            SecretPart::Secret(source) => Some(source),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
