@@ -196,7 +196,6 @@ fn the_reader_and_the_schema_agree_on_mistakes() {
         ("/workflow/body_limit", json!(1)),
         ("/workflow/pin", json!({})),
         ("/workflow/pin", json!({"version": "1", "on_drift": "shrug"})),
-        ("/workflow/pin", json!({"version": ""})),
         ("/workflow/connect_timeout", json!(10)),
         ("/dataset", json!({})),
         ("/dataset/path", json!([])),
