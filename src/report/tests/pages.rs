@@ -29,7 +29,7 @@ fn large() -> Summary {
         not_run: 0,
     };
     summary.verdict = crate::model::Verdict::of_run("r", &counts, 0, None, &Accept::default());
-    summary.rows = counts.into();
+    summary.rows = counts;
     summary.coverage = Rate::of(19_958, 20_000);
     summary.cost.total = "1385.6028".parse().unwrap();
     summary.cost.money = Some(Money { amount: "13.856028".to_owned(), currency: "USD".to_owned() });
