@@ -45,6 +45,11 @@ const KEYS: &[&str] = &[
     "workflow.connect_timeout",
     "workflow.keep_alive",
     "workflow.body_limit",
+    "workflow.webhook.listen",
+    "workflow.webhook.public_url",
+    "workflow.webhook.forward.method",
+    "workflow.webhook.forward.url",
+    "workflow.webhook.forward.headers",
     "dataset",
     "dataset.path",
     "dataset.format",
@@ -282,6 +287,10 @@ fn gather(value: &Value, path: &str, found: &mut BTreeMap<String, u32>) {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             *found.entry(path.clone()).or_default() += 1;
             gather(member, &path, found);
+        }
+    } else if let Value::Array(items) = value {
+        for item in items {
+            gather(item, path, found);
         }
     }
 }

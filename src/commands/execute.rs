@@ -7,13 +7,13 @@ use serde_json::value::to_raw_value;
 use tokio::sync::mpsc;
 
 use crate::commands::prepare::Sound;
-use crate::commands::{Failure, Host, Watched, identity};
+use crate::commands::{Failure, Host, Watched, identity, webhooks};
 use crate::emulator::{Emulator, Options};
 use crate::journal::{RunFolder, Writer};
 use crate::manifest::{Manifest, Provider, Secret};
 use crate::model::{ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
 use crate::runner::{self, Job, Observer, Plan, Renderer};
-use crate::workflow::{Gptbots, Settings};
+use crate::workflow::{Gptbots, Settings, Webhooks};
 
 /// How long a drain may last when nobody watches and the manifest does not say.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -55,7 +55,11 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     let (signal, signals) = mpsc::channel(4);
     runtime.block_on(async {
         host.watch_signals(signal);
-        let (emulator, settings) = provider(&sound, &folder).await?;
+        let (emulator, mut settings) = provider(&sound, &folder).await?;
+        let spec = manifest.workflow.webhook.as_ref();
+        let hooked = webhooks::start(spec, &settings.api_key, &run_id, settings.body_limit).await?;
+        (settings.webhooks, settings.secrets) = (hooked.webhooks, hooked.secrets);
+        let deliveries = hooked.deliveries;
         let workflow = Arc::new(Gptbots::new(settings)?);
         let delivery = manifest.limits.delivery;
         let plan = Plan::of(&state, delivery);
@@ -78,8 +82,22 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             .map_err(|error| Failure::environment(Reason::Disk, error.to_string()))?;
         let poll = manifest.workflow.poll;
         let pin = manifest.workflow.pin.clone();
-        let job = Job { workflow, plan, source, ahead, limits, poll, pin, delivery, writer, state, signals };
+        let job = Job {
+            workflow,
+            plan,
+            source,
+            ahead,
+            deliveries,
+            limits,
+            poll,
+            pin,
+            delivery,
+            writer,
+            state,
+            signals,
+        };
         let finished = runner::run(job, Boxed(observer)).await?;
+        webhooks::stop(hooked.receiver, host).await;
         if let Some(emulator) = emulator {
             emulator.stop().await;
         }
@@ -127,6 +145,7 @@ async fn provider(sound: &Sound, folder: &RunFolder) -> Result<(Option<Emulator>
         ca: workflow.tls.ca.clone(),
         concurrency: manifest.limits.concurrency.0,
         secrets: Vec::new(),
+        webhooks: Webhooks::default(),
     };
     Ok((emulator, settings))
 }

@@ -16,6 +16,7 @@ mod rehearse;
 mod report;
 mod resume;
 mod run;
+mod webhooks;
 mod widen;
 
 pub use check::{CheckArgs, check};

@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::commands::prepare::prepare;
 use crate::commands::{Done, Failure, Host, estimate};
-use crate::manifest::{Mode, Overrides, Provider, Secrets};
+use crate::manifest::{Mode, Overrides, Provider, Secrets, WebhookSpec};
 use crate::runner::Renderer;
 
 /// Requests that are shown.
@@ -33,20 +33,26 @@ pub(crate) fn rehearse(
     sound.dataset.read(&sound.survey.selection, &mut |item| {
         let prepared = renderer.prepare(item);
         shown.push(match prepared.content {
-            Ok(content) => json!({
-                "row_number": prepared.number,
-                "row_key": prepared.key,
-                "request": {
-                    "method": "POST",
-                    "url": format!("{base_url}/v1/workflow/invoke"),
-                    "headers": {"Authorization": "Bearer [secret]", "Content-Type": "application/json"},
-                    "body": {
-                        "userId": content.user_id,
-                        "input": serde_json::from_str::<Value>(content.journal_input.get()).unwrap_or_default(),
-                        "isAsync": manifest.workflow.mode == Mode::Async,
+            Ok(content) => {
+                let mut body = json!({
+                    "userId": content.user_id,
+                    "input": serde_json::from_str::<Value>(content.journal_input.get()).unwrap_or_default(),
+                    "isAsync": manifest.workflow.mode == Mode::Async,
+                });
+                if let Some(webhook) = &manifest.workflow.webhook {
+                    body["webhook"] = webhooks(webhook);
+                }
+                json!({
+                    "row_number": prepared.number,
+                    "row_key": prepared.key,
+                    "request": {
+                        "method": "POST",
+                        "url": format!("{base_url}/v1/workflow/invoke"),
+                        "headers": {"Authorization": "Bearer [secret]", "Content-Type": "application/json"},
+                        "body": body,
                     },
-                },
-            }),
+                })
+            }
             Err(error) => json!({"row_number": prepared.number, "row_key": prepared.key, "rejected": error}),
         });
         if shown.len() == SHOWN { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -68,4 +74,15 @@ pub(crate) fn rehearse(
         output.push('\n');
     }
     Ok(Done::with(output))
+}
+
+/// Shows the webhooks of a request: what stands in their addresses and headers is secret, or may be.
+fn webhooks(spec: &WebhookSpec) -> Value {
+    let ours = spec.receiver.iter().map(|_| json!({"method": "POST", "url": "[secret]"}));
+    let forward = spec.forward.iter().map(|one| {
+        let headers: Map<_, _> =
+            one.headers.iter().map(|(name, _)| (name.clone(), json!("[secret]"))).collect();
+        json!({"method": one.method, "url": "[secret]", "headers": headers})
+    });
+    ours.chain(forward).collect()
 }

@@ -3,12 +3,14 @@
 //! The events themselves come back when they are durable, so that whoever acts on an event can only do so once it
 //! would survive: the dispatcher sends a row when it gets its `intended` back, and polls when it gets `attached`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::thread;
 
 use tokio::sync::mpsc;
 
 use crate::journal::{Appended, Error, Writer};
-use crate::model::RunEvent;
+use crate::model::{RowNumber, RunEvent};
 
 /// A group of events that is durable now.
 #[derive(Debug)]
@@ -25,6 +27,9 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct Committer {
     gathered: Vec<RunEvent>,
+    /// How many events were taken, and how many of each row are not durable yet.
+    taken: u64,
+    pending: HashMap<RowNumber, u32>,
     busy: bool,
     to_thread: Option<mpsc::Sender<Vec<RunEvent>>>,
     from_thread: mpsc::Receiver<Result<Batch, Error>>,
@@ -52,6 +57,8 @@ impl Committer {
         })?;
         Ok(Self {
             gathered: Vec::new(),
+            taken: 0,
+            pending: HashMap::new(),
             busy: false,
             to_thread: Some(to_thread),
             from_thread,
@@ -66,12 +73,35 @@ impl Committer {
     pub(crate) fn immediate(writer: Writer) -> Self {
         let (_, from_thread) = mpsc::channel(1);
         let immediate = Some((writer, None));
-        Self { gathered: Vec::new(), busy: false, to_thread: None, from_thread, thread: None, immediate }
+        Self {
+            gathered: Vec::new(),
+            taken: 0,
+            pending: HashMap::new(),
+            busy: false,
+            to_thread: None,
+            from_thread,
+            thread: None,
+            immediate,
+        }
     }
 
     /// Takes an event; it goes out with the next group.
     pub fn append(&mut self, event: RunEvent) {
+        self.taken += 1;
+        if let Some(row) = event.row() {
+            *self.pending.entry(row).or_default() += 1;
+        }
         self.gathered.push(event);
+    }
+
+    /// Gives how many events were taken since the start.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Says whether an event of the row is not durable yet.
+    pub fn is_pending(&self, row: RowNumber) -> bool {
+        self.pending.contains_key(&row)
     }
 
     /// Hands over what has gathered, if the thread is free. Never blocks.
@@ -100,6 +130,19 @@ impl Committer {
 
     /// Waits for the group that is under way. Pending for ever when none is; safe to drop and call again.
     pub async fn durable(&mut self) -> Result<Batch, Error> {
+        let batch = self.receive().await?;
+        for row in batch.events.iter().filter_map(RunEvent::row) {
+            if let Entry::Occupied(mut count) = self.pending.entry(row) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    async fn receive(&mut self) -> Result<Batch, Error> {
         if !self.busy {
             return std::future::pending().await;
         }

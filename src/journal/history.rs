@@ -36,6 +36,7 @@ impl History {
         let mut lookup = None;
         let replay = replay(path, |offset, entry| {
             let impossible = |source| Error::Impossible { path: path.to_owned(), offset, source };
+            let overtook = overtakes(&state, &entry.event);
             state.apply(entry.t_ms, &entry.event).map_err(impossible)?;
             if let RunEvent::Reopened(e) = &entry.event
                 && let Some((cost, tokens)) = billed(path, &mut lookup, &rows, e.row)?
@@ -44,7 +45,7 @@ impl History {
                 sum.0 = sum.0.checked_add(cost).unwrap_or(sum.0);
                 sum.1 = sum.1.saturating_add(tokens);
             }
-            note_places(&mut rows, offset, &entry.event);
+            note_places(&mut rows, offset, &entry.event, overtook);
             Ok(())
         })?;
         Ok(Self { path: path.to_owned(), state, replay, rows, earlier })
@@ -120,7 +121,17 @@ fn billed(
     })
 }
 
-fn note_places(rows: &mut Vec<Places>, offset: u64, event: &RunEvent) {
+/// Says whether a webhook came before the reply of the send that it is of: then no other event tells of that send.
+fn overtakes(state: &RunState, event: &RunEvent) -> bool {
+    let via = match event {
+        RunEvent::Attached(e) => e.via,
+        RunEvent::Answered(e) => e.via,
+        _ => return false,
+    };
+    via == Via::Webhook && event.row().is_some_and(|row| state.row(row) == RowState::Intended)
+}
+
+fn note_places(rows: &mut Vec<Places>, offset: u64, event: &RunEvent, overtook: bool) {
     let Some(row) = event.row() else { return };
     let index = usize::try_from(row - 1).unwrap_or(usize::MAX);
     if index >= rows.len() {
@@ -141,7 +152,7 @@ fn note_places(rows: &mut Vec<Places>, offset: u64, event: &RunEvent) {
         RunEvent::Withdrawn(e) => e.why == WithdrawnWhy::RunRefused,
         _ => false,
     };
-    places.attempts = places.attempts.saturating_add(u16::from(sent));
+    places.attempts = places.attempts.saturating_add(u16::from(sent || overtook));
 }
 
 /// Reads single lines by their offset; cheap when the offsets mostly ascend.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::manifest::load::Environment;
-use crate::manifest::read::{LATER, WORKFLOW_LATER};
+use crate::manifest::read::LATER;
 use crate::manifest::tree::{Kind, Node, Place, Scalar};
 use crate::manifest::{Diagnostic, Span};
 
@@ -22,7 +22,8 @@ pub(super) struct Variable<'a> {
 }
 
 /// A piece of a text with variables.
-enum Piece<'a> {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
     Text(&'a str),
     Variable(Variable<'a>),
     /// `${` that no variable follows.
@@ -41,7 +42,9 @@ pub(super) fn replace(root: &mut Node, environment: Environment<'_>) -> (Used, V
                     for (key, field) in fields {
                         // A secret's variable is looked up where the secret is read, and never kept in `used`.
                         let is_secret = key.text == "api_key" && matches!(field.kind, Kind::Scalar(_));
-                        if !is_secret && !WORKFLOW_LATER.contains(&key.text.as_str()) {
+                        if key.text == "webhook" {
+                            replacer.webhook(field, false);
+                        } else if !is_secret {
                             replacer.node(field);
                         }
                     }
@@ -83,6 +86,21 @@ impl Replacer<'_> {
         }
     }
 
+    /// Replaces in `workflow.webhook`, most of whose values are secrets.
+    fn webhook(&mut self, node: &mut Node, is_secret: bool) {
+        match &mut node.kind {
+            Kind::Map(entries) => {
+                for (key, value) in entries {
+                    let is_plain = ["listen", "forward", "method", "file"].contains(&key.text.as_str());
+                    self.webhook(value, !is_plain);
+                }
+            }
+            Kind::List(items) => items.iter_mut().for_each(|item| self.webhook(item, is_secret)),
+            Kind::Scalar(_) if !is_secret => self.node(node),
+            Kind::Scalar(_) | Kind::Broken => {}
+        }
+    }
+
     fn scalar(&mut self, scalar: &mut Scalar, place: &Place) -> Result<(), (String, String)> {
         let mut text = String::with_capacity(scalar.text.len());
         let mut replaced: Vec<Span> = Vec::new();
@@ -119,7 +137,8 @@ impl Replacer<'_> {
     }
 }
 
-fn pieces(text: &str) -> Vec<Piece<'_>> {
+/// Takes a text apart at its variables.
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {

@@ -1,13 +1,14 @@
 //! The manifest as meant: typed, resolved, and unable to be wrong.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use crate::manifest::{SecretSource, Span};
+use crate::manifest::{SecretSource, SecretText, Span};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, RowNumber};
 
@@ -96,6 +97,37 @@ pub struct WorkflowSpec {
     pub keep_alive: Duration,
     /// `body_limit`: the largest reply body taken, in bytes, by default 16 MiB.
     pub body_limit: u64,
+    /// `webhook`.
+    pub webhook: Option<WebhookSpec>,
+}
+
+/// `workflow.webhook`: where the service delivers results as they come, beside being asked for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookSpec {
+    /// Our own receiver.
+    pub receiver: Option<ReceiverSpec>,
+    /// `forward`: the user's receivers, in the order written.
+    pub forward: Vec<Forward>,
+}
+
+/// Our own receiver of webhooks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiverSpec {
+    /// `listen`; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// `public_url`: how the service reaches it; the address that it listens on when absent.
+    pub public_url: Option<SecretText>,
+}
+
+/// One of `workflow.webhook.forward`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// `method`, in capitals.
+    pub method: &'static str,
+    /// `url`.
+    pub url: SecretText,
+    /// `headers`, in the order written.
+    pub headers: Vec<(String, SecretText)>,
 }
 
 /// `workflow.provider` and what belongs to it.

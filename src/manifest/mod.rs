@@ -23,12 +23,12 @@ pub use columns::template_path;
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
 pub use load::{Environment, Overrides, Reading, Secrets, load, read_whole};
 pub use meant::{
-    Backoff, Budget, ColumnReference, Concurrency, DatasetSpec, Encoding, FirstPoll, Halt, Limits, Manifest,
-    Mode, OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, Retry, RetryAlso, Sample,
-    SampleSize, Select, Tls, WorkflowSpec,
+    Backoff, Budget, ColumnReference, Concurrency, DatasetSpec, Encoding, FirstPoll, Forward, Halt, Limits,
+    Manifest, Mode, OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, ReceiverSpec, Retry,
+    RetryAlso, Sample, SampleSize, Select, Tls, WebhookSpec, WorkflowSpec,
 };
 pub use schema::{reference, schema};
-pub use secret::{Secret, SecretError, SecretSource};
+pub use secret::{Secret, SecretError, SecretSource, SecretText};
 pub use units::{row_range, sample_size};
 
 #[cfg(test)]

@@ -42,8 +42,6 @@ pub enum SecretSource {
     },
     /// `{file: PATH}`, read when needed; surrounding white space is trimmed.
     File(PathBuf),
-    /// A value of our own: the embedded emulator's key.
-    Literal(Secret),
 }
 
 /// Why a secret can't be read. It never holds the secret.
@@ -75,7 +73,6 @@ impl SecretSource {
     /// Reads the secret, without the white space around it.
     pub fn read(&self) -> Result<Secret, SecretError> {
         match self {
-            Self::Literal(secret) => Ok(secret.clone()),
             Self::Variable { name, value } => {
                 let value = value.clone().filter(|value| !value.expose().trim().is_empty());
                 value.ok_or_else(|| SecretError::Unset { name: name.clone() })
@@ -91,6 +88,46 @@ impl SecretSource {
                 }
             }
         }
+    }
+}
+
+/// A text of which parts are secret, such as `Bearer ${NAME}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretText(pub(in crate::manifest) Vec<SecretPart>);
+
+/// A part of such a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::manifest) enum SecretPart {
+    /// As it is written.
+    Text(String),
+    /// A secret.
+    Secret(SecretSource),
+}
+
+impl SecretText {
+    /// Reads the whole text.
+    pub fn read(&self) -> Result<Secret, SecretError> {
+        let mut whole = String::new();
+        for part in &self.0 {
+            match part {
+                SecretPart::Text(text) => whole.push_str(text),
+                SecretPart::Secret(source) => whole.push_str(source.read()?.expose()),
+            }
+        }
+        Ok(Secret(whole))
+    }
+
+    /// Reads the secrets in it, apart from what stands around them.
+    pub fn secrets(&self) -> Result<Vec<Secret>, SecretError> {
+        self.sources().map(SecretSource::read).collect()
+    }
+
+    /// Gives where its secrets come from.
+    pub(in crate::manifest) fn sources(&self) -> impl Iterator<Item = &SecretSource> {
+        self.0.iter().filter_map(|part| match part {
+            SecretPart::Text(_) => None,
+            SecretPart::Secret(source) => Some(source),
+        })
     }
 }
 
@@ -131,6 +168,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_shown() {
-        assert_eq!(format!("{:?}", SecretSource::Literal(Secret::new("sk-1"))), "Literal([secret])");
+        let source = SecretSource::Variable { name: "A".to_owned(), value: Some(Secret::new("sk-1")) };
+        assert_eq!(format!("{source:?}"), "Variable { name: \"A\", value: Some([secret]) }");
     }
 }

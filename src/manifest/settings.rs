@@ -55,6 +55,12 @@ impl Manifest {
         found.insert("connect_timeout".to_owned(), json!(write_duration(workflow.connect_timeout)));
         found.insert("keep_alive".to_owned(), json!(write_duration(workflow.keep_alive)));
         found.insert("body_limit".to_owned(), json!(workflow.body_limit));
+        if let Some(webhook) = &workflow.webhook {
+            // Addresses may carry tokens, so only what can't is kept.
+            let listen = webhook.receiver.as_ref().map(|receiver| receiver.listen.to_string());
+            let forward: Vec<_> = webhook.forward.iter().map(|forward| forward.method).collect();
+            found.insert("webhook".to_owned(), json!({"listen": listen, "forward": forward}));
+        }
         json!({"workflow": found, "limits": limits(&self.limits)})
     }
 

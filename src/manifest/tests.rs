@@ -498,9 +498,88 @@ fn a_mistake_in_a_block_of_text_is_shown_on_its_own_line() {
     assert!(shown.contains("9 |       about {{rwo.subject}}\n"), "{shown}");
 }
 
+/// The workflow of a good manifest with webhooks.
+fn hooked(webhook: &str) -> String {
+    format!("workflow: {{api_key: '${{KEY}}', webhook: {webhook}}}")
+}
+
+#[test]
+fn webhooks_are_read_with_their_secrets_apart() {
+    let bench = Bench::new();
+    let webhook = bench.good(&with(&hooked(
+        "{listen: 'localhost:9000', public_url: 'https://hooks.example.com/${WORD}', forward: [{url: 'https://h/done', \
+         headers: {Authorization: 'Bearer ${N}', Accept: {file: ca.pem}}}, {method: GET, url: 'http://h/?k=$${x}${N}'}]}",
+    )));
+    let spec = webhook.workflow.webhook.clone().unwrap();
+    let receiver = spec.receiver.unwrap();
+    assert_eq!(receiver.listen.to_string(), "127.0.0.1:9000");
+    assert_eq!(
+        receiver.public_url.unwrap().read().unwrap().expose(),
+        "https://hooks.example.com/plain words"
+    );
+    assert_eq!(spec.forward[0].method, "POST");
+    assert_eq!(spec.forward[0].url.secrets().unwrap(), []);
+    let (name, value) = &spec.forward[0].headers[0];
+    assert_eq!((name.as_str(), value.read().unwrap().expose()), ("Authorization", "Bearer 16"));
+    assert_eq!(value.secrets().unwrap()[0].expose(), "16");
+    assert_eq!(
+        (spec.forward[1].method, spec.forward[1].url.read().unwrap().expose()),
+        ("GET", "http://h/?k=${x}16")
+    );
+    let settings = webhook.settings().to_string();
+    assert!(
+        settings.contains(r#""webhook":{"listen":"127.0.0.1:9000","forward":["POST","GET"]}"#),
+        "{settings}"
+    );
+    assert!(webhook.env.is_empty(), "what a secret is made of is for nothing else");
+    let emulator =
+        "workflow: {provider: emulator, definition: triage.workflow.yaml, webhook: {listen: '127.0.0.1:0'}}";
+    assert!(bench.good(&with(emulator)).workflow.webhook.unwrap().receiver.unwrap().public_url.is_none());
+    let bench = Bench { secrets: Secrets::NotNeeded, ..Bench::new() };
+    bench.good(&with(&hooked("{forward: [{url: '${NO_URL}', headers: {A: {file: none}}}]}")));
+}
+
+#[test]
+fn webhooks_that_can_not_work_are_refused() {
+    let check = |webhook: &str, parts: &[&str]| refused(&hooked(webhook), parts);
+    check("{}", &["`workflow.webhook` names no receiver"]);
+    check(
+        "{public_url: https://h, forward: []}",
+        &["`workflow.webhook.public_url` needs `workflow.webhook.listen`"],
+    );
+    check("{listen: '127.0.0.1:9000'}", &["needs `workflow.webhook.public_url` beside it"]);
+    check("{listen: h, forward: []}", &["must be an address and a port", "127.0.0.1:9000"]);
+    let five = ["{url: https://h}"; 5].join(", ");
+    check(
+        &format!("{{listen: '127.0.0.1:1', public_url: https://h, forward: [{five}]}}"),
+        &["has 5 entries, and 4 is the most", "our own receiver is one of them"],
+    );
+    check(&format!("{{forward: [{five}, {{url: https://h}}]}}"), &["has 6 entries, and 5 is the most"]);
+    check("{forward: [{method: POST}]}", &["`workflow.webhook.forward[0].url` is missing"]);
+    check("{forward: [{method: PUT, url: https://h}]}", &["forward[0].method` can't be `PUT`"]);
+    check("{forward: [{url: ftp://h}]}", &["forward[0].url` must be an `http` or `https` URL"]);
+    check("{forward: [{url: '${WORD}'}]}", &["forward[0].url` must be an `http` or `https` URL"]);
+    check("{forward: [{url: '${NO_URL}'}]}", &["`NO_URL` is not set"]);
+    check("{forward: [{url: https://h, headers: {'A B': '${N}'}}]}", &["is no name that a header can have"]);
+    check("{forward: [{url: https://h, headers: {A: '${N'}}]}", &["has a variable that can't be read"]);
+    for text in ["sk-123", "${KEY:-sk-123}"] {
+        check(&format!("{{forward: [{{url: https://h, headers: {{A: '{text}'}}}}]}}"), &["secret"]);
+    }
+    let sync =
+        format!("{}\n", hooked("{forward: [{url: https://h}]}").replace("webhook", "mode: sync, webhook"));
+    refused(&sync, &["can't stand beside `mode: sync`"]);
+    let shared = format!("{}\nvars: {{a: '${{N}}'}}", hooked("{forward: [{url: 'https://h/${N}'}]}"));
+    refused(&shared, &["`N` holds a secret, and may stand only in `workflow.webhook`"]);
+}
+
 #[test]
 fn a_secret_that_was_written_out_is_nowhere_to_be_seen() {
     for section in [
+        "workflow: {api_key: '${KEY}', webhook: {forward: [{url: 'https://h/?t=sk-123'}]}}",
+        "workflow: {api_key: '${KEY}', webhook: {forward: [{url: 'https://me:sk-123@h'}]}}",
+        "workflow: {api_key: '${KEY}', webhook: {forward: [{url: https://h, headers: {X-Key: sk-123}}]}}",
+        "workflow: {api_key: '${KEY}', webhook: {forward: [{url: https://h, headers: [sk-123]}]}}",
+        "workflow:\n  webhook:\n    forward:\n      - headers:\n          X-Key: sk-123\n  region: [",
         "workflow: {api_key: sk-123}",
         "workflow: {api_key: 'Bearer sk-123'}",
         "workflow: {api_key: '${KEY:-sk-123}'}",

@@ -1,6 +1,6 @@
 //! `RunState`: what a run has come to, folded from its events and from nothing else.
 //!
-//! Memory: four bytes a row, three bits for the sets, and an entry for each row that has begun and not ended for
+//! Memory: eight bytes a row, three bits for the sets, and an entry for each row that has begun and not ended for
 //! good. No payload is kept.
 
 mod view;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::model::life::{RowState, step};
 use crate::model::{
-    Answered, Intended, Opened, Outcome, Reopened, Reservation, Reserved, RowNumber, RowSet, RunEvent,
+    Answered, Cost, Intended, Opened, Outcome, Reopened, Reservation, Reserved, RowNumber, RowSet, RunEvent,
     Selected, SettingsChanged, Stopped, Tally, WithdrawnWhy,
 };
 
@@ -62,6 +62,8 @@ struct EndedRow {
     /// Of the sends, those that count against `limits.retry`, since the row was begun or reopened by a person.
     attempts: u8,
     sends: u16,
+    /// A print of the answer's cost; 0 when none was told.
+    cost: u32,
 }
 
 /// The fold over a run's events.
@@ -205,6 +207,9 @@ impl RunState {
             _ => {}
         }
         self.enter(row, &state, next);
+        if let RunEvent::Answered(e) = event {
+            self.ended_mut(row).cost = print_of(e.cost);
+        }
         Ok(())
     }
 
@@ -305,6 +310,7 @@ impl RunState {
                 outcome: outcome as u8 + 1,
                 attempts: u8::try_from(attempts).unwrap_or(u8::MAX),
                 sends: u16::try_from(sends).unwrap_or(u16::MAX),
+                cost: 0,
             };
             self.ended_counts[outcome as usize] += 1;
             return;
@@ -337,6 +343,11 @@ impl RunState {
         }
         &mut self.ended[index]
     }
+}
+
+/// Tells most costs from each other in four bytes: enough for a warning, and for nothing else.
+fn print_of(cost: Option<Cost>) -> u32 {
+    cost.map_or(0, |cost| crc32c::crc32c(cost.amount().normalize().to_string().as_bytes()).max(1))
 }
 
 impl OpenRow {

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::model::{ErrorKind, Json, Outcome, RowError, StopCause};
 use crate::reply::gptbots::table::{Meaning, Trouble, meaning_of};
 use crate::reply::gptbots::wire::{Run, Said};
-use crate::reply::{Body, Judgement, PollJudgement, Received, Refusal, Reply};
+use crate::reply::{Body, Delivered, Judgement, PollJudgement, Received, Refusal, Reply};
 
 /// How much of a body is kept when its meaning is unknown, in bytes.
 const BODY_START_BYTES: usize = 4096;
@@ -61,6 +61,23 @@ pub fn judge_poll(received: &Received, workflow_run_id: &str) -> PollJudgement {
         // Subtle: for a row it would be final, but here the row has a run, which is kept by stopping.
         Trouble::Forbidden => PollJudgement::Stop(StopCause::Authentication, error),
         Trouble::Refused => PollJudgement::Refused(RowError { kind: ErrorKind::POLL_REFUSED, ..error }),
+    }
+}
+
+/// Judges what a webhook delivered: the object that a query answers with, as far as documents tell
+/// (gptbots-workflow-api.md, section 6).
+pub fn judge_delivery(received: &Received) -> Delivered {
+    let Meaning::Run(run) = meaning_of(received) else { return Delivered::Nothing };
+    if let Some(reply) = ended_run(received, &run) {
+        return Delivered::Ended(Box::new(reply));
+    }
+    match run.workflow_run_id() {
+        Some(workflow_run_id) => Delivered::Known {
+            workflow_run_id,
+            workflow_version: run.workflow_version(),
+            workflow_id: run.workflow_id(),
+        },
+        None => Delivered::Nothing,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use gptbots::{judge_invoke, judge_poll, output_of, output_of_text};
+pub use gptbots::{judge_delivery, judge_invoke, judge_poll, output_of, output_of_text};
 
 use crate::model::{Cost, Json, Outcome, RowError, StopCause};
 
@@ -102,6 +102,24 @@ pub enum PollJudgement {
     Stop(StopCause, RowError),
     /// The result.
     Answered(Box<Reply>),
+}
+
+/// What a webhook delivery says of a run.
+#[derive(Clone, Debug)]
+pub enum Delivered {
+    /// It has ended so.
+    Ended(Box<Reply>),
+    /// There is such a run.
+    Known {
+        /// The provider's id.
+        workflow_run_id: String,
+        /// The version that runs.
+        workflow_version: Option<String>,
+        /// The provider's workflow id.
+        workflow_id: Option<String>,
+    },
+    /// Nothing that can be read.
+    Nothing,
 }
 
 /// A definite answer, decoded.

@@ -59,6 +59,16 @@ pub(crate) enum Stage {
     Ending,
 }
 
+/// Whether a webhook has hinted that the result is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hint {
+    None,
+    /// The next poll goes out at once.
+    Due,
+    /// It has gone out: no further hint is followed.
+    Followed,
+}
+
 /// A started row.
 #[derive(Debug)]
 pub(crate) struct Invocation {
@@ -86,6 +96,9 @@ pub(crate) struct Invocation {
     /// How long after that it was last seen unfinished.
     pub(crate) unfinished_at: Duration,
     pub(crate) holds_place: bool,
+    pub(crate) hint: Hint,
+    /// Whether it had ended in doubt, or had been left to resume, before its answer came by webhook.
+    pub(crate) is_late: bool,
 }
 
 impl Invocation {
@@ -119,6 +132,8 @@ impl Invocation {
             attached_at: now,
             unfinished_at: Duration::ZERO,
             holds_place: false,
+            hint: Hint::None,
+            is_late: false,
         }
     }
 

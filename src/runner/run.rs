@@ -17,7 +17,7 @@ use crate::runner::dispatcher::{Dispatcher, Driven, Parts, millis};
 use crate::runner::invocation::Prepared;
 use crate::runner::pinned::Trial;
 use crate::runner::{Error, Observer, Plan, Signal};
-use crate::workflow::Workflow;
+use crate::workflow::{self, Workflow};
 
 /// What the reader of the dataset hands over.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub struct Job<W> {
     pub source: mpsc::Receiver<Rows>,
     /// How many of them are taken ahead of their start; the bound of memory for inputs that are large.
     pub ahead: usize,
+    /// What webhooks bring, when there is a receiver.
+    pub deliveries: Option<mpsc::Receiver<workflow::Delivery>>,
     /// The limits in force.
     pub limits: Limits,
     /// When results are asked for.
@@ -73,7 +75,7 @@ pub struct Finished<O> {
 /// Runs what remains. Returns when nothing does, or when a stop has drained.
 pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Result<Finished<O>, Error> {
     let Job { workflow, plan, source, ahead, limits, poll, pin, delivery, mut writer, mut state, .. } = job;
-    let mut signals = job.signals;
+    let (deliveries, mut signals) = (job.deliveries, job.signals);
     let start = Instant::now();
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
     settle.doubts(&plan, delivery)?;
@@ -97,6 +99,7 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         committer: Committer::start(writer).map_err(Error::Thread)?,
         state,
         source,
+        deliveries,
         pace: Pace::default(),
         schedule: PollSchedule::new(first, poll.shortest, poll.longest),
         start,

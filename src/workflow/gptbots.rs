@@ -14,7 +14,7 @@ use crate::model::{ErrorKind, RowError, StopCause};
 use crate::reply::{Judgement, PollJudgement, judge_invoke, judge_poll};
 use crate::workflow::exchange::Intake;
 use crate::workflow::redaction::Redactor;
-use crate::workflow::{Call, Error, Workflow, tls};
+use crate::workflow::{Call, Error, Webhooks, Workflow, tls};
 
 /// How long a free request may take: asking again is cheaper than waiting.
 const FREE_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,6 +42,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// Further secrets that replies must not bring back; the key is one anyway.
     pub secrets: Vec<Secret>,
+    /// Where asynchronous results are delivered, too.
+    pub webhooks: Webhooks,
 }
 
 /// A workflow at GPTBots, or at anything that speaks its Workflow API.
@@ -51,6 +53,7 @@ pub struct Gptbots {
     intake: Intake,
     authorization: HeaderValue,
     mode: Mode,
+    webhooks: Webhooks,
     verify_url: Url,
     invoke_url: Url,
     query_url: Url,
@@ -69,12 +72,14 @@ impl Gptbots {
         authorization.set_sensitive(true);
         let (invokes, polls) = clients(&settings, &base)?;
         let redactor = Redactor::new(settings.secrets.into_iter().chain([settings.api_key]));
+        let redactor = redactor.hiding_tokens(settings.webhooks.run_id());
         Ok(Self {
             invokes,
             polls,
             intake: Intake { body_limit: settings.body_limit, redactor },
             authorization,
             mode: settings.mode,
+            webhooks: settings.webhooks,
             verify_url: url("/v1/api-key/verify")?,
             invoke_url: url("/v1/workflow/invoke")?,
             query_url: url("/v1/workflow/query/result")?,
@@ -91,6 +96,19 @@ impl Gptbots {
         }
         *request.body_mut() = body.map(Into::into);
         request
+    }
+
+    /// Puts the input in as it is: a number in it that no type of ours can hold goes over the wire unharmed.
+    fn invoke_body(&self, call: &Call) -> Bytes {
+        let user_id = json_string(&call.user_id);
+        let end = match self.mode {
+            Mode::Async => match self.webhooks.write(call.row, call.attempt) {
+                Some(webhooks) => format!(",\"isAsync\":true,\"webhook\":{webhooks}}}"),
+                None => ",\"isAsync\":true}".to_owned(),
+            },
+            Mode::Sync => ",\"isAsync\":false}".to_owned(),
+        };
+        [b"{\"userId\":", user_id.as_bytes(), b",\"input\":", &call.input, end.as_bytes()].concat().into()
     }
 }
 
@@ -111,7 +129,7 @@ impl Workflow for Gptbots {
     }
 
     async fn invoke(&self, call: Call) -> Judgement {
-        let body = invoke_body(&call, self.mode);
+        let body = self.invoke_body(&call);
         let request = self.request(Method::POST, &self.invoke_url, Some(body));
         judge_invoke(&self.intake.exchange(&self.invokes, request, call.timeout).await)
     }
@@ -160,16 +178,6 @@ fn clients(settings: &Settings, base: &Url) -> Result<(Client, Client), Error> {
     let invokes = builder().pool_idle_timeout(settings.keep_alive).build().map_err(Error::Client)?;
     let polls = builder().build().map_err(Error::Client)?;
     Ok((invokes, polls))
-}
-
-/// Puts the input in as it is: a number in it that no type of ours can hold goes over the wire unharmed.
-fn invoke_body(call: &Call, mode: Mode) -> Bytes {
-    let user_id = json_string(&call.user_id);
-    let is_async: &[u8] = match mode {
-        Mode::Async => b",\"isAsync\":true}",
-        Mode::Sync => b",\"isAsync\":false}",
-    };
-    [b"{\"userId\":", user_id.as_bytes(), b",\"input\":", &call.input, is_async].concat().into()
 }
 
 fn json_string(text: &str) -> String {

@@ -8,15 +8,19 @@ mod retry_after;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod webhook;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 pub use gptbots::{Gptbots, Settings};
+pub use webhook::{Delivery, Receiver, ReceiverSettings, Tokens, Webhooks, secrets as webhook_secrets};
 
-use crate::model::RowError;
+use crate::manifest::SecretError;
+use crate::model::{RowError, RowNumber};
 use crate::reply::{Judgement, PollJudgement};
 
 /// A workflow that can be invoked.
@@ -41,6 +45,10 @@ pub struct Call {
     pub user_id: String,
     /// From now to the reply's last byte.
     pub timeout: Duration,
+    /// The row and its send: what a webhook's token is of.
+    pub row: RowNumber,
+    /// Which send of the row it is, from 1.
+    pub attempt: u32,
 }
 
 /// Why a client can't be made.
@@ -68,6 +76,25 @@ pub enum Error {
     /// TLS can't be set up.
     #[error("TLS can't be set up: {0}; a file of trusted roots may be named in `workflow.tls.ca`")]
     Tls(#[from] rustls::Error),
+    /// A secret in `workflow.webhook` can't be read.
+    #[error("`workflow.webhook`: {0}")]
+    Webhook(SecretError),
+    /// An address in `workflow.webhook` can't be used; it is not shown, since it may hold a secret.
+    #[error("`{key}` can't be used: {why}")]
+    WebhookUrl {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The receiver can't listen.
+    #[error("`workflow.webhook.listen`: nothing can listen on {listen}: {source}; is something else there?")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The HTTP client can't be set up.
     #[error("the HTTP client can't be set up")]
     Client(#[source] reqwest::Error),

@@ -7,6 +7,7 @@ use memchr::memmem::Finder;
 
 use crate::manifest::Secret;
 use crate::reply::Body;
+use crate::workflow::webhook::marks;
 
 /// A shorter value is no secret, and stands in too many texts by chance.
 const SHORTEST_BYTES: usize = 8;
@@ -14,7 +15,11 @@ const SHORTEST_BYTES: usize = 8;
 const MARK: &[u8] = b"[secret]";
 
 /// The secrets to look for.
-pub(super) struct Redactor(Vec<Finder<'static>>);
+pub(super) struct Redactor {
+    secrets: Vec<Finder<'static>>,
+    /// What stands before a webhook's token.
+    marks: Vec<Finder<'static>>,
+}
 
 impl Redactor {
     /// Takes the secrets; longer ones are looked for first, since one may hold another.
@@ -30,7 +35,15 @@ impl Redactor {
         values.retain(|value| value.len() >= SHORTEST_BYTES);
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         values.dedup();
-        Self(values.into_iter().map(|value| Finder::new(&value).into_owned()).collect())
+        let secrets = values.into_iter().map(|value| Finder::new(&value).into_owned()).collect();
+        Self { secrets, marks: Vec::new() }
+    }
+
+    /// Cuts out the tokens of a run's webhooks too, when it has any. They are derived, one for each send, and known by
+    /// what stands before them.
+    pub(super) fn hiding_tokens(mut self, run_id: Option<&str>) -> Self {
+        self.marks = run_id.into_iter().flat_map(marks).map(|mark| Finder::new(&mark).into_owned()).collect();
+        self
     }
 
     /// Cuts the secrets out of a body, and says whether there was one.
@@ -59,7 +72,17 @@ impl Redactor {
 
     fn replace(&self, mut bytes: Bytes) -> (Bytes, bool) {
         let mut found = false;
-        for finder in &self.0 {
+        for finder in &self.marks {
+            let mut from = 0;
+            while let Some(at) = finder.find(&bytes[from..]) {
+                let start = from + at + finder.needle().len();
+                let length = path_length(&bytes[start..]);
+                bytes = [&bytes[..start], MARK, &bytes[start + length..]].concat().into();
+                from = start + MARK.len();
+                found = true;
+            }
+        }
+        for finder in &self.secrets {
             let mut rest = &bytes[..];
             let mut clean = Vec::new();
             while let Some(at) = finder.find(rest) {
@@ -74,7 +97,7 @@ impl Redactor {
             }
         }
         if memchr::memchr(b'\\', &bytes).is_some() {
-            for secret in self.0.iter().map(Finder::needle) {
+            for secret in self.secrets.iter().map(Finder::needle) {
                 if let Some(clean) = without_escaped(secret, &bytes) {
                     bytes = clean;
                     found = true;
@@ -87,7 +110,7 @@ impl Redactor {
     /// The end of what was cut short may be the start of a secret.
     fn replace_in_part(&self, bytes: Bytes) -> (Bytes, bool) {
         let (mut bytes, mut found) = self.replace(bytes);
-        for needle in self.0.iter().map(Finder::needle) {
+        for needle in self.secrets.iter().map(Finder::needle) {
             let starts = (SHORTEST_BYTES / 2..needle.len()).rev();
             let tail = starts.into_iter().find(|length| bytes.ends_with(&needle[..*length]));
             if let Some(length) = tail {
@@ -134,9 +157,18 @@ fn hex_byte(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
+/// Gives how far a path goes on. A backslash belongs to it only before a slash: it may escape the quote behind it.
+fn path_length(bytes: &[u8]) -> usize {
+    let is_path = |at: usize| match bytes[at] {
+        b'\\' => bytes.get(at + 1) == Some(&b'/'),
+        byte => byte.is_ascii_alphanumeric() || b"-_/".contains(&byte),
+    };
+    (0..bytes.len()).take_while(|at| is_path(*at)).count()
+}
+
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redactor({} secrets)", self.0.len())
+        write!(f, "Redactor({} secrets)", self.secrets.len())
     }
 }
 
@@ -163,6 +195,23 @@ mod tests {
         check(&["app-1234/5678="], r#"["app\u002D1234\/5678\u003d","\u"]"#, r#"["[secret]","\u"]"#);
         check(&["app-12345678"], r"\u0061pp-12345678 \n app-12345678", r"[secret] \n [secret]");
         check(&[], "anything", "anything");
+    }
+
+    #[test]
+    fn the_tokens_of_a_runs_webhooks_are_cut_out_in_every_form() {
+        let redactor = Redactor::new([]).hiding_tokens(Some("r-1"));
+        for (body, expected) in [
+            ("http://h/flowbatch/r-1/7/2/ab_-Z9 x", "http://h/flowbatch/r-1/[secret] x"),
+            (r#"{"u":"h\/flowbatch\/r-1\/7\/2\/abc"}"#, r#"{"u":"h\/flowbatch\/r-1\/[secret]"}"#),
+            (
+                r#"{"u":"{\"v\":\"/flowbatch/r-1/7/2/abc\"}"}"#,
+                r#"{"u":"{\"v\":\"/flowbatch/r-1/[secret]\"}"}"#,
+            ),
+            ("/flowbatch/r-1/1/1/a,/flowbatch/r-1/", "/flowbatch/r-1/[secret],/flowbatch/r-1/[secret]"),
+            ("/flowbatch/r-2/1/1/abc", "/flowbatch/r-2/1/1/abc"),
+        ] {
+            assert_eq!(redactor.clean_text(body.to_owned()), expected);
+        }
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn settings(base_url: &str) -> Settings {
         ca: Some(NO_CA.into()),
         concurrency: 8,
         secrets: vec![Secret::new("hook-token-42")],
+        webhooks: Webhooks::default(),
     }
 }
 
@@ -50,6 +51,8 @@ fn call(input: &'static str) -> Call {
         input: Bytes::from_static(input.as_bytes()),
         user_id: "fb-run-1".to_owned(),
         timeout: Duration::from_secs(60),
+        row: 1,
+        attempt: 1,
     }
 }
 
@@ -480,4 +483,30 @@ fn what_runs_on_this_machine_is_told_from_the_rest() {
     ] {
         assert_eq!(gptbots::is_loopback(&url.parse().unwrap()), expected, "{url}");
     }
+}
+
+#[tokio::test]
+async fn an_asynchronous_invoke_carries_its_webhooks_and_their_tokens_never_come_back() {
+    let tokens = Tokens::new(&Secret::new(KEY), "run");
+    let token = tokens.path(1, 1).rsplit('/').next().unwrap().to_owned();
+    let webhooks = Webhooks::default().with_receiver("https://hooks.example.com", tokens.clone()).unwrap();
+    let path = tokens.path(1, 1);
+    let body = format!(r#"{{"code":40000,"message":"https://hooks.example.com{path} is no webhook"}}"#);
+    let server = Server::answering(response(400, "", &body));
+    let mode = Mode::Async;
+    let client =
+        Gptbots::new(Settings { mode, webhooks: webhooks.clone(), ..settings(&server.url()) }).unwrap();
+    let judgement = client.invoke(call("{}")).await;
+    let told = format!("{judgement:?}");
+    assert!(told.contains("/flowbatch/run/[secret] is no webhook") && !told.contains(&token), "{told}");
+    assert!(!format!("{client:?}").contains("hooks.example.com"));
+    let url = format!("https://hooks.example.com{path}");
+    let expected = format!(
+        r#"{{"userId":"fb-run-1","input":{{}},"isAsync":true,"webhook":[{{"method":"POST","url":"{url}"}}]}}"#
+    );
+    assert_eq!(server.seen()[0].body, expected);
+    // The documents know webhooks of asynchronous runs only.
+    let client = Gptbots::new(Settings { webhooks, ..settings(&server.url()) }).unwrap();
+    client.invoke(call("{}")).await;
+    assert_eq!(server.seen()[1].body, r#"{"userId":"fb-run-1","input":{},"isAsync":false}"#);
 }

@@ -160,6 +160,23 @@ fn one_command_line_restarted_after_each_kill_finishes_a_sync_run() {
 }
 
 #[test]
+fn a_killed_run_takes_the_webhooks_of_earlier_processes_and_keeps_an_exact_bill() {
+    let bench = Bench::new();
+    let behaviour = "behaviour: {webhook: {duplicates: 30%, backoff: 20ms, attempts: 10}}\n";
+    let service =
+        Emulator::serve(&bench, &format!("{SERVICE}faults: {{reset_after_accept: 10%}}\n{behaviour}"));
+    bench.dataset(rows());
+    bench.job(&service.url, "async", "limits: {concurrency: 8, halt: none, timeout: 20s}\n");
+    // The same port for every process, free when it was drawn.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let webhook = format!("  mode: async\n  webhook: {{listen: 127.0.0.1:{port}}}\n");
+    bench.write("job.yaml", bench.read("job.yaml").replace("  mode: async\n", &webhook));
+    let ended = survive(&bench, 18, &["run", "job.yaml"], &["resume"]);
+    until("the service is done", || service.charged().len() == service.accepted().len());
+    balance(&bench, &service.accepted(), &service.charged(), &ended);
+}
+
+#[test]
 fn a_killed_run_at_a_service_with_every_fault_keeps_an_exact_bill() {
     for (mode, seed) in [("sync", 16), ("async", 17)] {
         at_service(&format!("{SERVICE}{FAULTS}"), mode, seed, &["run", "job.yaml"], &["resume"]);

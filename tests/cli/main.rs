@@ -18,6 +18,7 @@ mod secrets;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;
+mod webhooks;
 
 /// A service that echoes what it is given, at a cost that follows from its length.
 const SERVICE: &str = "name: echo\nversion: \"1.2.3\"\nseed: 5\ninputs:\n  text: {type: string, required: true}\n\

@@ -11,7 +11,8 @@ mod reader;
 mod root;
 mod section;
 mod templates;
+mod webhook;
 mod workflow;
 
 pub(super) use root::{Context, LATER, read};
-pub(super) use workflow::{LATER as WORKFLOW_LATER, WORKFLOW_KEYS};
+pub(super) use workflow::WORKFLOW_KEYS;

@@ -88,7 +88,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let group_by = output::read_report(reader, root.take("report"));
 
     if let Some(workflow) = &workflow {
-        workflow::check_key_stays(reader, workflow);
+        workflow::check_secrets_stay(reader, workflow);
     }
     check_vars_given(reader, &context.overrides.vars);
     root.later(&LATER, &mut reader.diagnostics);

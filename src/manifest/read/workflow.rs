@@ -10,6 +10,7 @@ use crate::manifest::read::pin;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::read::templates::When;
+use crate::manifest::read::webhook;
 use crate::manifest::tree::Kind;
 use crate::manifest::{
     FirstPoll, Mode, PollSpec, Price, Provider, Secret, SecretSource, Tls, WorkflowSpec, files, units,
@@ -43,9 +44,6 @@ const REGIONS: [(&str, &str); 3] = [
 ];
 
 const DEFAULT_KEY: &str = "GPTBOTS_API_KEY";
-
-/// Keys that later versions have.
-pub(in crate::manifest) const LATER: [&str; 1] = ["webhook"];
 
 /// Keys that only a provider reached over the network has.
 const REMOTE: [&str; 4] = ["region", "base_url", "api_key", "tls"];
@@ -110,7 +108,8 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
         duration("keep_alive", Duration::ZERO..=Duration::from_secs(3_600), Duration::from_secs(4));
     let body_limit =
         section.take("body_limit").and_then(|entry| read_body_limit(reader, &entry)).unwrap_or(16 << 20);
-    section.later(&LATER, &mut reader.diagnostics);
+    let webhook =
+        section.take("webhook").and_then(|entry| webhook::read(reader, entry, provider.as_ref(), mode));
     section.finish(&mut reader.diagnostics);
     Some(WorkflowSpec {
         provider: provider?,
@@ -124,6 +123,7 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
         connect_timeout,
         keep_alive,
         body_limit,
+        webhook,
     })
 }
 
@@ -161,14 +161,22 @@ fn read_gptbots(reader: &mut Reader<'_>, section: &mut Section) -> Option<Provid
     Some(Provider::Gptbots { base_url: base_url?, api_key: api_key? })
 }
 
-/// Reports the API key's variable where anything else uses it; asked when all else is read.
-pub(super) fn check_key_stays(reader: &mut Reader<'_>, workflow: &WorkflowSpec) {
-    if let Provider::Gptbots { api_key: SecretSource::Variable { name, .. }, .. } = &workflow.provider
-        && let Some((_, place)) = reader.env.get(name)
-    {
-        let message = format!("`{name}` holds the API key, and may stand only in `workflow.api_key`");
-        let help = "what else is sent or written must not hold a secret";
-        reader.diagnostics.push(place.error(message).with_help(help));
+/// Reports the variables of secrets where anything else uses them; asked when all else is read.
+pub(super) fn check_secrets_stay(reader: &mut Reader<'_>, workflow: &WorkflowSpec) {
+    let api_key = match &workflow.provider {
+        Provider::Gptbots { api_key, .. } => Some((api_key, "the API key", "workflow.api_key")),
+        Provider::Emulator { .. } => None,
+    };
+    let webhook = workflow.webhook.iter().flat_map(webhook::sources);
+    let webhook = webhook.map(|source| (source, "a secret", "workflow.webhook"));
+    for (source, what, where_to) in api_key.into_iter().chain(webhook) {
+        if let SecretSource::Variable { name, .. } = source
+            && let Some((_, place)) = reader.env.get(name)
+        {
+            let message = format!("`{name}` holds {what}, and may stand only in `{where_to}`");
+            let help = "what else is sent or written must not hold a secret";
+            reader.diagnostics.push(place.error(message).with_help(help));
+        }
     }
 }
 
@@ -222,33 +230,36 @@ fn read_secret(reader: &mut Reader<'_>, entry: Entry) -> Option<SecretSource> {
     let help = format!("write `${{{DEFAULT_KEY}}}` and set that variable, or `{{file: PATH}}`");
     match &entry.node.kind {
         Kind::Broken => None,
-        Kind::Map(_) => {
-            let mut section = reader.section(entry)?;
-            let file = section.need("file", "file: /run/secrets/gptbots", &mut reader.diagnostics);
-            section.finish(&mut reader.diagnostics);
-            let file = file?;
-            let path = files::resolve(reader.folder, &reader.full_text(&file)?);
-            let is_there = reader.secrets != Secrets::Needed || reader.exists(&file, &path);
-            is_there.then_some(SecretSource::File(path))
-        }
+        Kind::Map(_) => read_secret_file(reader, entry, "file: /run/secrets/gptbots"),
         Kind::Scalar(scalar) if scalar.is_null() => reader.refuse(&entry, "has no value", Some(&help)),
         Kind::Scalar(scalar) => match lone_variable(&scalar.text) {
-            Some(found) if found.default.is_none() => {
-                let value = variable(reader, found.name);
-                if value.is_none() && reader.secrets == Secrets::Needed {
-                    let message = format!("the environment variable `{}` is not set", found.name);
-                    let diagnostic = entry.node.place.error(message);
-                    reader
-                        .diagnostics
-                        .push(diagnostic.with_help(format!("set {} before the run", found.name)));
-                }
-                Some(SecretSource::Variable { name: found.name.to_owned(), value })
-            }
+            Some(found) if found.default.is_none() => Some(read_secret_variable(reader, &entry, found.name)),
             Some(_) => reader.refuse(&entry, "is a secret, and a secret has no default", Some(&help)),
             None => reader.refuse(&entry, "is a secret, and may not be written out", Some(&help)),
         },
         Kind::List(_) => reader.refuse(&entry, "must be one secret, not a list", Some(&help)),
     }
+}
+
+/// Reads `{file: PATH}`.
+pub(super) fn read_secret_file(reader: &mut Reader<'_>, entry: Entry, example: &str) -> Option<SecretSource> {
+    let mut section = reader.section(entry)?;
+    let file = section.need("file", example, &mut reader.diagnostics);
+    section.finish(&mut reader.diagnostics);
+    let file = file?;
+    let path = files::resolve(reader.folder, &reader.full_text(&file)?);
+    let is_there = reader.secrets != Secrets::Needed || reader.exists(&file, &path);
+    is_there.then_some(SecretSource::File(path))
+}
+
+/// Looks up a secret's variable, and reports it when it is needed and not set.
+pub(super) fn read_secret_variable(reader: &mut Reader<'_>, entry: &Entry, name: &str) -> SecretSource {
+    let value = variable(reader, name);
+    if value.is_none() && reader.secrets == Secrets::Needed {
+        let diagnostic = entry.node.place.error(format!("the environment variable `{name}` is not set"));
+        reader.diagnostics.push(diagnostic.with_help(format!("set {name} before the run")));
+    }
+    SecretSource::Variable { name: name.to_owned(), value }
 }
 
 fn read_poll(reader: &mut Reader<'_>, entry: Option<Entry>) -> PollSpec {
@@ -340,5 +351,6 @@ pub(super) fn stand_in() -> Option<WorkflowSpec> {
         connect_timeout: Duration::ZERO,
         keep_alive: Duration::ZERO,
         body_limit: 0,
+        webhook: None,
     })
 }

@@ -51,6 +51,9 @@ fn map_of<'a>(property: &'a Value, schema: &'a Value) -> Option<&'a Value> {
     if resolved["properties"].is_object() {
         return Some(resolved);
     }
+    if resolved["items"].is_object() {
+        return map_of(&resolved["items"], schema);
+    }
     resolved["anyOf"].as_array()?.iter().find_map(|choice| map_of(choice, schema))
 }
 

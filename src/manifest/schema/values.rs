@@ -51,6 +51,18 @@ fn or_variable(value: &Value) -> Value {
     json!({"anyOf": [value, {"type": "string", "pattern": VARIABLE}]})
 }
 
+fn or_secret_file(value: &Value) -> Value {
+    json!({"anyOf": [
+        value,
+        {
+            "type": "object",
+            "properties": {"file": {"type": ["string", "number", "boolean"], "pattern": r"\S"}},
+            "required": ["file"],
+            "additionalProperties": false,
+        },
+    ]})
+}
+
 fn words(words: &[&str]) -> Value {
     or_variable(&json!({"enum": words}))
 }
@@ -188,20 +200,31 @@ kind!(
 );
 kind!(
     /// A secret.
-    Secret, "`${NAME}` or `{file: PATH}`", json!({"anyOf": [
-        {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$"},
-        {
-            "type": "object",
-            "properties": {"file": {"type": ["string", "number", "boolean"], "pattern": r"\S"}},
-            "required": ["file"],
-            "additionalProperties": false,
-        },
-    ]})
+    Secret, "`${NAME}` or `{file: PATH}`", or_secret_file(&json!({
+        "type": "string",
+        "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$",
+    }))
+);
+kind!(
+    /// A text with secrets in it.
+    SecretText, "text with `${NAME}` in it, or `{file: PATH}`", or_secret_file(&json!({
+        "type": "string",
+        "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}",
+    }))
+);
+kind!(
+    /// An address that may carry a token.
+    SecretUrl, "URL, also with `${NAME}` in it, or `{file: PATH}`", or_secret_file(&matching(&["https?://[^?#@]+"]))
+);
+kind!(
+    /// An address and a port to listen on.
+    SocketAddress, "address and port", matching(&[r"[0-9.]+:[0-9]+", r"\[[0-9A-Fa-f:.%a-z]+\]:[0-9]+", "localhost:[0-9]+"])
 );
 kind!(
     /// The input: a map, or one template that renders to a map.
     Input, "map or template", json!({"type": ["object", "string"]})
 );
+kind!(WebhookMethod, "`POST` or `GET`", words(&["POST", "GET"]));
 kind!(Version, "`1`", or_variable(&json!({"const": 1})));
 kind!(Provider, "`gptbots` or `emulator`", words(&["gptbots", "emulator"]));
 kind!(Region, "`sg`, `th` or `jp`", words(&["sg", "th", "jp"]));

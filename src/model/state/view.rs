@@ -1,9 +1,9 @@
 //! What can be asked of a `RunState`.
 
 use crate::model::life::RowState;
-use crate::model::state::{OpenRow, Phase, RunState};
+use crate::model::state::{OpenRow, Phase, RunState, print_of};
 use crate::model::{
-    Counts, Opened, Outcome, Reservation, Reserved, RowNumber, RowSet, SettingsChanged, Stopped, Tally,
+    Cost, Counts, Opened, Outcome, Reservation, Reserved, RowNumber, RowSet, SettingsChanged, Stopped, Tally,
 };
 
 impl RunState {
@@ -30,6 +30,16 @@ impl RunState {
     pub fn sends(&self, row: RowNumber) -> u32 {
         let ended = || usize::try_from(row).ok().and_then(|row| self.ended.get(row.checked_sub(1)?));
         self.open.get(&row).map_or_else(|| ended().map_or(0, |e| u32::from(e.sends)), |open| open.sends)
+    }
+
+    /// Says whether another answer says something else than the one that ended the row: its outcome, or its cost when
+    /// both tell one.
+    pub fn contradicts(&self, row: RowNumber, outcome: Outcome, cost: Option<Cost>) -> bool {
+        let ended = usize::try_from(row).ok().and_then(|row| self.ended.get(row.checked_sub(1)?));
+        ended.is_some_and(|ended| {
+            let (ours, theirs) = (ended.cost, print_of(cost));
+            ended.outcome != outcome as u8 + 1 || (ours != 0 && theirs != 0 && ours != theirs)
+        })
     }
 
     /// Gives how many attempts the row has used since it was begun or reopened.

@@ -15,7 +15,7 @@ use crate::reply::{Judgement, Refusal, Reply};
 use crate::retry;
 use crate::runner::Observer;
 use crate::runner::dispatcher::{Dispatcher, Done, millis};
-use crate::runner::invocation::Stage;
+use crate::runner::invocation::{Hint, Stage};
 use crate::runner::timers::Timer;
 use crate::workflow::Workflow;
 
@@ -23,7 +23,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     pub(super) fn on_done(&mut self, done: Result<(Id, Done), JoinError>) {
         match done {
             Ok((id, done)) => {
-                let Some(row) = self.owners.remove(&id).filter(|row| self.is_on_the_wire(*row)) else {
+                let Some(row) = self.owners.remove(&id).filter(|row| self.is_on_the_wire(*row, id)) else {
                     return;
                 };
                 match done {
@@ -34,15 +34,18 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             Err(error) => {
                 let row = self.owners.remove(&error.id());
                 if error.is_panic() {
-                    self.on_panic(row);
+                    self.on_panic(row.filter(|row| self.is_on_the_wire(*row, error.id())));
                 }
             }
         }
     }
 
     /// Says whether the row still waits for what its task brings: a task that was given up may yet come back.
-    fn is_on_the_wire(&self, row: RowNumber) -> bool {
-        self.rows.get(&row).is_some_and(|row| matches!(row.stage, Stage::Sent(..) | Stage::Polling(..)))
+    fn is_on_the_wire(&self, row: RowNumber, id: Id) -> bool {
+        self.rows.get(&row).is_some_and(|row| match &row.stage {
+            Stage::Sent(_, task) | Stage::Polling(_, task) => task.id() == id,
+            _ => false,
+        })
     }
 
     fn on_invoked(&mut self, row: RowNumber, judgement: Judgement) {
@@ -60,7 +63,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             Judgement::Ambiguous { error, body } => self.on_ambiguous(row, error, body),
             Judgement::Acknowledged { workflow_run_id, workflow_version, workflow_id } => {
                 self.check_pin(workflow_id.as_deref(), workflow_version.as_deref(), false);
-                self.on_acknowledged(row, workflow_run_id, workflow_version, workflow_id);
+                self.on_acknowledged(row, workflow_run_id, workflow_version, workflow_id, Via::Submit);
             }
             Judgement::Answered(reply) => self.on_answered(row, Via::Reply, *reply),
         }
@@ -176,15 +179,17 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
     }
 
-    fn on_acknowledged(
+    pub(super) fn on_acknowledged(
         &mut self,
         row: RowNumber,
         workflow_run_id: String,
         workflow_version: Option<String>,
         workflow_id: Option<String>,
+        via: Via,
     ) {
         let Some(invocation) = self.rows.get_mut(&row) else { return };
-        invocation.attempts += 1;
+        invocation.attempts += u32::from(matches!(invocation.stage, Stage::Sent(..)));
+        invocation.hint = Hint::None;
         invocation.run_id = Some(workflow_run_id.clone());
         if self.limits.retry.also.is_empty() {
             // It is never sent again, so its input need not be kept.
@@ -192,7 +197,6 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
         invocation.enter(Stage::Attaching);
         let attempt = invocation.sends;
-        let via = Via::Submit;
         self.committer.append(RunEvent::Attached(Attached {
             row,
             attempt,
@@ -208,7 +212,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         self.give_place_back(row);
         self.check_pin(reply.workflow_id.as_deref(), reply.workflow_version.as_deref(), reply.executed);
         let Some(invocation) = self.rows.get_mut(&row) else { return };
-        invocation.attempts += u32::from(via == Via::Reply);
+        invocation.attempts += u32::from(matches!(invocation.stage, Stage::Sent(..)));
         let latency = invocation.sent_at.map(|sent| sent.elapsed());
         let again = self.limits.retry.also.iter().any(|also| is_meant(*also, &reply))
             && invocation.attempts < self.limits.retry.attempts
@@ -246,7 +250,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     /// Holds an answer to `workflow.pin`. It is paid for and kept, whoever gave it.
-    fn check_pin(&mut self, workflow_id: Option<&str>, version: Option<&str>, executed: bool) {
+    pub(super) fn check_pin(&mut self, workflow_id: Option<&str>, version: Option<&str>, executed: bool) {
         if let Some(detail) = self.trial.note(workflow_id, version, executed) {
             self.stop(StopCause::Pin, &detail);
         }
@@ -264,7 +268,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 
     /// A task broke. After the intent that proves nothing about the provider: the row is in doubt.
     fn on_panic(&mut self, row: Option<RowNumber>) {
-        if let Some(row) = row.filter(|row| self.is_on_the_wire(*row)) {
+        if let Some(row) = row {
             let polling = self.rows.get(&row).is_some_and(|row| matches!(row.stage, Stage::Polling(..)));
             if polling {
                 self.leave_attached(row);

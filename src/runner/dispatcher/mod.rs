@@ -2,6 +2,7 @@
 //! it back as durable: an `intended` is then sent, an `attached` polled, an end counted and shown.
 
 mod answers;
+mod deliveries;
 mod polls;
 mod starts;
 mod stops;
@@ -21,11 +22,12 @@ use crate::pace::Pace;
 use crate::reply::{Judgement, PollJudgement};
 use crate::retry::PollSchedule;
 use crate::runner::admission::Admission;
+use crate::runner::dispatcher::deliveries::Deliveries;
 use crate::runner::invocation::{Invocation, Prepared, Stage};
 use crate::runner::pinned::Trial;
 use crate::runner::timers::{Timer, Timers};
 use crate::runner::{Error, Observer, Progress, Rows};
-use crate::workflow::Workflow;
+use crate::workflow::{self, Workflow};
 
 /// What a person or the system asks of a running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,7 @@ pub(crate) struct Dispatcher<W, O> {
     fresh: VecDeque<Prepared>,
     /// None once the dataset is read, or not read any further.
     source: Option<mpsc::Receiver<Rows>>,
+    deliveries: Deliveries,
     tasks: JoinSet<Done>,
     owners: HashMap<Id, RowNumber>,
     timers: Timers,
@@ -97,6 +100,8 @@ pub(crate) struct Parts<W, O> {
     pub(crate) committer: Committer,
     pub(crate) state: RunState,
     pub(crate) source: mpsc::Receiver<Rows>,
+    /// What webhooks bring, when there is a receiver.
+    pub(crate) deliveries: Option<mpsc::Receiver<workflow::Delivery>>,
     pub(crate) pace: Pace,
     pub(crate) schedule: PollSchedule,
     pub(crate) start: Instant,
@@ -114,6 +119,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             committer,
             state,
             source,
+            deliveries,
             pace,
             schedule,
             start,
@@ -139,6 +145,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             queue: VecDeque::new(),
             fresh: VecDeque::new(),
             source: Some(source),
+            deliveries: Deliveries::new(deliveries),
             tasks: JoinSet::new(),
             owners: HashMap::new(),
             timers,
@@ -166,6 +173,9 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             while let Ok(signal) = signals.try_recv() {
                 self.on_signal(signal);
             }
+            while let Some(delivery) = self.deliveries.next() {
+                self.on_delivery(delivery);
+            }
             self.on_timers();
             self.admit();
             self.committer.flush();
@@ -180,6 +190,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 Some(done) = self.tasks.join_next_with_id() => self.on_done(done),
                 read = receive(&mut self.source, &mut incoming, room), if room > 0 => self.on_rows(read, &mut incoming),
                 () = sleep_until(wake) => self.on_timers(),
+                Some(delivery) = self.deliveries.recv() => self.on_delivery(delivery),
                 Some(signal) = signals.recv() => self.on_signal(signal),
             }
             // What has ended meanwhile is taken along, so that one write carries it.
@@ -216,6 +227,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         if batch.appended == Appended::DurableInReserve {
             self.stop(StopCause::Disk, "the disk is full: make room, then resume");
         }
+        let events = batch.events.len();
         for event in batch.events {
             self.state.apply(batch.t_ms, &event)?;
             tracing::debug!(event = event.name(), row = event.row(), "durable");
@@ -232,6 +244,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 _ => {}
             }
         }
+        self.after_durable(events);
         Ok(())
     }
 
@@ -249,7 +262,10 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             // It is asked again by `retry.also`: this was not its end.
             return;
         }
-        self.rows.remove(&row);
+        // What ended in doubt, and is settled now, has counted as it ended.
+        if self.rows.remove(&row).is_some_and(|invocation| invocation.is_late) {
+            return;
+        }
         if let Some(detail) = self.admission.note_end(outcome) {
             self.stop(StopCause::Halt, &detail);
         }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::{ErrorKind, Outcome, RowError, RowNumber, RowState, Via};
-use crate::reply::PollJudgement;
+use crate::reply::{PollJudgement, Reply};
 use crate::runner::Observer;
 use crate::runner::dispatcher::{Dispatcher, Done};
-use crate::runner::invocation::{Invocation, Stage};
+use crate::runner::invocation::{Hint, Invocation, Stage};
 use crate::runner::timers::Timer;
 use crate::workflow::Workflow;
 
@@ -45,10 +45,15 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     /// Sets the time of the next poll, at least `least` from now.
-    fn schedule_poll(&mut self, row: RowNumber, least: Duration) {
+    pub(super) fn schedule_poll(&mut self, row: RowNumber, least: Duration) {
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let elapsed = invocation.attached_at.elapsed();
-        let wait = self.schedule.next(elapsed, invocation.polls).max(least);
+        let wait = if invocation.hint == Hint::Due {
+            invocation.hint = Hint::Followed;
+            least
+        } else {
+            self.schedule.next(elapsed, invocation.polls).max(least)
+        };
         invocation.enter(Stage::Attached);
         self.timers.set(Instant::now() + wait, Timer::Poll(row, invocation.epoch));
     }
@@ -84,9 +89,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
         match judgement {
             PollJudgement::Answered(reply) => {
-                let elapsed = invocation.attached_at.elapsed();
-                let said = reply.server_ms.map_or(elapsed, Duration::from_millis);
-                self.schedule.learn(took(said, invocation.unfinished_at, elapsed));
+                self.learn(row, &reply);
                 self.on_answered(row, Via::Poll, *reply);
             }
             PollJudgement::Pending => {
@@ -116,6 +119,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 self.stop(cause, &error.message);
             }
         }
+    }
+
+    /// Learns from an attached row's result how long runs take.
+    pub(super) fn learn(&mut self, row: RowNumber, reply: &Reply) {
+        let Some(invocation) = self.rows.get(&row) else { return };
+        let elapsed = invocation.attached_at.elapsed();
+        let said = reply.server_ms.map_or(elapsed, Duration::from_millis);
+        self.schedule.learn(took(said, invocation.unfinished_at, elapsed));
     }
 
     pub(super) fn on_time_up(&mut self, row: RowNumber, attempt: u32) {

@@ -72,7 +72,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         while self.rows.len() < self.admission.most_started() {
             let mut prepared = self.fresh.pop_front()?;
             let row = prepared.number;
-            let is_held = self.state.row(row) == RowState::Held;
+            let state = self.state.row(row);
+            let is_held = state == RowState::Held;
+            if self.rows.contains_key(&row)
+                || !(is_held || matches!(state, RowState::Unstarted | RowState::Ready))
+            {
+                // It was held, and a webhook has settled it since.
+                continue;
+            }
             if is_held && self.state.attempts(row) >= self.limits.retry.attempts {
                 // A crash uses up an attempt too: else a row that brings flowbatch down would be paid for at each resume.
                 prepared.content = Err(RowError::new(ErrorKind::INTERRUPTED, USED_UP));
@@ -171,6 +178,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             input: invocation.body.clone(),
             user_id: invocation.user_id.clone(),
             timeout: self.limits.timeout,
+            row,
+            attempt: invocation.sends,
         };
         let workflow = Arc::clone(&self.workflow);
         let now = Instant::now();

@@ -8,12 +8,13 @@ use super::*;
 use crate::journal::{DatasetIdentity, Durability, Overridden, RunFolder, RunLock};
 use crate::manifest::{Backoff, Concurrency, Halt, Retry, RetryAlso};
 use crate::model::{Cost, ErrorKind, Limit, RowError, RowKey, RowState, Selected, Verdict};
-use crate::reply::{Refusal, Reply};
+use crate::reply::{Delivered, Refusal, Reply};
 use crate::runner::{Content, Plan};
 use crate::workflow::Call;
 
 mod budget;
 mod chaos;
+mod deliveries;
 mod ordeals;
 
 /// What the provider does with a request.
@@ -33,6 +34,8 @@ enum Script {
     Lose,
     /// Accepts it; the run ends after so many ms, at this cost.
     Accept(u64, &'static str),
+    /// The same, and says so only after so many ms.
+    AcceptLate(u64, u64, &'static str),
     /// Accepts it, and then never knows of it.
     AcceptAndForget,
     Hang,
@@ -42,8 +45,8 @@ enum Script {
 }
 
 use Script::{
-    Accept, AcceptAndForget, Fail, Hang, Linger, Lose, Panic, Refuse, RefuseKey, ServerError, Succeed,
-    Throttle,
+    Accept, AcceptAndForget, AcceptLate, Fail, Hang, Linger, Lose, Panic, Refuse, RefuseKey, ServerError,
+    Succeed, Throttle,
 };
 
 /// A provider that does as it is told, row by row, and keeps its own books.
@@ -70,6 +73,8 @@ struct Books {
     most_in_flight: usize,
     polling: usize,
     most_polling: usize,
+    /// What became of each send that was executed.
+    truths: HashMap<(u64, u32), (Outcome, &'static str, Option<String>)>,
 }
 
 impl Provider {
@@ -87,6 +92,25 @@ impl Provider {
         let mut books = self.books.lock().unwrap();
         *books.executed.entry(row).or_default() += 1;
         books.billed = books.billed.checked_add(cost.parse().unwrap()).unwrap();
+    }
+
+    fn note(&self, call: &Call, outcome: Outcome, cost: &'static str, run_id: Option<String>) {
+        self.books.lock().unwrap().truths.insert((call.row, call.attempt), (outcome, cost, run_id));
+    }
+
+    /// What a webhook says of a send: the truth, or as much of it as its form has; nothing when it was not executed.
+    fn truth(&self, row: u64, attempt: u32, form: u32) -> Option<Delivered> {
+        let (outcome, cost, run_id) = self.books.lock().unwrap().truths.get(&(row, attempt))?.clone();
+        let kind = (outcome == Outcome::Failed).then_some(ErrorKind::WORKFLOW_FAILED);
+        Some(match (form, run_id) {
+            (0, _) => Delivered::Nothing,
+            (1, Some(workflow_run_id)) => {
+                Delivered::Known { workflow_run_id, workflow_version: None, workflow_id: None }
+            }
+            (_, workflow_run_id) => {
+                Delivered::Ended(Box::new(Reply { workflow_run_id, ..*reply(outcome, Some(cost), kind) }))
+            }
+        })
     }
 
     fn assert_durable(&self, what: &str) {
@@ -147,13 +171,22 @@ impl Workflow for Provider {
         let ambiguous = |kind| Judgement::Ambiguous { error: RowError::new(kind, "lost"), body: None };
         if let Hang | Lose = script {
             self.execute(row, "0.5");
+            self.note(&call, Outcome::Succeeded, "0.5", None);
         }
         if let Hang = script {
             tokio::time::sleep(call.timeout).await;
             return ambiguous(ErrorKind::TIMEOUT);
         }
+        if let Accept(_, cost) | AcceptLate(_, _, cost) = script {
+            self.note(&call, Outcome::Succeeded, cost, Some(format!("run-{row}")));
+        }
         if let Accept(..) | AcceptAndForget = script {
             return self.accept(row, &script);
+        }
+        if let AcceptLate(after, ms, cost) = script {
+            let accepted = self.accept(row, &Accept(ms, cost));
+            tokio::time::sleep(Duration::from_millis(after)).await;
+            return accepted;
         }
         let latency = if let Linger(ms) = script { Duration::from_millis(ms) } else { self.latency };
         tokio::time::sleep(latency).await;
@@ -164,10 +197,12 @@ impl Workflow for Provider {
             }
             Succeed(cost) => {
                 self.execute(row, cost);
+                self.note(&call, Outcome::Succeeded, cost, None);
                 Judgement::Answered(reply(Outcome::Succeeded, Some(cost), None))
             }
             Fail => {
                 self.execute(row, "0.2");
+                self.note(&call, Outcome::Failed, "0.2", None);
                 Judgement::Answered(reply(Outcome::Failed, Some("0.2"), Some(ErrorKind::WORKFLOW_FAILED)))
             }
             ServerError => Judgement::Answered(reply(Outcome::Failed, None, Some(ErrorKind::SERVER_ERROR))),
@@ -179,7 +214,7 @@ impl Workflow for Provider {
             }
             Lose => ambiguous(ErrorKind::CONNECTION_LOST),
             Panic => panic!("the provider's client broke"),
-            Hang | Accept(..) | AcceptAndForget => unreachable!(),
+            Hang | Accept(..) | AcceptLate(..) | AcceptAndForget => unreachable!(),
         }
     }
 
@@ -227,6 +262,12 @@ struct Run {
     limits: Limits,
     delivery: Delivery,
     signals: Vec<Duration>,
+    /// What webhooks bring: when, for which row and send, and what they say.
+    deliveries: Vec<(u64, u64, u32, Delivered)>,
+    /// The same, for what was executed by then: the truth, in one of a few forms.
+    honest: Vec<(u64, u64, u32, u32)>,
+    /// Whether each was told that it is durable, in the order of the answers.
+    told: Arc<Mutex<Vec<bool>>>,
 }
 
 impl Run {
@@ -250,13 +291,51 @@ impl Run {
             budget: None,
             halt: None,
         };
-        Self { _temp: temp, folder, rows, limits, delivery: Delivery::AtMostOnce, signals: vec![] }
+        Self {
+            _temp: temp,
+            folder,
+            rows,
+            limits,
+            delivery: Delivery::AtMostOnce,
+            signals: vec![],
+            deliveries: vec![],
+            honest: vec![],
+            told: Arc::default(),
+        }
     }
 
     fn provider(&self, scripts: impl IntoIterator<Item = (u64, Vec<Script>)>) -> Arc<Provider> {
         let scripts = scripts.into_iter().collect();
         let latency = Duration::from_millis(100);
         Arc::new(Provider { scripts, latency, journal: self.folder.journal(), ..Provider::default() })
+    }
+
+    /// Delivers what is to be delivered to one process; none when that is nothing.
+    fn deliver(&self, provider: &Arc<Provider>) -> Option<mpsc::Receiver<workflow::Delivery>> {
+        let (into, incoming) = mpsc::channel(256);
+        let told = self.deliveries.iter().map(|(after, row, attempt, said)| {
+            let said = said.clone();
+            (*after, *row, *attempt, Box::new(move || Some(said)) as Box<dyn FnOnce() -> _ + Send>)
+        });
+        let honest = self.honest.iter().map(|(after, row, attempt, form)| {
+            let (provider, row, attempt, form) = (Arc::clone(provider), *row, *attempt, *form);
+            (*after, row, attempt, Box::new(move || provider.truth(row, attempt, form)) as Box<_>)
+        });
+        for (after, row, attempt, said) in told.chain(honest) {
+            let (into, told) = (into.clone(), Arc::clone(&self.told));
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(after)).await;
+                let Some(said) = said() else { return };
+                let (durable, is_durable) = tokio::sync::oneshot::channel();
+                let (method, sha256) = ("POST", String::new());
+                let delivery = workflow::Delivery { row, attempt, method, sha256, said, durable };
+                let sent = into.send(delivery).await.is_ok();
+                let is_durable = sent && is_durable.await.is_ok();
+                told.lock().unwrap().push(is_durable);
+            });
+        }
+        let is_any = !self.deliveries.is_empty() || !self.honest.is_empty();
+        is_any.then_some(incoming)
     }
 
     /// One process over what remains.
@@ -279,6 +358,7 @@ impl Run {
             });
         }
         let schedule = PollSchedule::new(None, Duration::from_secs(2), Duration::from_secs(15));
+        let deliveries = self.deliver(provider);
         let mut dispatcher = Dispatcher::new(Parts {
             workflow: Arc::clone(provider),
             observer: (),
@@ -288,6 +368,7 @@ impl Run {
             committer: Committer::immediate(writer),
             state,
             source,
+            deliveries,
             pace: Pace::default(),
             schedule,
             start: Instant::now(),
@@ -609,6 +690,7 @@ async fn a_row_that_cannot_be_sent_is_rejected_and_costs_nothing() {
         committer: Committer::immediate(writer),
         state: history.into_state(),
         source,
+        deliveries: None,
         pace: Pace::default(),
         schedule: PollSchedule::new(None, TICK, TICK),
         start: Instant::now(),

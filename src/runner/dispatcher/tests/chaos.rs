@@ -29,6 +29,11 @@ fn script() -> impl Strategy<Value = Script> {
     ]
 }
 
+/// When webhooks come, of which send of which row, and how much of the truth they tell.
+fn deliveries() -> impl Strategy<Value = Vec<(u64, u64, u32, u32)>> {
+    proptest::collection::vec((0_u64..40_000, 1_u64..=12, 1_u32..4, 0_u32..4), 0..60)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
@@ -36,10 +41,11 @@ proptest! {
     fn however_often_it_is_killed_no_row_is_lost_and_none_is_executed_twice(
         scripts in proptest::collection::vec(scripts(), 12),
         kills in proptest::collection::vec(0_u64..40_000, 0..6),
+        honest in deliveries(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let run = Run::of(scripts.len() as u64);
+            let run = Run { honest, ..Run::of(scripts.len() as u64) };
             let provider = run.provider((1..).zip(scripts));
             for kill in kills {
                 // A process that is killed: its future is dropped, and only the journal is left.
@@ -72,12 +78,13 @@ proptest! {
     fn whatever_is_asked_again_the_rows_agree_with_the_events(
         scripts in proptest::collection::vec(scripts(), 10),
         kills in proptest::collection::vec((0_u64..40_000, any::<bool>()), 0..5),
+        honest in deliveries(),
         signals in proptest::collection::vec(0_u64..20_000, 0..3),
         (at_least_once, also, halts) in any::<(bool, bool, bool)>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let mut run = Run::of(scripts.len() as u64);
+            let mut run = Run { honest, ..Run::of(scripts.len() as u64) };
             if at_least_once {
                 run.delivery = Delivery::AtLeastOnce;
             }
