@@ -226,6 +226,15 @@ fn the_reader_and_the_schema_agree_on_mistakes() {
         ("/workflow/webhook/forward/0/headers", json!({"Authorization": "Bearer 1"})),
         ("/workflow/webhook/forward/0/headers", json!({"Authorization": "${KEY:-1}"})),
         ("/workflow/connect_timeout", json!(10)),
+    ] {
+        bench.check(pointer, &value, false);
+    }
+}
+
+#[test]
+fn the_reader_and_the_schema_agree_on_mistakes_below_the_workflow() {
+    let bench = Bench::new();
+    for (pointer, value) in [
         ("/dataset", json!({})),
         ("/dataset/path", json!([])),
         ("/dataset/path", json!("")),
