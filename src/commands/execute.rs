@@ -33,13 +33,7 @@ pub(crate) struct Session {
 pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState, Failure> {
     let Session { sound, folder, run_id, mut writer, mut state, changes } = session;
     let manifest = Arc::clone(&sound.manifest);
-    let mut events = vec![RunEvent::ProcessStarted(ProcessStarted {
-        process: state.processes() + 1,
-        at: identity::now(),
-        pid: std::process::id(),
-        host: identity::host_hash(),
-        settings: to_raw_value(&manifest.settings()).map_err(|e| bug(&e.to_string()))?,
-    })];
+    let mut events = vec![started(&state, &manifest)?];
     events.extend(changes);
     writer.append(&events)?;
     for event in &events {
@@ -105,6 +99,17 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         drop(finished.writer);
         Ok(finished.state)
     })
+}
+
+/// Says that this process works on the run from now on.
+fn started(state: &RunState, manifest: &Manifest) -> Result<RunEvent, Failure> {
+    Ok(RunEvent::ProcessStarted(ProcessStarted {
+        process: state.processes() + 1,
+        at: identity::now(),
+        pid: std::process::id(),
+        host: identity::host_hash(),
+        settings: to_raw_value(&manifest.settings()).map_err(|e| bug(&e.to_string()))?,
+    }))
 }
 
 fn bug(message: &str) -> Failure {
