@@ -42,7 +42,7 @@ impl Artifact {
         let file = self.writer.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
         file.persist(&self.path).map_err(|refused| refused.error)?;
-        sync_folder(folder_of(&self.path))
+        sync_name(&self.path)
     }
 }
 
@@ -60,9 +60,10 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes the move itself durable. Windows opens no folder as a file, and keeps its journal of names on its own.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+/// Makes a file's name durable: that it was made, or moved there. Windows opens no folder as a file, and keeps its
+/// journal of names on its own.
+pub fn sync_name(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]

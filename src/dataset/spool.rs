@@ -1,11 +1,11 @@
 //! Standard input as a file, since a dataset is read more than once.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
 
+use crate::artifact::sync_name;
 use crate::dataset::Error;
 
 /// Writes standard input to a file, whole or not at all. One that is there already is the dataset: an earlier process
@@ -23,10 +23,7 @@ pub(super) fn fill(spool: Option<&Path>, stdin: &mut dyn Read) -> Result<(PathBu
         let folder = folder.unwrap_or_else(|| Path::new("."));
         let file = copied(NamedTempFile::new_in(folder).map_err(fail)?, stdin)?;
         file.persist(spool).map_err(|error| fail(error.error))?;
-        // Windows can't open a folder; there the rename is as durable as it gets.
-        if let Ok(folder) = File::open(folder) {
-            folder.sync_all().map_err(fail)?;
-        }
+        sync_name(spool).map_err(fail)?;
     }
     Ok((spool.to_owned(), None))
 }

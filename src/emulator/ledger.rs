@@ -12,6 +12,8 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
+use crate::artifact::sync_name;
+
 pub(super) use line::{Loaded, accepted, delivered, executed, run_of};
 
 /// Why a ledger can't be used.
@@ -94,7 +96,7 @@ impl Ledger {
         })?;
         let end = read_all(path, &file, each)?;
         if end == 0 {
-            sync_folder(path).map_err(failed)?;
+            sync_name(path).map_err(failed)?;
         }
         let reader = file.try_clone().map_err(failed)?;
         let (sender, durable) = watch::channel(end);
@@ -207,15 +209,6 @@ fn read_all(path: &Path, file: &File, mut each: impl FnMut(Loaded, Position)) ->
         }
         start += u64::try_from(length).unwrap_or(0);
     }
-}
-
-/// Makes a new file's name durable; only Unix has a call for it.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(not(unix)) {
-        return Ok(());
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(unix)]

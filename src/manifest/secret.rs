@@ -42,8 +42,6 @@ pub enum SecretSource {
     },
     /// `{file: PATH}`, read when needed; surrounding white space is trimmed.
     File(PathBuf),
-    /// A value of our own: the embedded emulator's key.
-    Literal(Secret),
 }
 
 /// Why a secret can't be read. It never holds the secret.
@@ -75,7 +73,6 @@ impl SecretSource {
     /// Reads the secret, without the white space around it.
     pub fn read(&self) -> Result<Secret, SecretError> {
         match self {
-            Self::Literal(secret) => Ok(secret.clone()),
             Self::Variable { name, value } => {
                 let value = value.clone().filter(|value| !value.expose().trim().is_empty());
                 value.ok_or_else(|| SecretError::Unset { name: name.clone() })
@@ -171,6 +168,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_shown() {
-        assert_eq!(format!("{:?}", SecretSource::Literal(Secret::new("sk-1"))), "Literal([secret])");
+        let source = SecretSource::Variable { name: "A".to_owned(), value: Some(Secret::new("sk-1")) };
+        assert_eq!(format!("{source:?}"), "Variable { name: \"A\", value: Some([secret]) }");
     }
 }
