@@ -33,18 +33,7 @@ pub(crate) struct Session {
 pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState, Failure> {
     let Session { sound, folder, run_id, mut writer, mut state, changes } = session;
     let manifest = Arc::clone(&sound.manifest);
-    let mut events = vec![RunEvent::ProcessStarted(ProcessStarted {
-        process: state.processes() + 1,
-        at: identity::now(),
-        pid: std::process::id(),
-        host: identity::host_hash(),
-        settings: to_raw_value(&manifest.settings()).map_err(|e| bug(&e.to_string()))?,
-    })];
-    events.extend(changes);
-    writer.append(&events)?;
-    for event in &events {
-        state.apply(writer.t_ms(), event).map_err(|error| bug(&error.to_string()))?;
-    }
+    begin(&manifest, changes, &mut writer, &mut state)?;
     writer.keep_reserve(manifest.limits.concurrency.0)?;
     let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
     let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
@@ -105,6 +94,28 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         drop(finished.writer);
         Ok(finished.state)
     })
+}
+
+/// Writes the process's own first events.
+fn begin(
+    manifest: &Manifest,
+    changes: Vec<RunEvent>,
+    writer: &mut Writer,
+    state: &mut RunState,
+) -> Result<(), Failure> {
+    let mut events = vec![RunEvent::ProcessStarted(ProcessStarted {
+        process: state.processes() + 1,
+        at: identity::now(),
+        pid: std::process::id(),
+        host: identity::host_hash(),
+        settings: to_raw_value(&manifest.settings()).map_err(|e| bug(&e.to_string()))?,
+    })];
+    events.extend(changes);
+    writer.append(&events)?;
+    for event in &events {
+        state.apply(writer.t_ms(), event).map_err(|error| bug(&error.to_string()))?;
+    }
+    Ok(())
 }
 
 fn bug(message: &str) -> Failure {

@@ -143,11 +143,7 @@ fn read_url(reader: &mut Reader<'_>, entry: &Entry) -> Option<SecretText> {
         return Some(text);
     }
     // What it is stays untold: it may hold a secret.
-    reader.refuse(
-        &entry,
-        "must be an `http` or `https` URL",
-        Some("write it like `https://example.com/done`"),
-    )
+    reader.refuse(entry, "must be an `http` or `https` URL", Some("write it like `https://example.com/done`"))
 }
 
 /// Gives the text when all of it is known by now; a file is read only when it is needed.

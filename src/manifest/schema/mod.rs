@@ -5,6 +5,7 @@
 mod raw;
 mod reference;
 mod values;
+mod webhook;
 
 pub use reference::reference;
 

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use super::values::{
     Amount, Boolean, ColumnType, Condition, Currency, Delimiter, Delivery, Durability, Duration, Durations,
     FilePath, FirstPoll, Format, FullText, Input, Limit, Mode, Money, Name, Named, NoHalt, OnBadRow, OnDrift,
-    OutputFormat, Provider, Region, RetryAlso, Rows, SampleSize, Secret, SecretText, SecretUrl, Sha256, Size,
-    SocketAddress, TemplateText, Text, Url, Version, WebhookMethod, Whole, Word,
+    OutputFormat, Provider, Region, RetryAlso, Rows, SampleSize, Secret, Sha256, Size, TemplateText, Text,
+    Url, Version, Whole, Word,
 };
+use super::webhook::Webhook;
 
 /// A manifest of flowbatch: a workflow behind an HTTP API, a dataset, and the mapping of a row to the workflow's
 /// input. Keys that begin with `x-` are your own.
@@ -114,37 +115,6 @@ pub(super) struct Workflow {
     /// Where the service delivers results as they come; they are asked for all the same, only less often. At most five
     /// receivers, ours included; not with `mode: sync`.
     webhook: Webhook,
-}
-
-/// Where the service delivers results as they come.
-#[derive(Default, JsonSchema)]
-#[schemars(default, deny_unknown_fields)]
-#[schemars(extend("anyOf" = [{"required": ["listen"]}, {"required": ["forward"]}]))]
-#[schemars(extend("dependentRequired" = {"public_url": ["listen"]}))]
-#[schemars(extend("if" = {"required": ["listen"]}, "then" = {"properties": {"forward": {"maxItems": 4}}}))]
-pub(super) struct Webhook {
-    /// The address and port on which our own receiver listens while a run lives.
-    listen: SocketAddress,
-    /// How the service reaches our receiver from outside: the address of your proxy or tunnel. It may be left out when
-    /// both are on this machine.
-    public_url: SecretUrl,
-    /// Further receivers, which are yours: flowbatch passes them on to the service and does not hear of them again.
-    #[schemars(length(max = 5))]
-    forward: Vec<Forward>,
-}
-
-/// A further receiver.
-#[derive(Default, JsonSchema)]
-#[schemars(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["url"]))]
-pub(super) struct Forward {
-    /// The HTTP method.
-    #[schemars(extend("default" = "POST"))]
-    method: WebhookMethod,
-    /// The receiver's address; one with a user or a query may not be written out.
-    url: SecretUrl,
-    /// What the service sends along, such as `Authorization: Bearer ${NAME}`.
-    headers: Named<SecretText>,
 }
 
 /// When results are asked for.
