@@ -33,7 +33,7 @@ pub(crate) struct Session {
 pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState, Failure> {
     let Session { sound, folder, run_id, mut writer, mut state, changes } = session;
     let manifest = Arc::clone(&sound.manifest);
-    begin(&manifest, changes, &mut writer, &mut state)?;
+    begin_process(&mut writer, &mut state, &manifest, changes)?;
     writer.keep_reserve(manifest.limits.concurrency.0)?;
     let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
     let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
@@ -96,12 +96,12 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     })
 }
 
-/// Writes the process's own first events.
-fn begin(
-    manifest: &Manifest,
-    changes: Vec<RunEvent>,
+/// Writes the process's first events.
+fn begin_process(
     writer: &mut Writer,
     state: &mut RunState,
+    manifest: &Manifest,
+    changes: Vec<RunEvent>,
 ) -> Result<(), Failure> {
     let mut events = vec![RunEvent::ProcessStarted(ProcessStarted {
         process: state.processes() + 1,

@@ -1,7 +1,11 @@
 use super::*;
 use crate::journal::folder::tests::{begin_with, rows};
+use crate::journal::repair::events::intended;
 use crate::journal::{Durability, History};
-use crate::model::{Answered, ProcessStarted, Refused, Rejected, Withdrawn, WithdrawnWhy};
+use crate::model::{
+    Ambiguous, Answered, Attached, Ended, ErrorKind, Outcome, ProcessStarted, Refused, Rejected, Reopened,
+    RowError, RowNumber, Via, Withdrawn, WithdrawnWhy,
+};
 
 const ROWS: u64 = 12;
 

@@ -3,13 +3,12 @@
 
 use schemars::JsonSchema;
 
+use super::raw_workflow::Workflow;
 use super::values::{
-    Amount, Boolean, ColumnType, Condition, Currency, Delimiter, Delivery, Durability, Duration, Durations,
-    FilePath, FirstPoll, Format, FullText, Input, Limit, Mode, Money, Name, Named, NoHalt, OnBadRow, OnDrift,
-    OutputFormat, Provider, Region, RetryAlso, Rows, SampleSize, Secret, Sha256, Size, TemplateText, Text,
-    Url, Version, Whole, Word,
+    Boolean, ColumnType, Condition, Delimiter, Delivery, Durability, Duration, Durations, FilePath, Format,
+    FullText, Input, Limit, Money, Name, Named, NoHalt, OnBadRow, OutputFormat, RetryAlso, Rows, SampleSize,
+    Sha256, TemplateText, Text, Version, Whole,
 };
-use super::webhook::Webhook;
 
 /// A manifest of flowbatch: a workflow behind an HTTP API, a dataset, and the mapping of a row to the workflow's
 /// input. Keys that begin with `x-` are your own.
@@ -51,117 +50,6 @@ pub(super) struct RawManifest {
 #[schemars(default, deny_unknown_fields)]
 #[schemars(extend("patternProperties" = {"^[A-Za-z_][A-Za-z0-9_]*$": true}))]
 pub(super) struct Vars {}
-
-/// The workflow that is run for each row.
-#[derive(Default, JsonSchema)]
-#[schemars(default, deny_unknown_fields)]
-#[schemars(extend("allOf" = [
-    {
-        "if": {"properties": {"provider": {"const": "emulator"}}, "required": ["provider"]},
-        "then": {
-            "required": ["definition"],
-            "properties": {"region": false, "base_url": false, "api_key": false, "tls": false},
-        },
-        "else": {
-            "if": {"properties": {"provider": {"not": {"pattern": r"\$\{"}}}},
-            "then": {"properties": {"definition": false}},
-        },
-    },
-    {"not": {"required": ["region", "base_url"]}},
-    {
-        "if": {"properties": {"mode": {"const": "sync"}}, "required": ["mode"]},
-        "then": {"properties": {"webhook": false}},
-    },
-]))]
-pub(super) struct Workflow {
-    /// Who runs the workflow.
-    #[schemars(extend("default" = "gptbots"))]
-    provider: Provider,
-    /// The emulator's workflow: a small YAML file, or a `.flow` export. Only with `provider: emulator`.
-    definition: FilePath,
-    /// The provider's data centre.
-    #[schemars(extend("default" = "sg"))]
-    region: Region,
-    /// The provider's address in place of a region, for private deployments.
-    base_url: Url,
-    /// The API key, which may not be written out.
-    #[schemars(extend("default" = "${GPTBOTS_API_KEY}"))]
-    api_key: Secret,
-    /// `async` submits and then polls; `sync` waits for the reply.
-    #[schemars(extend("default" = "async"))]
-    mode: Mode,
-    /// When results are asked for.
-    poll: Poll,
-    /// Which version of the workflow must answer. The first row then goes alone, until its version is known.
-    pin: Pin,
-    /// What the provider's run log knows the row by; by default our row tag, by which a lost reply can be found.
-    #[schemars(extend("default" = "{{row_tag}}"))]
-    user_id: TemplateText,
-    /// A `.flow` export whose Start node the input is checked against before anything is sent.
-    flow_file: FilePath,
-    /// What the unit of cost is worth.
-    price: Price,
-    /// How the provider's certificate is checked.
-    tls: Tls,
-    /// How long a connection may take to come about.
-    #[schemars(extend("default" = "10s"))]
-    connect_timeout: Duration,
-    /// How long an idle connection may be used again.
-    #[schemars(extend("default" = "4s"))]
-    keep_alive: Duration,
-    /// The largest reply that is taken, from 1KiB to 1GiB.
-    #[schemars(extend("default" = "16MiB"))]
-    body_limit: Size,
-    /// Where the service delivers results as they come; they are asked for all the same, only less often. At most five
-    /// receivers, ours included; not with `mode: sync`.
-    webhook: Webhook,
-}
-
-/// When results are asked for.
-#[derive(Default, JsonSchema)]
-#[schemars(default, deny_unknown_fields)]
-pub(super) struct Poll {
-    /// When a row is polled first; `auto` learns it from the rows that have finished.
-    #[schemars(extend("default" = "auto"))]
-    first: FirstPoll,
-    /// The shortest and the longest time between two polls of a row.
-    #[schemars(extend("default" = "2s..15s"))]
-    interval: Durations,
-}
-
-/// Which version of the workflow must answer.
-#[derive(Default, JsonSchema)]
-#[schemars(default, deny_unknown_fields)]
-#[schemars(extend("anyOf" = [{"required": ["version"]}, {"required": ["workflow_id"]}]))]
-pub(super) struct Pin {
-    /// The version, as the service reports it, in quotes: `"1.0.1"`.
-    version: FullText,
-    /// The workflow's id, as the service reports it.
-    workflow_id: FullText,
-    /// What an answer from another one does: it stops the run with exit code 4, or is counted in a note of the report.
-    #[schemars(extend("default" = "stop"))]
-    on_drift: OnDrift,
-}
-
-/// What the unit of cost is worth.
-#[derive(Default, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct Price {
-    /// The unit in which the provider counts, such as `credit`.
-    unit: Word,
-    /// What one unit costs, exactly.
-    per_unit: Amount,
-    /// The currency of that price, such as `USD`.
-    currency: Currency,
-}
-
-/// How the provider's certificate is checked.
-#[derive(Default, JsonSchema)]
-#[schemars(default, deny_unknown_fields)]
-pub(super) struct Tls {
-    /// A PEM file with further certificate authorities.
-    ca: FilePath,
-}
 
 /// The path of a dataset, or a map.
 #[derive(JsonSchema)]
