@@ -47,8 +47,10 @@ pub(super) fn read(
         let help = "add `listen: 127.0.0.1:9000`, where it is received, or leave it out";
         reader.refuse::<()>(entry, "needs `workflow.webhook.listen`", Some(help));
     }
+    let is_given = public_url.is_some();
     let public_url = public_url.and_then(|entry| read_url(reader, &entry));
-    if let (Some((entry, listen)), None) = (&listen, &public_url)
+    if let Some((entry, listen)) = &listen
+        && !is_given
         && !(listen.ip().is_loopback() && provider.is_none_or(is_on_this_machine))
     {
         let help = "add `public_url: https://…`, by which the service reaches it from outside";
@@ -141,11 +143,7 @@ fn read_url(reader: &mut Reader<'_>, entry: &Entry) -> Option<SecretText> {
         return Some(text);
     }
     // What it is stays untold: it may hold a secret.
-    reader.refuse(
-        &entry,
-        "must be an `http` or `https` URL",
-        Some("write it like `https://example.com/done`"),
-    )
+    reader.refuse(entry, "must be an `http` or `https` URL", Some("write it like `https://example.com/done`"))
 }
 
 /// Gives the text when all of it is known by now; a file is read only when it is needed.
