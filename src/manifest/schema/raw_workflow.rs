@@ -67,7 +67,7 @@ pub(super) struct Workflow {
     /// The largest reply that is taken, from 1KiB to 1GiB.
     #[schemars(extend("default" = "16MiB"))]
     body_limit: Size,
-    /// Where the service delivers results as they come; they are asked for all the same, only less often. At most five
+    /// Where the service delivers results as they come; they are asked for all the same. At most five
     /// receivers, ours included; not with `mode: sync`.
     webhook: Webhook,
 }

@@ -15,7 +15,7 @@ use crate::reply::{Judgement, Refusal, Reply};
 use crate::retry;
 use crate::runner::Observer;
 use crate::runner::dispatcher::{Dispatcher, Done, millis};
-use crate::runner::invocation::{Hint, Stage};
+use crate::runner::invocation::{Hint, Invocation, Stage};
 use crate::runner::timers::Timer;
 use crate::workflow::Workflow;
 
@@ -187,7 +187,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         workflow_id: Option<String>,
         via: Via,
     ) {
+        if let Some(other) = self.run_of_another(row, &workflow_run_id) {
+            // One run can't be the answer to two rows: taken for both, its output would be given and billed twice.
+            let message =
+                format!("the service named a workflow run that it had named for row {other} before");
+            return self.on_ambiguous(row, RowError::new(ErrorKind::REPLY_UNREADABLE, message), None);
+        }
         let Some(invocation) = self.rows.get_mut(&row) else { return };
+        self.run_ids.insert(workflow_run_id.clone(), row);
         invocation.attempts += u32::from(matches!(invocation.stage, Stage::Sent(..)));
         invocation.hint = Hint::None;
         invocation.run_id = Some(workflow_run_id.clone());
@@ -205,6 +212,13 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             workflow_id,
             via,
         }));
+    }
+
+    /// The other row in flight, if any, that the provider runs under this id.
+    fn run_of_another(&self, row: RowNumber, run_id: &str) -> Option<RowNumber> {
+        let other = *self.run_ids.get(run_id)?;
+        let holds = |invocation: &Invocation| invocation.run_id.as_deref() == Some(run_id);
+        (other != row && self.rows.get(&other).is_some_and(holds)).then_some(other)
     }
 
     /// A definite answer. It ends the row, unless the manifest asks for this kind of failure to be sent again.

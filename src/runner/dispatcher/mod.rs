@@ -66,6 +66,8 @@ pub(crate) struct Dispatcher<W, O> {
     fresh: VecDeque<Prepared>,
     /// None once the dataset is read, or not read any further.
     source: Option<mpsc::Receiver<Rows>>,
+    /// Run ids of rows in flight; those of rows that ended are dropped now and then.
+    run_ids: HashMap<String, RowNumber>,
     deliveries: Deliveries,
     tasks: JoinSet<Done>,
     owners: HashMap<Id, RowNumber>,
@@ -145,6 +147,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             queue: VecDeque::new(),
             fresh: VecDeque::new(),
             source: Some(source),
+            run_ids: HashMap::new(),
             deliveries: Deliveries::new(deliveries),
             tasks: JoinSet::new(),
             owners: HashMap::new(),
@@ -304,6 +307,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         self.observer.tick(&progress, &self.state);
         self.timers.set(Instant::now() + TICK, Timer::Tick);
         let rows = &self.rows;
+        self.run_ids.retain(|_, row| rows.contains_key(row));
         self.timers.prune(TIMERS_A_ROW * self.admission.most_started(), |timer| match timer {
             Timer::BackedOff(row, epoch) | Timer::Permit(row, epoch) | Timer::Poll(row, epoch) => {
                 rows.get(&row).is_some_and(|invocation| invocation.epoch == epoch)

@@ -26,6 +26,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let now = Instant::now();
         let mut invocation = Invocation::attached(run_id, self.state.sends(row), now);
         invocation.enter(Stage::Attached);
+        self.run_ids.extend(invocation.run_id.clone().map(|run_id| (run_id, row)));
         self.timers.set(now, Timer::Poll(row, invocation.epoch));
         self.timers.set(now + self.limits.timeout, Timer::TimeUp(row, invocation.sends));
         self.admission.take_place_regardless();

@@ -38,6 +38,8 @@ enum Script {
     AcceptLate(u64, u64, &'static str),
     /// Accepts it, and then never knows of it.
     AcceptAndForget,
+    /// Executes it, and names the run of another row.
+    AcceptAs(u64),
     Hang,
     /// Succeeds after so many ms.
     Linger(u64),
@@ -45,8 +47,8 @@ enum Script {
 }
 
 use Script::{
-    Accept, AcceptAndForget, AcceptLate, Fail, Hang, Linger, Lose, Panic, Refuse, RefuseKey, ServerError,
-    Succeed, Throttle,
+    Accept, AcceptAndForget, AcceptAs, AcceptLate, Fail, Hang, Linger, Lose, Panic, Refuse, RefuseKey,
+    ServerError, Succeed, Throttle,
 };
 
 /// A provider that does as it is told, row by row, and keeps its own books.
@@ -180,7 +182,7 @@ impl Workflow for Provider {
         if let Accept(_, cost) | AcceptLate(_, _, cost) = script {
             self.note(&call, Outcome::Succeeded, cost, Some(format!("run-{row}")));
         }
-        if let Accept(..) | AcceptAndForget = script {
+        if let Accept(..) | AcceptAndForget | AcceptAs(_) = script {
             return self.accept(row, &script);
         }
         if let AcceptLate(after, ms, cost) = script {
@@ -214,7 +216,7 @@ impl Workflow for Provider {
             }
             Lose => ambiguous(ErrorKind::CONNECTION_LOST),
             Panic => panic!("the provider's client broke"),
-            Hang | Accept(..) | AcceptLate(..) | AcceptAndForget => unreachable!(),
+            Hang | Accept(..) | AcceptLate(..) | AcceptAndForget | AcceptAs(_) => unreachable!(),
         }
     }
 
@@ -244,7 +246,11 @@ impl Workflow for Provider {
 
 impl Provider {
     fn accept(&self, row: u64, script: &Script) -> Judgement {
-        let workflow_run_id = format!("run-{row}");
+        let named = if let AcceptAs(other) = script { *other } else { row };
+        let workflow_run_id = format!("run-{named}");
+        if let AcceptAs(_) = script {
+            self.execute(row, "0.5");
+        }
         if let Accept(ms, cost) = script {
             self.execute(row, cost);
             let due = Instant::now() + Duration::from_millis(*ms);
@@ -553,6 +559,15 @@ async fn a_run_that_the_provider_never_heard_of_ends_in_doubt() {
     let state = run.go(&provider).await;
     assert_eq!(outcomes(&state), [0, 0, 1, 0, 0]);
     assert_eq!(provider.books.lock().unwrap().polled.len(), 3, "it is not believed at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_workflow_run_is_never_taken_for_two_rows() {
+    let run = Run::of(2);
+    let provider = run.provider([(1, vec![Accept(5_000, "0.5")]), (2, vec![AcceptAs(1)])]);
+    let state = run.go(&provider).await;
+    assert_eq!(outcomes(&state), [1, 0, 1, 0, 0]);
+    assert_eq!((state.tally().cost.to_string(), state.cost_unknown_rows()), ("0.5".to_owned(), 1));
 }
 
 #[tokio::test(start_paused = true)]
