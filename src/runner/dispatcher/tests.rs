@@ -346,6 +346,8 @@ impl Run {
 
     /// One process over what remains.
     async fn go(&self, provider: &Arc<Provider>) -> RunState {
+        // The waits of back-off are drawn: the same ones each time.
+        fastrand::seed(7);
         let (mut writer, history) = self.folder.go_on(Durability::Process).unwrap();
         let mut state = history.into_state();
         let plan = Plan::of(&state, self.delivery);
