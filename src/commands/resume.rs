@@ -119,7 +119,7 @@ pub(crate) fn go_on(
     }
     if !needs_key {
         host.say("nothing remains to be done: nothing is sent");
-        return finish(folder, &state, json, style, host);
+        return finish(folder, state, json, style, host);
     }
     let overrides = manifest_overrides(&lock, &known);
     let spool = folder.file("dataset.input");
@@ -137,7 +137,7 @@ pub(crate) fn go_on(
     let run_id = lock.run_id.clone();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
     let state = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;
-    finish(folder, &state, json, style, host)
+    finish(folder, state, json, style, host)
 }
 
 impl Widening {

@@ -111,7 +111,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let state = folder.read()?.into_state();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
     let state = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;
-    finish(&folder, &state, args.json, args.style, host)
+    finish(&folder, state, args.json, args.style, host)
 }
 
 /// The folder of the run with this id, when it was begun.
@@ -269,20 +269,22 @@ pub fn quoted(path: &Path) -> String {
 /// Derives everything from the journal and says what the run came to.
 pub(crate) fn finish(
     folder: &RunFolder,
-    state: &RunState,
+    state: RunState,
     json: bool,
     style: Option<Style>,
     host: &mut dyn Host,
 ) -> Result<Done, Failure> {
-    let summary = derive::derive(folder, host).map_err(|failure| at_full_disk(failure, state))?;
+    let done = state.counts().finished();
+    // Deriving folds the journal anew: two states of a million rows need not stand side by side.
+    drop(state);
+    let summary = derive::derive(folder, host).map_err(|failure| at_full_disk(failure, done))?;
     let exit_code = summary.verdict.exit_code;
     let output = if json { as_json(&summary, folder)? } else { shown(&summary, folder, style) };
     Ok(Done { exit_code, output })
 }
 
 /// The rows are safe in the journal even when the files derived from it can't be written.
-fn at_full_disk(failure: Failure, state: &RunState) -> Failure {
-    let done = state.counts().finished();
+fn at_full_disk(failure: Failure, done: u64) -> Failure {
     let message = format!(
         "{}\nthe journal is whole ({done} rows): `flowbatch report` rebuilds the rest",
         failure.message
