@@ -321,59 +321,29 @@ fn as_json(summary: &Summary, folder: &RunFolder) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{DatasetIdentity, Durability};
+    use crate::journal::Durability;
     use crate::model::ProcessStarted;
-
-    fn lock() -> RunLock {
-        let (paths, columns) = (vec![], vec![]);
-        RunLock {
-            format: 1,
-            run_id: "r".into(),
-            manifest: "m".into(),
-            manifest_path: String::new(),
-            folder: String::new(),
-            manifest_sha256: String::new(),
-            mapping_sha256: String::new(),
-            workflow: Value::Null,
-            dataset: DatasetIdentity {
-                paths,
-                sha256: String::new(),
-                bytes: 0,
-                records_sha256: String::new(),
-                rows: 1,
-                columns,
-                selected: 1,
-            },
-            overrides: Overridden::default(),
-            environment: std::collections::BTreeMap::new(),
-            settings: Value::Null,
-            labels: Value::Null,
-            started_by: None,
-            started_at: String::new(),
-            flowbatch: String::new(),
-            git: None,
-        }
-    }
 
     #[test]
     fn an_unfinished_run_whose_journal_is_damaged_is_not_passed_over() {
         let temp = tempfile::tempdir().unwrap();
         let runs = Runs::below(temp.path());
-        assert!(unfinished(&runs, &lock()).unwrap().is_none());
+        assert!(unfinished(&runs, &RunLock::example("r", 1)).unwrap().is_none());
         let folder = runs.folder("m", "r");
         let selection = selected(&[1].into_iter().collect());
         let claim = folder.claim().unwrap();
-        let mut writer = folder.begin(claim, &lock(), b"", selection, Durability::Process).unwrap();
+        let mut writer =
+            folder.begin(claim, &RunLock::example("r", 1), b"", selection, Durability::Process).unwrap();
         let settings = serde_json::value::RawValue::NULL.to_owned();
         let (at, host) = (String::new(), String::new());
         let started = ProcessStarted { process: 1, at, pid: 1, host, settings };
         writer.append(&[RunEvent::ProcessStarted(started)]).unwrap();
-        assert_eq!(unfinished(&runs, &lock()).unwrap().unwrap().0.run_id, "r");
+        assert_eq!(unfinished(&runs, &RunLock::example("r", 1)).unwrap().unwrap().0.run_id, "r");
         let mut journal = std::fs::read(folder.journal()).unwrap();
         journal[20] ^= 1;
         std::fs::write(folder.journal(), journal).unwrap();
-        assert!(unfinished(&runs, &lock()).is_err(), "its rows may be paid for already");
-        let other = RunLock { mapping_sha256: "other".into(), ..lock() };
+        assert!(unfinished(&runs, &RunLock::example("r", 1)).is_err(), "its rows may be paid for already");
+        let other = RunLock { mapping_sha256: "other".into(), ..RunLock::example("r", 1) };
         assert!(unfinished(&runs, &other).unwrap().is_none());
     }
 }

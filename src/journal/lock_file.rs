@@ -48,6 +48,38 @@ pub struct RunLock {
 }
 
 impl RunLock {
+    /// A lock for tests, of a run over so many rows; it names nothing real.
+    #[cfg(test)]
+    pub(crate) fn example(run_id: &str, rows: u64) -> Self {
+        Self {
+            format: 1,
+            run_id: run_id.to_owned(),
+            manifest: "m".into(),
+            manifest_path: "m.yaml".into(),
+            folder: "/".into(),
+            manifest_sha256: String::new(),
+            mapping_sha256: String::new(),
+            workflow: Value::Null,
+            dataset: DatasetIdentity {
+                paths: vec!["d.csv".into()],
+                sha256: String::new(),
+                bytes: 0,
+                rows,
+                records_sha256: String::new(),
+                columns: vec![],
+                selected: rows,
+            },
+            overrides: Overridden::default(),
+            environment: std::collections::BTreeMap::new(),
+            settings: Value::Null,
+            labels: Value::Null,
+            started_by: None,
+            started_at: String::new(),
+            flowbatch: "0".into(),
+            git: None,
+        }
+    }
+
     /// Puts in what the journal says has changed since: the dataset that grew, or was mended.
     #[must_use]
     pub fn as_changed(mut self, changed: &[SettingsChanged]) -> Self {

@@ -1,38 +1,6 @@
-use serde_json::json;
-
 use super::*;
-use crate::journal::{DatasetIdentity, LineError, Overridden, Torn};
+use crate::journal::{LineError, Torn};
 use crate::model::{Outcome, PollTally, Selected};
-
-fn lock(run_id: &str) -> RunLock {
-    RunLock {
-        format: 1,
-        run_id: run_id.to_owned(),
-        manifest: "m".into(),
-        manifest_path: "m.yaml".into(),
-        folder: "/".into(),
-        manifest_sha256: String::new(),
-        mapping_sha256: String::new(),
-        workflow: json!({}),
-        dataset: DatasetIdentity {
-            paths: vec!["d.csv".into()],
-            sha256: String::new(),
-            bytes: 0,
-            rows: 2,
-            records_sha256: String::new(),
-            columns: vec![],
-            selected: 2,
-        },
-        overrides: Overridden::default(),
-        environment: std::collections::BTreeMap::new(),
-        settings: json!({}),
-        labels: json!({}),
-        started_by: None,
-        started_at: String::new(),
-        flowbatch: "0".into(),
-        git: None,
-    }
-}
 
 fn selected() -> RunEvent {
     RunEvent::Selected(Selected { count: 2, ranges: vec![(1, 2)] })
@@ -45,7 +13,7 @@ fn begin(folder: &RunFolder, run_id: &str) -> Writer {
 /// Begins a run of so many rows.
 pub(crate) fn begin_with(folder: &RunFolder, run_id: &str, events: Vec<RunEvent>, selected: u64) -> Writer {
     let claim = folder.claim().unwrap();
-    let mut lock = lock(run_id);
+    let mut lock = RunLock::example(run_id, 2);
     lock.dataset.selected = selected;
     folder.begin(claim, &lock, b"version: 1\n", events, Durability::Power).unwrap()
 }
@@ -67,7 +35,7 @@ fn a_run_has_one_writer_and_any_number_of_readers() {
     assert!(!folder.is_locked());
     let (writer, history) = folder.go_on(Durability::Power).unwrap();
     assert_eq!((writer.next(), history.state().opened().unwrap().run_id.as_str()), (2, "r1"));
-    assert_eq!(folder.lock().unwrap(), lock("r1"));
+    assert_eq!(folder.lock().unwrap(), RunLock::example("r1", 2));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::journal::{DatasetIdentity, Durability, Overridden, RunFolder, RunLock};
+use crate::journal::{Durability, RunFolder, RunLock};
 use crate::manifest::{Backoff, Concurrency, Halt, Retry, RetryAlso};
 use crate::model::{Cost, ErrorKind, Limit, RowError, RowKey, RowState, Selected, Verdict};
 use crate::reply::{Delivered, Refusal, Reply};
@@ -282,7 +282,9 @@ impl Run {
         let folder = RunFolder::at(temp.path().join("m/r"));
         let claim = folder.claim().unwrap();
         let selected = RunEvent::Selected(Selected { count: rows, ranges: vec![(1, rows)] });
-        drop(folder.begin(claim, &lock(), b"", vec![selected], Durability::Process).unwrap());
+        drop(
+            folder.begin(claim, &RunLock::example("r", 0), b"", vec![selected], Durability::Process).unwrap(),
+        );
         let limits = Limits {
             concurrency: Concurrency(4),
             timeout: Duration::from_secs(60),
@@ -424,37 +426,6 @@ fn prepared(row: u64) -> Prepared {
             body: Bytes::from_static(b"{\"x\":1}"),
             user_id: format!("fb-r-{row}"),
         }),
-    }
-}
-
-fn lock() -> RunLock {
-    let (paths, columns) = (vec![], vec![]);
-    RunLock {
-        format: 1,
-        run_id: "r".into(),
-        manifest: "m".into(),
-        manifest_path: String::new(),
-        folder: String::new(),
-        manifest_sha256: String::new(),
-        mapping_sha256: String::new(),
-        workflow: serde_json::Value::Null,
-        dataset: DatasetIdentity {
-            paths,
-            sha256: String::new(),
-            bytes: 0,
-            rows: 0,
-            records_sha256: String::new(),
-            columns,
-            selected: 0,
-        },
-        overrides: Overridden::default(),
-        environment: std::collections::BTreeMap::new(),
-        settings: serde_json::Value::Null,
-        labels: serde_json::Value::Null,
-        started_by: None,
-        started_at: String::new(),
-        flowbatch: String::new(),
-        git: None,
     }
 }
 
