@@ -66,6 +66,8 @@ const KEYS: &[&str] = &[
     "dataset.select.sample.seed",
     "input",
     "limits.concurrency",
+    "limits.concurrency.max",
+    "limits.concurrency.adaptive",
     "limits.timeout",
     "limits.deadline",
     "limits.drain",

@@ -29,7 +29,7 @@ pub(crate) fn from_earlier(runs: &Runs, manifest: &Manifest, rows: u64) -> Optio
     });
     let summary = { summaries }.find(|summary| summary.rows.answered() > 0)?;
     let cost = summary.cost.per_row.mean.and_then(|mean| mean.amount().checked_mul(Decimal::from(rows)));
-    let concurrency = manifest.limits.concurrency.0.max(1) as u64;
+    let concurrency = manifest.limits.concurrency.max.max(1) as u64;
     let seconds = summary.latency_ms.p50.map(|ms| (ms * rows).div_ceil(concurrency * 1_000));
     Some(Estimate { cost, seconds, from: summary.run_id, rows: summary.rows.answered() })
 }

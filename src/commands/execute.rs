@@ -34,7 +34,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     let Session { sound, folder, run_id, mut writer, mut state, changes } = session;
     let manifest = Arc::clone(&sound.manifest);
     begin_process(&mut writer, &mut state, &manifest, changes)?;
-    writer.keep_reserve(manifest.limits.concurrency.0)?;
+    writer.keep_reserve(manifest.limits.concurrency.max)?;
     let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
     let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
     let observer = host.observer(&watched);
@@ -154,7 +154,7 @@ async fn provider(sound: &Sound, folder: &RunFolder) -> Result<(Option<Emulator>
         keep_alive: workflow.keep_alive,
         body_limit: workflow.body_limit,
         ca: workflow.tls.ca.clone(),
-        concurrency: manifest.limits.concurrency.0,
+        concurrency: manifest.limits.concurrency.max,
         secrets: Vec::new(),
         webhooks: Webhooks::default(),
     };

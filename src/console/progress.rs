@@ -143,6 +143,7 @@ impl Observer for Bar {
         }
         parts.push(match progress.paused {
             Some(left) => format!("paused for {} s: the service asks to slow down", left.as_secs() + 1),
+            None if progress.adaptive => format!("{} of {} in flight", progress.in_flight, progress.places),
             None => format!("{} in flight", progress.in_flight),
         });
         self.bar.set_message(parts.join(" · "));
@@ -185,6 +186,9 @@ impl Lines {
         let troubles = figures.troubles();
         if !troubles.is_empty() {
             line.push_str(&format!(", {troubles}"));
+        }
+        if progress.adaptive {
+            line.push_str(&format!(", {} of {} in flight", progress.in_flight, progress.places));
         }
         if let Some(left) = progress.paused {
             line.push_str(&format!(", paused for {} s", left.as_secs() + 1));

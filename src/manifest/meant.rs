@@ -302,9 +302,21 @@ pub struct Budget {
     pub cost_per_row: Option<Cost>,
 }
 
-/// `limits.concurrency`: rows in flight, from 1 to 10,000.
+/// `limits.concurrency`: rows in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Concurrency(pub usize);
+pub struct Concurrency {
+    /// The most, from 1 to 10,000.
+    pub max: usize,
+    /// Whether the number in force follows what the service bears.
+    pub adaptive: bool,
+}
+
+impl Concurrency {
+    /// Gives a number that is kept, whatever the service bears.
+    pub fn fixed(max: usize) -> Self {
+        Self { max, adaptive: false }
+    }
+}
 
 /// `limits.retry`.
 #[derive(Clone, Debug, PartialEq, Eq)]

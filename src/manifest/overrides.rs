@@ -35,6 +35,10 @@ fn step<'a>(at: &'a mut Node, done: &str, segment: &str, place: &Place) -> Resul
             // `dataset: tickets.csv` is short for a map with a path.
             let key = Key { text: "path".to_owned(), place: at.place.clone() };
             at.kind = Kind::Map(vec![(key, at.clone())]);
+        } else if done == "limits.concurrency" {
+            // `concurrency: 8` is short for a map with a ceiling.
+            let key = Key { text: "max".to_owned(), place: at.place.clone() };
+            at.kind = Kind::Map(vec![(key, at.clone())]);
         }
     }
     match &mut at.kind {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::manifest::units::write_duration;
-use crate::manifest::{Budget, FirstPoll, Limits, Manifest, Mode, Provider, RetryAlso};
+use crate::manifest::{Budget, Concurrency, FirstPoll, Limits, Manifest, Mode, Provider, RetryAlso};
 use crate::mapping::{InputTemplate, Template};
 use crate::model::Limit;
 
@@ -102,7 +102,7 @@ fn limits(limits: &Limits) -> Value {
         Some(halt) => json!({"failures": limit(halt.failures), "after": halt.after}),
     };
     json!({
-        "concurrency": limits.concurrency.0,
+        "concurrency": concurrency(limits.concurrency),
         "timeout": write_duration(limits.timeout),
         "deadline": limits.deadline.map(write_duration),
         "drain": limits.drain.map(write_duration),
@@ -111,6 +111,11 @@ fn limits(limits: &Limits) -> Value {
         "budget": limits.budget.map(budget),
         "halt": halt,
     })
+}
+
+fn concurrency(concurrency: Concurrency) -> Value {
+    let Concurrency { max, adaptive } = concurrency;
+    if adaptive { json!({"max": max, "adaptive": true}) } else { json!(max) }
 }
 
 /// Writes a budget as it is in force, in the workflow's unit.

@@ -324,7 +324,7 @@ fn thousands_of_mistakes_do_not_flood_the_screen() {
 fn defaults_are_those_of_the_contract() {
     let manifest = Bench::new().good(GOOD);
     let limits = &manifest.limits;
-    assert_eq!(limits.concurrency.0, 8);
+    assert_eq!(limits.concurrency.max, 8);
     assert_eq!(limits.halt, Some(Halt { failures: Limit::Share("0.5".parse().unwrap()), after: 20 }));
     assert_eq!((limits.deadline, limits.drain), (None, None));
     assert_eq!(manifest.workflow.mode, Mode::Async);
@@ -361,7 +361,7 @@ fn values_are_read_in_the_type_wanted_from_their_text() {
     assert_eq!(manifest.dataset.select.range, Some((5, u64::MAX)));
     assert_eq!(manifest.dataset.select.sample.unwrap().size, SampleSize::Share("0.05".parse().unwrap()));
     assert_eq!(manifest.workflow.price.clone().unwrap().per_unit.to_string(), "0.10");
-    assert_eq!(manifest.limits.concurrency.0, 16);
+    assert_eq!(manifest.limits.concurrency.max, 16);
     assert_eq!(manifest.limits.halt, Some(Halt { failures: Limit::Count(20), after: 0 }));
     assert!(
         manifest.mapping_text().contains(
@@ -662,7 +662,7 @@ fn the_command_line_puts_values_into_the_manifest() {
         .set("output.formats", "[jsonl]")
         .set("x-mine.deep", "1")
         .good(GOOD);
-    assert_eq!(manifest.limits.concurrency.0, 64);
+    assert_eq!(manifest.limits.concurrency.max, 64);
     assert_eq!(manifest.limits.retry.attempts, 2);
     assert_eq!(manifest.dataset.key.as_deref(), Some("id"));
     assert_eq!(manifest.output.formats.len(), 1);

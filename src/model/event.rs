@@ -122,6 +122,18 @@ pub struct ProcessEnded {
     pub polls: u64,
     /// Of which the service throttled.
     pub throttled: u64,
+    /// How many rows it let be in flight, when that followed what the service bears.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<Places>,
+}
+
+/// How many rows were let be in flight while that followed what the service bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Places {
+    /// The fewest.
+    pub lowest: u64,
+    /// In the end.
+    pub last: u64,
 }
 
 /// The run is complete. Written before the reports are.

@@ -18,8 +18,8 @@ mod tally;
 mod verdict;
 
 pub use event::{
-    Closed, Digest, Durability, Json, Opened, PollTally, ProcessEnded, ProcessStarted, RunEvent, Selected,
-    SettingsChanged, Stopped,
+    Closed, Digest, Durability, Json, Opened, Places, PollTally, ProcessEnded, ProcessStarted, RunEvent,
+    Selected, SettingsChanged, Stopped,
 };
 pub use facts::RowFacts;
 pub use life::RowState;

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use crate::model::life::{RowState, step};
 use crate::model::{
-    Answered, Cost, Intended, Opened, Outcome, Reopened, Reservation, Reserved, RowNumber, RowSet, RunEvent,
-    Selected, SettingsChanged, Stopped, Tally, WithdrawnWhy,
+    Answered, Cost, Intended, Opened, Outcome, Places, Reopened, Reservation, Reserved, RowNumber, RowSet,
+    RunEvent, Selected, SettingsChanged, Stopped, Tally, WithdrawnWhy,
 };
 
 /// An event that can't have happened after the ones before it: a damaged journal, or a bug.
@@ -86,6 +86,7 @@ pub struct RunState {
     past_wall_ms: u64,
     past_polls: (u64, u64),
     process: Option<(u64, u64)>,
+    places: Option<Places>,
 }
 
 impl RunState {
@@ -114,6 +115,7 @@ impl RunState {
             }
             RunEvent::ProcessEnded(ended) => {
                 self.note_polls(ended.polls, ended.throttled);
+                self.note_places(ended.places);
                 self.finish_process(Some(ended.wall_ms));
                 Ok(())
             }
@@ -166,6 +168,13 @@ impl RunState {
             self.past_wall_ms += wall_ms.unwrap_or(last - first);
         }
         self.past_polls = (self.tally.polls, self.tally.throttled_polls);
+    }
+
+    fn note_places(&mut self, places: Option<Places>) {
+        if let Some(Places { lowest, last }) = places {
+            let lowest = self.places.map_or(lowest, |before| before.lowest.min(lowest));
+            self.places = Some(Places { lowest, last });
+        }
     }
 
     fn note_polls(&mut self, polls: u64, throttled: u64) {

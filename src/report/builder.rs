@@ -9,7 +9,8 @@ use crate::report::money::{CostSpread, worth};
 use crate::report::row::{ResultRow, answer_of};
 use crate::report::spread::Spread;
 use crate::report::{
-    CostSummary, ErrorSummary, GroupSummary, Money, Rate, ReportContext, Summary, TokenSummary,
+    ConcurrencySummary, CostSummary, ErrorSummary, GroupSummary, Money, Rate, ReportContext, Summary,
+    TokenSummary,
 };
 
 /// Characters of an error's example.
@@ -119,6 +120,7 @@ impl<'a> SummaryBuilder<'a> {
             invokes: tally.invokes,
             polls: tally.polls,
             throttled: tally.throttled,
+            concurrency: concurrency(context, state),
             cost: CostSummary {
                 total: tally.cost,
                 unit: context.cost_unit.clone(),
@@ -156,6 +158,17 @@ impl<'a> SummaryBuilder<'a> {
             ));
         }
         money
+    }
+}
+
+fn concurrency(context: &ReportContext, state: &RunState) -> ConcurrencySummary {
+    let (max, adaptive) = context.concurrency;
+    let seen = state.places();
+    ConcurrencySummary {
+        max,
+        adaptive,
+        lowest: seen.map(|seen| seen.lowest),
+        last: seen.map(|seen| seen.last),
     }
 }
 

@@ -34,6 +34,8 @@ pub struct ReportContext {
     pub pin: Option<Pin>,
     /// What still counts as accepted.
     pub accept: Accept,
+    /// `limits.concurrency`: the ceiling, and whether the number moved below it.
+    pub concurrency: (u64, bool),
     /// `report.group_by`, in the order written.
     pub group_by: Vec<(String, Template)>,
     /// `output.columns`, in the order written; when empty, each field of the output becomes a column.

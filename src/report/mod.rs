@@ -27,8 +27,8 @@ pub use derive::{Error, Targets, derive};
 pub use markdown::render_markdown;
 pub use row::{Checks, ResultError, ResultRow};
 pub use summary::{
-    CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money, Percentiles, Rate,
-    Summary, TokenSummary, write_json,
+    ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,
+    Percentiles, Rate, Summary, TokenSummary, write_json,
 };
 pub use terminal::{Style, render_text};
 pub use words::unit;

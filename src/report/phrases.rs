@@ -199,6 +199,14 @@ impl<'a> Phrases<'a> {
         if summary.polls > 0 {
             let _ = write!(text, ", {}", self.count(summary.polls, "poll"));
         }
+        let concurrency = &summary.concurrency;
+        if let (Some(lowest), Some(last)) = (concurrency.lowest, concurrency.last) {
+            let _ = write!(
+                text,
+                ", at most {} at a time ({lowest} at the lowest, {last} in the end)",
+                concurrency.max
+            );
+        }
         text
     }
 

@@ -38,6 +38,9 @@ pub struct Summary {
     pub polls: u64,
     /// Replies that asked to slow down.
     pub throttled: u64,
+    /// How many rows were let be in flight.
+    #[serde(default)]
+    pub concurrency: ConcurrencySummary,
     /// The bill.
     pub cost: CostSummary,
     /// Tokens used.
@@ -64,6 +67,20 @@ pub struct Summary {
     pub versions: BTreeMap<String, u64>,
     /// What else a reader should know, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// How many rows were let be in flight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConcurrencySummary {
+    /// `limits.concurrency`, as it is in force.
+    pub max: u64,
+    /// Whether the number followed what the service bore.
+    pub adaptive: bool,
+    /// The fewest, when it did; null when no process of the run has come to tell.
+    pub lowest: Option<u64>,
+    /// The number at the end of the last process that told.
+    #[serde(rename = "final")]
+    pub last: Option<u64>,
 }
 
 /// The bill.

@@ -37,6 +37,7 @@ fn context() -> ReportContext {
         group_by: Vec::new(),
         columns: Vec::new(),
         dataset_columns: None,
+        concurrency: (8, false),
         csv: CsvOptions { bom: false, ..CsvOptions::default() },
     }
 }

@@ -1,14 +1,17 @@
 //! What may start now: places, the bound on rows started, and the rule that halts a run.
 
+use std::time::Duration;
+
 use rust_decimal::Decimal;
 
-use crate::manifest::Halt;
+use crate::manifest::{Concurrency, Halt};
 use crate::model::{Limit, Outcome};
+use crate::runner::adaptive::Adaptive;
 
 /// Counts what limits starts.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    concurrency: usize,
+    places: Adaptive,
     in_flight: usize,
     halt: Option<Halt>,
     /// Rows of this process that ended, and those of them that did not succeed. A run that was halted can be resumed,
@@ -18,15 +21,25 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    pub(crate) fn new(concurrency: usize, halt: Option<Halt>) -> Self {
-        Self { concurrency, in_flight: 0, halt, finished: 0, failures: 0 }
+    pub(crate) fn new(concurrency: Concurrency, halt: Option<Halt>) -> Self {
+        Self { places: Adaptive::new(concurrency), in_flight: 0, halt, finished: 0, failures: 0 }
     }
 
     /// Takes a place, if there is one.
-    pub(crate) fn take_place(&mut self) -> bool {
-        let free = self.in_flight < self.concurrency;
+    pub(crate) fn take_place(&mut self, now: Duration) -> bool {
+        let free = self.has_place();
         self.in_flight += usize::from(free);
+        self.places.note_in_flight(now, self.in_flight);
         free
+    }
+
+    /// The limit of places, which may move.
+    pub(crate) fn places(&self) -> &Adaptive {
+        &self.places
+    }
+
+    pub(crate) fn places_mut(&mut self) -> &mut Adaptive {
+        &mut self.places
     }
 
     /// Takes a place for a row that the provider runs already: it is in flight whether there is room or not.
@@ -43,13 +56,13 @@ impl Admission {
     }
 
     pub(crate) fn has_place(&self) -> bool {
-        self.in_flight < self.concurrency
+        self.in_flight < self.places.limit()
     }
 
     /// The most rows that may be begun and not ended: in flight, waiting for another attempt or for the disk. It is
     /// the bound of memory.
     pub(crate) fn most_started(&self) -> usize {
-        self.concurrency * 2
+        self.places.max() * 2
     }
 
     /// Notes the end of a row, and says why the run halts when it does.
@@ -75,7 +88,7 @@ mod tests {
     use super::*;
 
     fn check(failures: Limit, after: u64, outcomes: &str, halted_at: Option<usize>) {
-        let mut admission = Admission::new(1, Some(Halt { failures, after }));
+        let mut admission = Admission::new(Concurrency::fixed(1), Some(Halt { failures, after }));
         let halted = outcomes.chars().position(|c| {
             admission.note_end(if c == '.' { Outcome::Succeeded } else { Outcome::Failed }).is_some()
         });
@@ -97,12 +110,13 @@ mod tests {
 
     #[test]
     fn places_are_counted() {
-        let mut admission = Admission::new(2, None);
-        assert!(admission.take_place() && admission.take_place() && !admission.take_place());
+        let mut admission = Admission::new(Concurrency::fixed(2), None);
+        let now = Duration::ZERO;
+        assert!(admission.take_place(now) && admission.take_place(now) && !admission.take_place(now));
         admission.give_place_back();
         assert!(admission.has_place() && admission.in_flight() == 1);
         admission.take_place_regardless();
         admission.take_place_regardless();
-        assert!(!admission.take_place() && admission.in_flight() == 3);
+        assert!(!admission.take_place(now) && admission.in_flight() == 3);
     }
 }

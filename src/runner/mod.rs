@@ -2,6 +2,7 @@
 //!
 //! Knows neither what a check is nor how an answer is read: `reply` judges, `journal` remembers, `workflow` sends.
 
+mod adaptive;
 mod admission;
 mod budget;
 mod dispatcher;

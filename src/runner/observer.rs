@@ -9,6 +9,10 @@ use crate::model::{RunEvent, RunState};
 pub struct Progress {
     /// Rows that hold a place: on their way, or run by the provider.
     pub in_flight: usize,
+    /// How many may hold one now.
+    pub places: usize,
+    /// Whether that follows what the service bears.
+    pub adaptive: bool,
     /// Rows that wait for another attempt.
     pub waiting: usize,
     /// How long nothing may be sent because the service asked so.

@@ -82,7 +82,7 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
     if !plan.is_empty()
         && let Some(stopped) = stop_before_the_first_send(&*workflow, &mut signals).await
     {
-        let ended = ProcessEnded { wall_ms: millis(start.elapsed()), polls: 0, throttled: 0 };
+        let ended = ProcessEnded { wall_ms: millis(start.elapsed()), polls: 0, throttled: 0, places: None };
         settle.append(vec![RunEvent::Stopped(stopped), RunEvent::ProcessEnded(ended)])?;
         return Ok(Finished { state, writer, observer });
     }
@@ -129,7 +129,7 @@ async fn stop_before_the_first_send<W: Workflow>(
 
 /// Writes the process's last event, and the run's when it is complete.
 fn close<O: Observer>(driven: Driven<O>) -> Result<Finished<O>, Error> {
-    let Driven { committer, mut state, mut observer, polls, throttled_polls, wall } = driven;
+    let Driven { committer, mut state, mut observer, polls, throttled_polls, places, wall } = driven;
     let gone = || Error::Thread(std::io::Error::other("the journal's thread has ended"));
     let mut writer = committer.finish().ok_or_else(gone)?;
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
@@ -137,6 +137,7 @@ fn close<O: Observer>(driven: Driven<O>) -> Result<Finished<O>, Error> {
         wall_ms: millis(wall),
         polls,
         throttled: throttled_polls,
+        places,
     })])?;
     if settle.state.is_complete() {
         let counts = settle.state.counts();

@@ -25,7 +25,7 @@ const LATER: [&str; 1] = ["rate"];
 /// Reads `limits`; amounts of money are in the unit of `price`.
 pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<&Price>) -> Limits {
     let mut limits = Limits {
-        concurrency: Concurrency(DEFAULT_CONCURRENCY),
+        concurrency: Concurrency::fixed(DEFAULT_CONCURRENCY),
         timeout: TIMEOUT,
         deadline: None,
         drain: None,
@@ -39,8 +39,7 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<
         halt: Some(Halt { failures: Limit::Share(Decimal::new(5, 1)), after: HALT_AFTER }),
     };
     let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return limits };
-    if let Some(concurrency) = section.take("concurrency").and_then(|entry| read_concurrency(reader, &entry))
-    {
+    if let Some(concurrency) = section.take("concurrency").and_then(|entry| read_concurrency(reader, entry)) {
         limits.concurrency = concurrency;
     }
     if let Some(timeout) = section.take("timeout").and_then(|entry| reader.duration(&entry, SECOND..=DAY)) {
@@ -64,13 +63,18 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<
     limits
 }
 
-fn read_concurrency(reader: &mut Reader<'_>, entry: &Entry) -> Option<Concurrency> {
-    if matches!(entry.node.kind, Kind::Map(_)) {
-        let told = "takes one number in this version of flowbatch; `{max, adaptive}` is not supported yet";
-        return reader.refuse(entry, told, Some("write `concurrency: 32`"));
+fn read_concurrency(reader: &mut Reader<'_>, entry: Entry) -> Option<Concurrency> {
+    let places = |number: u64| usize::try_from(number).unwrap_or(MOST_CONCURRENCY);
+    let within = 1..=MOST_CONCURRENCY as u64;
+    if !matches!(entry.node.kind, Kind::Map(_)) {
+        return reader.whole(&entry, within).map(|number| Concurrency::fixed(places(number)));
     }
-    let number = reader.whole(entry, 1..=MOST_CONCURRENCY as u64)?;
-    usize::try_from(number).ok().map(Concurrency)
+    let mut section = reader.section(entry)?;
+    let max = section.need("max", "max: 32", &mut reader.diagnostics);
+    let max = max.and_then(|entry| reader.whole(&entry, within));
+    let adaptive = section.take("adaptive").and_then(|entry| reader.boolean(&entry));
+    section.finish(&mut reader.diagnostics);
+    Some(Concurrency { max: places(max?), adaptive: adaptive.unwrap_or(false) })
 }
 
 fn read_retry(reader: &mut Reader<'_>, entry: Entry, retry: &mut Retry) {

@@ -4,6 +4,8 @@
 #[expect(dead_code, reason = "the types exist for their schema; the reader takes keys from a tree instead")]
 mod raw;
 #[expect(dead_code, reason = "as above")]
+mod raw_flow;
+#[expect(dead_code, reason = "as above")]
 mod raw_workflow;
 mod reference;
 mod values;

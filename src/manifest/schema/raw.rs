@@ -3,6 +3,7 @@
 
 use schemars::JsonSchema;
 
+use super::raw_flow::Concurrency;
 use super::raw_workflow::Workflow;
 use super::values::{
     Boolean, ColumnType, Condition, Delimiter, Delivery, Durability, Duration, Durations, FilePath, Format,
@@ -141,9 +142,9 @@ pub(super) struct Sample {
 #[derive(Default, JsonSchema)]
 #[schemars(default, deny_unknown_fields)]
 pub(super) struct Limits {
-    /// Rows in flight.
+    /// Rows in flight: a number, or a map.
     #[schemars(extend("default" = 8))]
-    concurrency: Whole<1, 10_000>,
+    concurrency: Concurrency,
     /// How long one attempt may take, from its send to its result.
     #[schemars(extend("default" = "10m"))]
     timeout: Duration,

@@ -164,6 +164,8 @@ fn the_reader_and_the_schema_agree_on_good_values() {
         ("/input/attachment", json!({"file": "docs/{{row.id}}.pdf", "format": "pdf"})),
         ("/limits", json!({})),
         ("/limits/concurrency", json!("${N}")),
+        ("/limits/concurrency", json!({"max": 32, "adaptive": true})),
+        ("/limits/concurrency", json!({"max": "${N}"})),
         ("/limits/timeout", json!("1h30m")),
         ("/limits/halt", json!("none")),
         ("/limits/halt", json!({"failures": 20})),
@@ -250,7 +252,10 @@ fn other_mistakes() -> Vec<(&'static str, Value)> {
         ("/limits/concurrency", json!(0)),
         ("/limits/concurrency", json!(10_001)),
         ("/limits/concurrency", json!("5")),
-        ("/limits/concurrency", json!({"max": 32, "adaptive": true})),
+        ("/limits/concurrency", json!({"adaptive": true})),
+        ("/limits/concurrency", json!({"max": 0})),
+        ("/limits/concurrency", json!({"max": 32, "adaptive": "yes"})),
+        ("/limits/concurrency", json!({"max": 32, "least": 1})),
         ("/limits/timeout", json!("10")),
         ("/limits/timeout", json!("s")),
         ("/limits/retry/also", json!(["timeout"])),
@@ -379,7 +384,7 @@ fn the_reference_lists_every_key_with_its_default() {
     let text = reference();
     for line in [
         "## `workflow.poll`",
-        "| `concurrency` | whole number from 1 to 10000 | `8` | Rows in flight. |",
+        "| `concurrency` | whole number from 1 to 10000, or map | `8` | Rows in flight: a number, or a map. |",
         "| `halt` | `none`, or map | `{failures: 50%, after: 20}` | Stops a run whose rows go wrong: a map, or `none`. |",
         "| `name` | name | required |",
     ] {

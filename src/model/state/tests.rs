@@ -352,7 +352,11 @@ fn wall_time_is_that_of_processes_and_not_of_the_pauses_between() {
     run.apply(9_050, &RunEvent::Stopped(stopped)).unwrap();
     run.apply(9_060, &RunEvent::Stopped(Stopped { cause: StopCause::Disk, detail: String::new() })).unwrap();
     assert_eq!(run.stopped().unwrap().cause, StopCause::Halt, "the first cause wins");
-    run.apply(9_100, &RunEvent::ProcessEnded(ProcessEnded { wall_ms: 100, polls: 3, throttled: 1 })).unwrap();
+    run.apply(
+        9_100,
+        &RunEvent::ProcessEnded(ProcessEnded { wall_ms: 100, polls: 3, throttled: 1, places: None }),
+    )
+    .unwrap();
     let closed = Closed { flowbatch: String::new(), rows: [0; 4], cost: None, tokens: 0 };
     run.apply(9_500, &RunEvent::Closed(closed)).unwrap();
     assert_eq!((run.wall_ms(), run.tally().polls, run.is_closed()), (500, 3, true));

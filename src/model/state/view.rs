@@ -3,7 +3,8 @@
 use crate::model::life::RowState;
 use crate::model::state::{OpenRow, Phase, RunState, print_of};
 use crate::model::{
-    Cost, Counts, Opened, Outcome, Reservation, Reserved, RowNumber, RowSet, SettingsChanged, Stopped, Tally,
+    Cost, Counts, Opened, Outcome, Places, Reservation, Reserved, RowNumber, RowSet, SettingsChanged,
+    Stopped, Tally,
 };
 
 impl RunState {
@@ -133,6 +134,11 @@ impl RunState {
     /// Gives how many processes have worked on the run.
     pub fn processes(&self) -> u32 {
         self.processes
+    }
+
+    /// Gives how many rows were let be in flight, over the processes that ended and let that follow the service.
+    pub fn places(&self) -> Option<Places> {
+        self.places
     }
 
     /// Gives the time that processes have worked on the run, each from its first to its last event.

@@ -50,10 +50,12 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 
     fn on_invoked(&mut self, row: RowNumber, judgement: Judgement) {
         let throttled = matches!(&judgement, Judgement::Refused(refusal) if refusal.throttled);
-        if let Some(sent) = self.rows.get(&row).and_then(|invocation| invocation.sent_at)
-            && !throttled
-        {
-            self.pace.answered(sent.duration_since(self.start));
+        if let Some(sent) = self.rows.get(&row).and_then(|invocation| invocation.sent_at) {
+            let sent = sent.duration_since(self.start);
+            if !throttled {
+                self.pace.answered(sent);
+            }
+            self.note_health(&judgement, sent);
         }
         match judgement {
             Judgement::Refused(refusal) => match refusal.stop {

@@ -3,6 +3,7 @@
 
 mod answers;
 mod deliveries;
+mod health;
 mod polls;
 mod starts;
 mod stops;
@@ -17,7 +18,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::journal::{Appended, Batch, Committer};
 use crate::manifest::Limits;
-use crate::model::{Delivery, Outcome, PollTally, Reserved, RowNumber, RunEvent, RunState, StopCause};
+use crate::model::{
+    Delivery, Outcome, Places, PollTally, Reserved, RowNumber, RunEvent, RunState, StopCause,
+};
 use crate::pace::Pace;
 use crate::reply::{Judgement, PollJudgement};
 use crate::retry::PollSchedule;
@@ -127,7 +130,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             start,
             ahead,
         } = parts;
-        let admission = Admission::new(limits.concurrency.0, limits.halt);
+        let admission = Admission::new(limits.concurrency, limits.halt);
         let mut timers = Timers::default();
         timers.set(start + TICK, Timer::Tick);
         timers.set(start + TALLY, Timer::Tally);
@@ -201,8 +204,9 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 self.on_done(done);
             }
         }
+        let places = self.admission.places().seen();
         let Self { committer, state, observer, polls, throttled_polls, start, .. } = self;
-        Ok(Driven { committer, state, observer, polls, throttled_polls, wall: start.elapsed() })
+        Ok(Driven { committer, state, observer, polls, throttled_polls, places, wall: start.elapsed() })
     }
 
     fn is_finished(&self) -> bool {
@@ -299,6 +303,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let now = self.now();
         let progress = Progress {
             in_flight: self.admission.in_flight(),
+            places: self.admission.places().limit(),
+            adaptive: self.admission.places().follows(),
             waiting: self.rows.values().filter(|row| matches!(row.stage, Stage::BackingOff(_))).count(),
             paused: self.pace.not_before().checked_sub(now).filter(|left| !left.is_zero()),
             elapsed: now,
@@ -334,6 +340,7 @@ pub(crate) struct Driven<O> {
     pub(crate) observer: O,
     pub(crate) polls: u64,
     pub(crate) throttled_polls: u64,
+    pub(crate) places: Option<Places>,
     pub(crate) wall: Duration,
 }
 

@@ -83,10 +83,16 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     pub(super) fn on_polled(&mut self, row: RowNumber, judgement: PollJudgement) {
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let throttled = matches!(&judgement, PollJudgement::Again(refusal) if refusal.throttled);
-        if let Stage::Polling(sent, _) = invocation.stage
-            && !throttled
-        {
-            self.pace.answered(sent.duration_since(self.start));
+        if let Stage::Polling(sent, _) = invocation.stage {
+            let sent = sent.duration_since(self.start);
+            if let PollJudgement::Again(refusal) = &judgement
+                && throttled
+            {
+                let now = self.start.elapsed();
+                self.admission.places_mut().overloaded(now, sent, refusal.retry_after);
+            } else {
+                self.pace.answered(sent);
+            }
         }
         match judgement {
             PollJudgement::Answered(reply) => {

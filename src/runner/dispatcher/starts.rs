@@ -117,7 +117,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let delivery = self.delivery;
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let now = Instant::now();
-        self.admission.take_place();
+        self.admission.take_place(self.start.elapsed());
         self.trial.begin(row);
         invocation.holds_place = true;
         invocation.sends += 1;

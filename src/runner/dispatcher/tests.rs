@@ -15,6 +15,7 @@ use crate::workflow::Call;
 mod budget;
 mod chaos;
 mod deliveries;
+mod flow;
 mod ordeals;
 
 /// What the provider does with a request.
@@ -62,6 +63,10 @@ struct Provider {
     throttled_polls: Vec<usize>,
     books: Mutex<Books>,
     journal: std::path::PathBuf,
+    /// More requests than this at a time are asked to slow down.
+    capacity: Option<usize>,
+    /// Nothing is reached until then.
+    down_until: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -169,6 +174,9 @@ impl Workflow for Provider {
         };
         let _in_flight = InFlight(self);
         self.assert_durable(&format!("\"row\":{row},\"attempt\":{attempt},"));
+        if let Some(refused) = self.turn_away().await {
+            return refused;
+        }
         let script = self.script(row);
         let ambiguous = |kind| Judgement::Ambiguous { error: RowError::new(kind, "lost"), body: None };
         if let Hang | Lose = script {
@@ -245,6 +253,19 @@ impl Workflow for Provider {
 }
 
 impl Provider {
+    /// Refuses what comes while it is down or full.
+    async fn turn_away(&self) -> Option<Judgement> {
+        if self.down_until.is_some_and(|until| Instant::now() < until) {
+            return Some(Judgement::Refused(refusal(ErrorKind::CONNECT, None, false)));
+        }
+        let is_full = self.capacity.is_some_and(|most| self.books.lock().unwrap().in_flight > most);
+        if !is_full {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Some(Judgement::Refused(refusal(ErrorKind::THROTTLED, Some(1_000), true)))
+    }
+
     fn accept(&self, row: u64, script: &Script) -> Judgement {
         let named = if let AcceptAs(other) = script { *other } else { row };
         let workflow_run_id = format!("run-{named}");
@@ -286,7 +307,7 @@ impl Run {
             folder.begin(claim, &RunLock::example("r", 0), b"", vec![selected], Durability::Process).unwrap(),
         );
         let limits = Limits {
-            concurrency: Concurrency(4),
+            concurrency: Concurrency::fixed(4),
             timeout: Duration::from_secs(60),
             deadline: None,
             drain: None,

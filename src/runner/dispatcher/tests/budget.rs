@@ -15,7 +15,7 @@ fn budget(total: &str, per_row: Option<&str>) -> Budget {
 
 fn run_with(rows: u64, concurrency: usize, budget: Budget) -> Run {
     let mut run = Run::of(rows);
-    run.limits.concurrency = Concurrency(concurrency);
+    run.limits.concurrency = Concurrency::fixed(concurrency);
     run.limits.budget = Some(budget);
     run
 }

@@ -180,7 +180,7 @@ async fn a_delivery_for_a_send_that_the_journal_does_not_know_is_turned_away() {
         (50, 3, 1, succeeded("run-3", "0.7")),
     ]);
     let mut run = run;
-    run.limits.concurrency = Concurrency(1);
+    run.limits.concurrency = Concurrency::fixed(1);
     let provider = run.provider([]);
     let state = run.go(&provider).await;
     assert_eq!((outcomes(&state), receipts(&state)), ([3, 0, 0, 0, 0], (0, 0)));
@@ -240,7 +240,7 @@ async fn a_delivery_spares_a_row_that_a_crash_left_in_doubt_its_second_send() {
         let provider = run.provider([(1, vec![Refuse, Linger(2_000)]), (2, vec![Hang])]);
         let _ = tokio::time::timeout(Duration::from_millis(110), run.go(&provider)).await;
         // The next process is busy with another row, while the one in doubt waits behind it.
-        run.limits.concurrency = Concurrency(1);
+        run.limits.concurrency = Concurrency::fixed(1);
         provider.books.lock().unwrap().runs.insert("run-2".into(), (2, Instant::now(), "0.5"));
         let run = run.delivering([(500, 2, 1, said)]);
         let state = run.go(&provider).await;

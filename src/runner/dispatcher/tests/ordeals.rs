@@ -89,13 +89,13 @@ async fn a_poll_that_is_answered_ends_a_series_of_calls_to_slow_down() {
 async fn rows_that_earlier_processes_left_are_not_all_polled_at_once() {
     let mut run = Run::of(200);
     run.limits.timeout = Duration::from_secs(1);
-    run.limits.concurrency = Concurrency(200);
+    run.limits.concurrency = Concurrency::fixed(200);
     let mut provider = Arc::into_inner(run.provider([])).unwrap();
     provider.default = Some(Accept(5_000, "0.1"));
     let state = run.go(&Arc::new(provider)).await;
     assert_eq!(outcomes(&state), [0, 0, 200, 0, 0], "all in doubt, all attached");
     run.limits.timeout = Duration::from_secs(60);
-    run.limits.concurrency = Concurrency(4);
+    run.limits.concurrency = Concurrency::fixed(4);
     let mut provider = Arc::into_inner(run.provider([])).unwrap();
     provider.poll_latency = Duration::from_millis(100);
     for row in 1..=200 {

@@ -1,0 +1,34 @@
+//! `limits.concurrency` as it is written: how much is asked of the service at a time.
+
+use schemars::JsonSchema;
+
+use super::values::{Boolean, Whole};
+
+/// A number of rows, or a map.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum Concurrency {
+    /// A number that is kept, whatever the service bears.
+    Fixed(Whole<1, 10_000>),
+    /// A ceiling, and whether the number stays below it when the service is overloaded.
+    Within(Places),
+}
+
+impl Default for Concurrency {
+    fn default() -> Self {
+        Self::Fixed(Whole)
+    }
+}
+
+/// How many rows may be in flight.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["max"]))]
+pub(super) struct Places {
+    /// The most rows in flight.
+    max: Whole<1, 10_000>,
+    /// Follows what the service bears: starts at 8, is halved when the service asks to slow down or is overloaded,
+    /// and grows back while it is used to the full.
+    #[schemars(extend("default" = false))]
+    adaptive: Boolean,
+}
