@@ -84,6 +84,13 @@ fn eta(left: u64, speed: f64) -> String {
     }
 }
 
+/// Says since when the service is away, and when it is tried again.
+fn unreached(progress: &Progress) -> String {
+    let since = progress.unreached.unwrap_or_default().as_secs();
+    let next = progress.paused.map_or(0, |left| left.as_secs() + 1);
+    format!("everything refused for {since} s, next try in {next} s")
+}
+
 fn stop_note(cause: StopCause, detail: &str, interactive: bool) -> String {
     match cause {
         StopCause::Interrupted if interactive => {
@@ -142,6 +149,7 @@ impl Observer for Bar {
             parts.push(troubles);
         }
         parts.push(match progress.paused {
+            _ if progress.unreached.is_some() => unreached(progress),
             Some(left) => format!("paused for {} s: the service asks to slow down", left.as_secs() + 1),
             None if progress.adaptive => format!("{} of {} in flight", progress.in_flight, progress.places),
             None => format!("{} in flight", progress.in_flight),
@@ -190,7 +198,9 @@ impl Lines {
         if progress.adaptive {
             line.push_str(&format!(", {} of {} in flight", progress.in_flight, progress.places));
         }
-        if let Some(left) = progress.paused {
+        if progress.unreached.is_some() {
+            line.push_str(&format!(", {}", unreached(progress)));
+        } else if let Some(left) = progress.paused {
             line.push_str(&format!(", paused for {} s", left.as_secs() + 1));
         }
         line

@@ -145,7 +145,7 @@ fn note_places(rows: &mut Vec<Places>, offset: u64, event: &RunEvent, overtook: 
         _ => {}
     }
     let sent = match event {
-        RunEvent::Refused(e) => !e.throttled,
+        RunEvent::Refused(e) => e.is_attempt(),
         RunEvent::Ambiguous(_) => true,
         RunEvent::Attached(e) => e.via == Via::Submit,
         RunEvent::Answered(e) => matches!(e.via, Via::Reply | Via::Submit),

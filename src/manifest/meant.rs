@@ -8,7 +8,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use crate::manifest::{SecretSource, SecretText, Span};
+use crate::manifest::{Concurrency, Retry, SecretSource, SecretText, Span};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, RowNumber};
 
@@ -300,51 +300,6 @@ pub struct Budget {
     pub tokens: Option<u64>,
     /// `cost_per_row`: what one execution costs at most.
     pub cost_per_row: Option<Cost>,
-}
-
-/// `limits.concurrency`: rows in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Concurrency {
-    /// The most, from 1 to 10,000.
-    pub max: usize,
-    /// Whether the number in force follows what the service bears.
-    pub adaptive: bool,
-}
-
-impl Concurrency {
-    /// Gives a number that is kept, whatever the service bears.
-    pub fn fixed(max: usize) -> Self {
-        Self { max, adaptive: false }
-    }
-}
-
-/// `limits.retry`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retry {
-    /// `attempts`: the first send counts; from 1 to 100.
-    pub attempts: u32,
-    /// `backoff`.
-    pub backoff: Backoff,
-    /// `also`: answers that are sent again although they were, or may have been, billed.
-    pub also: Vec<RetryAlso>,
-}
-
-/// `limits.retry.backoff`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
-    /// The longest wait before the second attempt.
-    pub first: Duration,
-    /// The longest wait of all.
-    pub longest: Duration,
-}
-
-/// `limits.retry.also`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryAlso {
-    /// Workflow runs that ended with FAILED.
-    Failed,
-    /// Errors that the service reported in its own words.
-    ServerError,
 }
 
 /// `limits.halt`: failed, in-doubt and rejected rows among the finished ones of this process.

@@ -6,6 +6,7 @@ mod diagnostic;
 mod environment;
 mod exact;
 mod files;
+mod flow;
 mod load;
 mod mask;
 mod meant;
@@ -21,11 +22,12 @@ mod units;
 
 pub use columns::template_path;
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
+pub use flow::{Backoff, ClassRetry, Concurrency, Retry, RetryAlso, RetryClass};
 pub use load::{Environment, Overrides, Reading, Secrets, load, read_whole};
 pub use meant::{
-    Backoff, Budget, ColumnReference, Concurrency, DatasetSpec, Encoding, FirstPoll, Forward, Halt, Limits,
-    Manifest, Mode, OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, ReceiverSpec, Retry,
-    RetryAlso, Sample, SampleSize, Select, Tls, WebhookSpec, WorkflowSpec,
+    Budget, ColumnReference, DatasetSpec, Encoding, FirstPoll, Forward, Halt, Limits, Manifest, Mode,
+    OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, ReceiverSpec, Sample, SampleSize, Select,
+    Tls, WebhookSpec, WorkflowSpec,
 };
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource, SecretText};

@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::manifest::units::write_duration;
-use crate::manifest::{Budget, Concurrency, FirstPoll, Limits, Manifest, Mode, Provider, RetryAlso};
+use crate::manifest::{
+    Budget, Concurrency, FirstPoll, Limits, Manifest, Mode, Provider, RetryAlso, RetryClass,
+};
 use crate::mapping::{InputTemplate, Template};
 use crate::model::Limit;
 
@@ -97,6 +99,13 @@ fn limits(limits: &Limits) -> Value {
         RetryAlso::ServerError => "server_error",
     });
     retry.insert("also".to_owned(), also.collect());
+    retry.insert("budget".to_owned(), limit(limits.retry.budget));
+    retry.insert("outage".to_owned(), json!(write_duration(limits.retry.outage)));
+    for (key, class) in RetryClass::ALL {
+        let Some((_, said)) = limits.retry.classes.iter().find(|(of, _)| *of == class) else { continue };
+        let backoff = said.backoff.map(|backoff| write_range(backoff.first, backoff.longest));
+        retry.insert(key.to_owned(), json!({"attempts": said.attempts, "backoff": backoff}));
+    }
     let halt = match &limits.halt {
         None => json!("none"),
         Some(halt) => json!({"failures": limit(halt.failures), "after": halt.after}),

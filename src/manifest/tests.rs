@@ -338,7 +338,7 @@ fn defaults_are_those_of_the_contract() {
     let settings = manifest.settings();
     assert_eq!(
         settings["limits"].to_string(),
-        r#"{"concurrency":8,"timeout":"10m","deadline":null,"drain":null,"retry":{"attempts":4,"backoff":"1s..1m","also":[]},"delivery":"at_most_once","budget":null,"halt":{"failures":"50%","after":20}}"#
+        r#"{"concurrency":8,"timeout":"10m","deadline":null,"drain":null,"retry":{"attempts":4,"backoff":"1s..1m","also":[],"budget":"20%","outage":"30m"},"delivery":"at_most_once","budget":null,"halt":{"failures":"50%","after":20}}"#
     );
     assert!(!settings.to_string().contains("hidden"), "{settings}");
 }
@@ -443,6 +443,8 @@ fn sections_refuse_what_they_can_not_mean() {
     refused("dataset: {path: tickets.csv, select: {range: 9..3}}", &["from the smaller to the larger"]);
     refused("dataset: {path: tickets.csv, select: {where: 'row.a >'}}", &["`dataset.select.where`"]);
     refused("limits: {retry: {backoff: 60s..1s}}", &["1m is longer than 1s"]);
+    refused("limits: {retry: {connect: {backof: 1s..2s}}}", &["did you mean `backoff`"]);
+    refused("limits: {concurrency: {adaptive: true}}", &["max: 32"]);
     refused("limits: {timeout: 0s}", &["must lie between 1s and 24h"]);
     refused("limits: {rate: 90/min}", &["`limits.rate` is not supported by this version of flowbatch yet"]);
     refused("limits: {delivery: exactly_once}", &["can't be `exactly_once`", "`at_least_once`"]);

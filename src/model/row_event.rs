@@ -132,6 +132,16 @@ pub struct Refused {
     pub retry_after_ms: Option<u64>,
     /// A call to slow down, which is no attempt of the row.
     pub throttled: bool,
+    /// It only probed whether the service is back, which is no attempt of the row either.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probe: bool,
+}
+
+impl Refused {
+    /// Says whether it counts against `limits.retry.attempts`.
+    pub fn is_attempt(&self) -> bool {
+        !self.throttled && !self.probe
+    }
 }
 
 /// The send may have become a billed execution; the result is unknown.

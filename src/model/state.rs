@@ -231,7 +231,7 @@ impl RunState {
         }
         self.tally.invokes += 1;
         self.tally.throttled += u64::from(throttled);
-        if !throttled {
+        if !matches!(event, RunEvent::Refused(e) if !e.is_attempt()) {
             self.tally.attempts += 1;
             if let Some(open) = self.open.get_mut(&row) {
                 open.attempts += 1;

@@ -49,6 +49,8 @@ pub enum StopCause {
     Deadline,
     /// The service asked for a longer pause than the run allows.
     Throttled,
+    /// The service could not be reached for longer than `limits.retry.outage`.
+    Outage,
     /// `limits.halt`: too many rows did not succeed.
     Halt,
     /// The budget is used up.
@@ -73,7 +75,7 @@ impl StopCause {
     /// Gives the exit code that the cause leads to.
     pub const fn exit(self) -> ExitCode {
         match self {
-            Self::Interrupted | Self::Deadline | Self::Throttled => ExitCode::Interrupted,
+            Self::Interrupted | Self::Deadline | Self::Throttled | Self::Outage => ExitCode::Interrupted,
             Self::Halt | Self::Budget | Self::Pin => ExitCode::Gate,
             Self::Authentication | Self::Credits | Self::Network | Self::Disk | Self::DatasetChanged => {
                 ExitCode::Environment
@@ -92,6 +94,7 @@ impl StopCause {
             Self::Interrupted => Reason::Interrupted,
             Self::Deadline => Reason::Deadline,
             Self::Throttled => Reason::Throttled,
+            Self::Outage => Reason::Outage,
             Self::Halt => Reason::Halt,
             Self::Budget => Reason::Budget,
             Self::Pin => Reason::Pin,
@@ -118,6 +121,7 @@ pub enum Reason {
     Halt,
     Deadline,
     Throttled,
+    Outage,
     Interrupted,
     Authentication,
     Credits,

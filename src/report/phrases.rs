@@ -45,7 +45,7 @@ impl<'a> Phrases<'a> {
             Reason::RowsFailed => "Not accepted",
             Reason::GateFailed => "Gate failed",
             // Also of a run that nobody interrupted: rows whose time was up are still at the provider.
-            Reason::Interrupted | Reason::Deadline | Reason::Throttled => "Not finished",
+            Reason::Interrupted | Reason::Deadline | Reason::Throttled | Reason::Outage => "Not finished",
             Reason::Bug => "A bug",
             _ => "Stopped",
         }

@@ -7,6 +7,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::model::{Json, RowError, RowKey, RowNumber};
+use crate::runner::retry_budget::Charge;
 
 /// A row, read and rendered.
 #[derive(Clone, Debug)]
@@ -82,6 +83,8 @@ pub(crate) struct Invocation {
     /// Sends so far, and those of them that count as attempts.
     pub(crate) sends: u32,
     pub(crate) attempts: u32,
+    /// What it is counted as in the budget of retries.
+    pub(crate) charge: Charge,
     /// Since when it waits for a place. Being read ahead is no wait: that is the reader's haste.
     pub(crate) queued_at: Instant,
     pub(crate) backoff: Duration,
@@ -123,6 +126,7 @@ impl Invocation {
             user_id: String::new(),
             sends: 0,
             attempts: 0,
+            charge: Charge::None,
             queued_at: now,
             backoff: Duration::ZERO,
             sent_at: None,

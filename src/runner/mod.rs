@@ -4,12 +4,14 @@
 
 mod adaptive;
 mod admission;
+mod breaker;
 mod budget;
 mod dispatcher;
 mod invocation;
 mod observer;
 mod pinned;
 mod plan;
+mod retry_budget;
 mod run;
 mod source;
 mod timers;

@@ -17,6 +17,8 @@ pub struct Progress {
     pub waiting: usize,
     /// How long nothing may be sent because the service asked so.
     pub paused: Option<Duration>,
+    /// How long everything has been refused, when the run waits for the service to come back.
+    pub unreached: Option<Duration>,
     /// How long this process has been running.
     pub elapsed: Duration,
     /// Whether no more rows are started.

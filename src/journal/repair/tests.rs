@@ -94,6 +94,7 @@ impl Truth {
                     code: None,
                     retry_after_ms: None,
                     throttled: false,
+                    probe: false,
                 }),
                 2 => RunEvent::Ambiguous(Ambiguous {
                     row,

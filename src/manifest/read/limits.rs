@@ -4,17 +4,15 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use crate::manifest::read::budget;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::Entry;
+use crate::manifest::read::{budget, flow};
 use crate::manifest::tree::Kind;
-use crate::manifest::{Backoff, Concurrency, Halt, Limits, Price, Retry, RetryAlso, units};
+use crate::manifest::{Concurrency, Halt, Limits, Price, Retry, units};
 use crate::model::{Accept, Delivery, Limit};
 
 const DEFAULT_CONCURRENCY: usize = 8;
-const MOST_CONCURRENCY: usize = 10_000;
 const TIMEOUT: Duration = Duration::from_secs(600);
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HALT_AFTER: u64 = 20;
@@ -29,17 +27,15 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<
         timeout: TIMEOUT,
         deadline: None,
         drain: None,
-        retry: Retry {
-            attempts: 4,
-            backoff: Backoff { first: BACKOFF.0, longest: BACKOFF.1 },
-            also: Vec::new(),
-        },
+        retry: Retry::default(),
         delivery: Delivery::AtMostOnce,
         budget: None,
         halt: Some(Halt { failures: Limit::Share(Decimal::new(5, 1)), after: HALT_AFTER }),
     };
     let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return limits };
-    if let Some(concurrency) = section.take("concurrency").and_then(|entry| read_concurrency(reader, entry)) {
+    if let Some(concurrency) =
+        section.take("concurrency").and_then(|entry| flow::read_concurrency(reader, entry))
+    {
         limits.concurrency = concurrency;
     }
     if let Some(timeout) = section.take("timeout").and_then(|entry| reader.duration(&entry, SECOND..=DAY)) {
@@ -48,7 +44,7 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<
     limits.deadline = section.take("deadline").and_then(|entry| reader.duration(&entry, SECOND..=DAY * 366));
     limits.drain = section.take("drain").and_then(|entry| reader.duration(&entry, Duration::ZERO..=DAY));
     if let Some(entry) = section.take("retry") {
-        read_retry(reader, entry, &mut limits.retry);
+        flow::read_retry(reader, entry, &mut limits.retry);
     }
     let words = [("at_most_once", Delivery::AtMostOnce), ("at_least_once", Delivery::AtLeastOnce)];
     if let Some(delivery) = section.take("delivery").and_then(|entry| reader.word(&entry, &words)) {
@@ -61,43 +57,6 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<
     section.later(&LATER, &mut reader.diagnostics);
     section.finish(&mut reader.diagnostics);
     limits
-}
-
-fn read_concurrency(reader: &mut Reader<'_>, entry: Entry) -> Option<Concurrency> {
-    let places = |number: u64| usize::try_from(number).unwrap_or(MOST_CONCURRENCY);
-    let within = 1..=MOST_CONCURRENCY as u64;
-    if !matches!(entry.node.kind, Kind::Map(_)) {
-        return reader.whole(&entry, within).map(|number| Concurrency::fixed(places(number)));
-    }
-    let mut section = reader.section(entry)?;
-    let max = section.need("max", "max: 32", &mut reader.diagnostics);
-    let max = max.and_then(|entry| reader.whole(&entry, within));
-    let adaptive = section.take("adaptive").and_then(|entry| reader.boolean(&entry));
-    section.finish(&mut reader.diagnostics);
-    Some(Concurrency { max: places(max?), adaptive: adaptive.unwrap_or(false) })
-}
-
-fn read_retry(reader: &mut Reader<'_>, entry: Entry, retry: &mut Retry) {
-    let Some(mut section) = reader.section(entry) else { return };
-    if let Some(attempts) = section.take("attempts").and_then(|entry| reader.whole(&entry, 1..=100)) {
-        retry.attempts = u32::try_from(attempts).unwrap_or(retry.attempts);
-    }
-    if let Some((first, longest)) =
-        section.take("backoff").and_then(|entry| reader.durations(&entry, BACKOFF, Duration::from_millis(1)))
-    {
-        retry.backoff = Backoff { first, longest };
-    }
-    let words = [("failed", RetryAlso::Failed), ("server_error", RetryAlso::ServerError)];
-    for entry in section.take("also").and_then(|entry| reader.list(entry)).unwrap_or_default() {
-        if let Some(word) = reader.word(&entry, &words) {
-            if retry.also.contains(&word) {
-                reader.refuse::<()>(&entry, "stands in the list already", None);
-            } else {
-                retry.also.push(word);
-            }
-        }
-    }
-    section.finish(&mut reader.diagnostics);
 }
 
 fn read_halt(reader: &mut Reader<'_>, entry: Entry, halt: &mut Option<Halt>) {
@@ -124,7 +83,7 @@ fn read_halt(reader: &mut Reader<'_>, entry: Entry, halt: &mut Option<Halt>) {
     }
 }
 
-fn read_limit(reader: &mut Reader<'_>, entry: &Entry) -> Option<Limit> {
+pub(super) fn read_limit(reader: &mut Reader<'_>, entry: &Entry) -> Option<Limit> {
     reader.parsed(entry, "a number of rows or a share of them", units::limit)
 }
 

@@ -3,7 +3,7 @@
 
 use schemars::JsonSchema;
 
-use super::raw_flow::Concurrency;
+use super::raw_flow::{Concurrency, RetryOf};
 use super::raw_workflow::Workflow;
 use super::values::{
     Boolean, ColumnType, Condition, Delimiter, Delivery, Durability, Duration, Durations, FilePath, Format,
@@ -178,6 +178,24 @@ pub(super) struct Retry {
     /// Answers that are sent again although they are, or may have been, billed.
     #[schemars(extend("default" = [], "uniqueItems" = true))]
     also: Vec<RetryAlso>,
+    /// When no connection came about.
+    connect: RetryOf,
+    /// When the service said that it is unavailable.
+    unavailable: RetryOf,
+    /// When the service reported an error of its own, and `also` asks for it again.
+    server_error: RetryOf,
+    /// When the workflow failed, and `also` asks for it again.
+    failed: RetryOf,
+    /// When it may have run, and `delivery: at_least_once` asks for it again.
+    in_doubt: RetryOf,
+    /// How many retries may be in vain in a process: a number, or a share of the rows sent. Ten are always allowed;
+    /// beyond the budget, retries wait for each other.
+    #[schemars(extend("default" = "20%"))]
+    budget: Limit,
+    /// When everything is refused, sends pause, and one at a time probes at growing intervals; after so long the run
+    /// suspends itself with exit code 5.
+    #[schemars(extend("default" = "30m"))]
+    outage: Duration,
 }
 
 /// What a run may cost; a run that reaches it stops, and `resume --set limits.budget.cost=…` goes on.

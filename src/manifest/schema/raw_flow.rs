@@ -1,8 +1,8 @@
-//! `limits.concurrency` as it is written: how much is asked of the service at a time.
+//! `limits.concurrency` and parts of `limits.retry` as they are written: how much is asked of the service, and again.
 
 use schemars::JsonSchema;
 
-use super::values::{Boolean, Whole};
+use super::values::{Boolean, Durations, Whole};
 
 /// A number of rows, or a map.
 #[derive(JsonSchema)]
@@ -31,4 +31,14 @@ pub(super) struct Places {
     /// and grows back while it is used to the full.
     #[schemars(extend("default" = false))]
     adaptive: Boolean,
+}
+
+/// What is said for one kind of trouble; what is left out is as for the others.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+pub(super) struct RetryOf {
+    /// How often a row is sent at most, counting sends that ended otherwise.
+    attempts: Whole<1, 100>,
+    /// The longest waits before the second send and before the last.
+    backoff: Durations,
 }

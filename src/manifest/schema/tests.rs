@@ -58,7 +58,7 @@ fn full() -> Value {
             "timeout": "10m",
             "deadline": "5h30m",
             "drain": "20s",
-            "retry": {"attempts": 4, "backoff": "1s..60s", "also": ["failed"]},
+            "retry": full_retry(),
             "delivery": "at_most_once",
             "budget": {"cost": "300 credit", "tokens": 2_000_000, "cost_per_row": "2 credit"},
             "halt": {"failures": "5%", "after": 50},
@@ -72,6 +72,22 @@ fn full() -> Value {
             "csv": {"bom": true, "inputs": true, "safe": true, "encoding": "utf-8", "delimiter": ";"},
         },
         "report": {"group_by": {"lang": "{{row.lang}}"}},
+    })
+}
+
+/// Every key of `limits.retry`.
+fn full_retry() -> Value {
+    json!({
+        "attempts": 4,
+        "backoff": "1s..60s",
+        "also": ["failed"],
+        "connect": {"attempts": 8, "backoff": "1s..5m"},
+        "unavailable": {"attempts": 6},
+        "failed": {"attempts": 2},
+        "server_error": {"backoff": "10s..60s"},
+        "in_doubt": {"attempts": 2},
+        "budget": "20%",
+        "outage": "30m",
     })
 }
 
@@ -259,6 +275,10 @@ fn other_mistakes() -> Vec<(&'static str, Value)> {
         ("/limits/timeout", json!("10")),
         ("/limits/timeout", json!("s")),
         ("/limits/retry/also", json!(["timeout"])),
+        ("/limits/retry/connect", json!(8)),
+        ("/limits/retry/connect", json!({"also": []})),
+        ("/limits/retry/budget", json!("none")),
+        ("/limits/retry/outage", json!(30)),
         ("/limits/retry/also", json!(["failed", "failed"])),
         ("/limits/halt", json!("never")),
         ("/limits/halt", json!({"after": 5})),

@@ -90,6 +90,7 @@ fn refused(row: RowNumber, throttled: bool) -> RunEvent {
         code: None,
         retry_after_ms: None,
         throttled,
+        probe: false,
     })
 }
 

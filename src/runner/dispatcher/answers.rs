@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
-use crate::manifest::RetryAlso;
+use crate::manifest::{RetryAlso, RetryClass};
 use crate::model::{
     Ambiguous, Answered, Attached, Delivery, Ended, ErrorKind, Outcome, Refused, Reopened, RowError,
     RowNumber, RunEvent, StopCause, Via, Withdrawn, WithdrawnWhy,
@@ -16,6 +16,7 @@ use crate::retry;
 use crate::runner::Observer;
 use crate::runner::dispatcher::{Dispatcher, Done, millis};
 use crate::runner::invocation::{Hint, Invocation, Stage};
+use crate::runner::retry_budget::Charge;
 use crate::runner::timers::Timer;
 use crate::workflow::Workflow;
 
@@ -50,17 +51,18 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 
     fn on_invoked(&mut self, row: RowNumber, judgement: Judgement) {
         let throttled = matches!(&judgement, Judgement::Refused(refusal) if refusal.throttled);
+        let probes = self.breaker.probe() == Some(row);
         if let Some(sent) = self.rows.get(&row).and_then(|invocation| invocation.sent_at) {
             let sent = sent.duration_since(self.start);
             if !throttled {
                 self.pace.answered(sent);
             }
-            self.note_health(&judgement, sent);
+            self.note_health(row, &judgement, sent);
         }
         match judgement {
             Judgement::Refused(refusal) => match refusal.stop {
                 Some(cause) => self.on_run_refused(row, cause, &refusal.error),
-                None => self.on_refused(row, refusal),
+                None => self.on_refused(row, refusal, probes),
             },
             Judgement::Ambiguous { error, body } => self.on_ambiguous(row, error, body),
             Judgement::Acknowledged { workflow_run_id, workflow_version, workflow_id } => {
@@ -81,11 +83,13 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         self.stop(cause, &error.message);
     }
 
-    fn on_refused(&mut self, row: RowNumber, refusal: Refusal) {
+    /// A refusal that only tells that the service is still away (`probes`) uses up no attempt, as a pause does not.
+    fn on_refused(&mut self, row: RowNumber, refusal: Refusal, probes: bool) {
         self.give_place_back(row);
         let pause = refusal.throttled.then(|| self.slow_down(refusal.retry_after));
         let Some(invocation) = self.rows.get_mut(&row) else { return };
-        invocation.attempts += u32::from(!refusal.throttled);
+        let is_attempt = !refusal.throttled && !probes;
+        invocation.attempts += u32::from(is_attempt);
         let Refusal { error, retry_after, throttled, .. } = refusal;
         tracing::info!(row, attempt = invocation.sends, kind = error.kind.as_str(), "refused");
         self.committer.append(RunEvent::Refused(Refused {
@@ -97,13 +101,18 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             code: error.code.clone(),
             retry_after_ms: retry_after.map(millis),
             throttled,
+            probe: probes && !throttled,
         }));
-        if invocation.attempts >= self.limits.retry.attempts && !throttled {
+        let class = RetryClass::of(&error.kind);
+        if is_attempt && invocation.attempts >= self.limits.retry.attempts(class) {
             self.end(row, Outcome::Failed, error);
         } else if let Some(pause) = pause {
             self.wait(row, pause);
+        } else if is_attempt {
+            self.back_off(row, class);
         } else {
-            self.back_off(row);
+            let pause = self.breaker.not_before().saturating_sub(self.now());
+            self.wait(row, pause);
         }
     }
 
@@ -125,9 +134,10 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
     }
 
-    fn back_off(&mut self, row: RowNumber) {
-        let Some(invocation) = self.rows.get(&row) else { return };
-        let backoff = self.limits.retry.backoff;
+    fn back_off(&mut self, row: RowNumber, class: Option<RetryClass>) {
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
+        invocation.charge = Charge::Due;
+        let backoff = self.limits.retry.backoff(class);
         let random = self.random.f64();
         let wait = retry::backoff(backoff.first, backoff.longest, invocation.attempts, random);
         self.wait(row, wait);
@@ -154,7 +164,11 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
         invocation.queued_at = now;
         invocation.enter(Stage::Queued);
-        self.queue.push_back(row);
+        if invocation.charge == Charge::Due {
+            self.retries.push_back(row);
+        } else {
+            self.queue.push_back(row);
+        }
     }
 
     /// It may have run. Under `at_most_once` the row ends in doubt and is held; else it is sent again.
@@ -172,10 +186,10 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             body,
         }));
         let again = self.delivery == Delivery::AtLeastOnce
-            && invocation.attempts < self.limits.retry.attempts
+            && invocation.attempts < self.limits.retry.attempts(Some(RetryClass::InDoubt))
             && !invocation.body.is_empty();
         if again {
-            self.back_off(row);
+            self.back_off(row, Some(RetryClass::InDoubt));
         } else {
             self.end(row, Outcome::InDoubt, error);
         }
@@ -230,8 +244,9 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         invocation.attempts += u32::from(matches!(invocation.stage, Stage::Sent(..)));
         let latency = invocation.sent_at.map(|sent| sent.elapsed());
+        let class = reply.error.as_ref().and_then(|error| RetryClass::of(&error.kind));
         let again = self.limits.retry.also.iter().any(|also| is_meant(*also, &reply))
-            && invocation.attempts < self.limits.retry.attempts
+            && invocation.attempts < self.limits.retry.attempts(class)
             && !invocation.body.is_empty();
         let outcome = reply.outcome;
         self.committer.append(RunEvent::Answered(Answered {
@@ -259,7 +274,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             invocation.run_id = None;
             let by = Reopened::BY_POLICY.to_owned();
             self.committer.append(RunEvent::Reopened(Reopened { row, from: outcome, by }));
-            self.back_off(row);
+            self.back_off(row, class);
         } else {
             invocation.enter(Stage::Ending);
         }

@@ -209,6 +209,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// A row that was to be sent again is not any more; nor does a stop let go of it.
     fn take_from_queue(&mut self, row: RowNumber) {
         self.queue.retain(|queued| *queued != row);
+        self.retries.retain(|queued| *queued != row);
         if let Some(invocation) = self.rows.get_mut(&row) {
             invocation.enter(Stage::Attached);
         }

@@ -25,9 +25,11 @@ use crate::pace::Pace;
 use crate::reply::{Judgement, PollJudgement};
 use crate::retry::PollSchedule;
 use crate::runner::admission::Admission;
+use crate::runner::breaker::Breaker;
 use crate::runner::dispatcher::deliveries::Deliveries;
 use crate::runner::invocation::{Invocation, Prepared, Stage};
 use crate::runner::pinned::Trial;
+use crate::runner::retry_budget::RetryBudget;
 use crate::runner::timers::{Timer, Timers};
 use crate::runner::{Error, Observer, Progress, Rows};
 use crate::workflow::{self, Workflow};
@@ -66,6 +68,8 @@ pub(crate) struct Dispatcher<W, O> {
     rows: HashMap<RowNumber, Invocation>,
     /// Begun rows that wait for a place, and rows that wait to begin.
     queue: VecDeque<RowNumber>,
+    /// Rows whose back-off is over, until the budget of retries lets them.
+    retries: VecDeque<RowNumber>,
     fresh: VecDeque<Prepared>,
     /// None once the dataset is read, or not read any further.
     source: Option<mpsc::Receiver<Rows>>,
@@ -80,6 +84,8 @@ pub(crate) struct Dispatcher<W, O> {
     admission: Admission,
     /// What is set aside by intents that are on their way to the disk.
     pending: Reserved,
+    breaker: Breaker,
+    retry_budget: RetryBudget,
     pace: Pace,
     schedule: PollSchedule,
     random: fastrand::Rng,
@@ -131,6 +137,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             ahead,
         } = parts;
         let admission = Admission::new(limits.concurrency, limits.halt);
+        let breaker = Breaker::new(&limits.retry, state.ended(Outcome::Succeeded) > 0);
+        let retry_budget = RetryBudget::new(limits.retry.budget);
         let mut timers = Timers::default();
         timers.set(start + TICK, Timer::Tick);
         timers.set(start + TALLY, Timer::Tally);
@@ -148,6 +156,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             start,
             rows: HashMap::new(),
             queue: VecDeque::new(),
+            retries: VecDeque::new(),
             fresh: VecDeque::new(),
             source: Some(source),
             run_ids: HashMap::new(),
@@ -158,6 +167,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             wake_at: None,
             admission,
             pending: Reserved::default(),
+            breaker,
+            retry_budget,
             pace,
             schedule,
             random: fastrand::Rng::new(),
@@ -261,6 +272,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         {
             self.admission.give_place_back();
         }
+        self.end_extra_retry(row);
     }
 
     /// A row's end is durable: it counts now.
@@ -306,7 +318,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             places: self.admission.places().limit(),
             adaptive: self.admission.places().follows(),
             waiting: self.rows.values().filter(|row| matches!(row.stage, Stage::BackingOff(_))).count(),
-            paused: self.pace.not_before().checked_sub(now).filter(|left| !left.is_zero()),
+            paused: self.not_before().checked_sub(now).filter(|left| !left.is_zero()),
+            unreached: self.breaker.open_since().map(|since| now.saturating_sub(since)),
             elapsed: now,
             stopping: self.stop.is_some(),
         };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::manifest::RetryClass;
 use crate::model::{
     ErrorKind, Intended, Outcome, Rejected, Reservation, RowError, RowNumber, RowState, RunEvent, StopCause,
     Withdrawn, WithdrawnWhy,
@@ -23,13 +24,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             && self.admission.has_place()
             && self.trial.lets_start(&self.rows)
         {
-            let row = match self.queue.pop_front() {
-                Some(row) => row,
-                None => match self.begin_fresh() {
-                    Some(row) => row,
-                    None => return,
-                },
-            };
+            let Some(row) = self.next_row() else { return };
             match self.afford() {
                 Ok(reservation) => self.intend(row, reservation),
                 Err(short) => {
@@ -44,6 +39,16 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
     }
 
+    /// Takes the row that is to be sent next: one that was begun, when it may be sent again, else one of the dataset.
+    fn next_row(&mut self) -> Option<RowNumber> {
+        if let Some(row) = self.queue.pop_front().or_else(|| self.take_retry()) {
+            return Some(row);
+        }
+        let row = self.begin_fresh()?;
+        self.retry_budget.note_first_send();
+        Some(row)
+    }
+
     /// Says what is to be set aside for the next send, or why the budget does not allow it now.
     fn afford(&self) -> Result<Reservation, Short> {
         match &self.limits.budget {
@@ -52,11 +57,11 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
     }
 
-    /// Says whether the pace allows a send now; if not, sees to it that the loop wakes when it does.
+    /// Says whether pace and breaker allow a send now; if not, sees to it that the loop wakes when they do.
     fn may_send(&mut self) -> bool {
-        let not_before = self.start + self.pace.not_before();
+        let not_before = self.start + self.not_before();
         if not_before <= Instant::now() {
-            return true;
+            return !self.is_probing();
         }
         if self.wake_at != Some(not_before) {
             self.wake_at = Some(not_before);
@@ -80,7 +85,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 // It was held, and a webhook has settled it since.
                 continue;
             }
-            if is_held && self.state.attempts(row) >= self.limits.retry.attempts {
+            if is_held && self.state.attempts(row) >= self.limits.retry.attempts(Some(RetryClass::InDoubt)) {
                 // A crash uses up an attempt too: else a row that brings flowbatch down would be paid for at each resume.
                 prepared.content = Err(RowError::new(ErrorKind::INTERRUPTED, USED_UP));
             }
@@ -119,6 +124,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let now = Instant::now();
         self.admission.take_place(self.start.elapsed());
         self.trial.begin(row);
+        self.breaker.begin(row);
         invocation.holds_place = true;
         invocation.sends += 1;
         invocation.enter(Stage::Intending);
@@ -151,7 +157,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         if self.stop.is_some() {
             return self.withdraw(row, WithdrawnWhy::Stop);
         }
-        if self.pace.not_before() > self.now() {
+        if self.is_held_back(row) {
             return self.withdraw(row, WithdrawnWhy::Pause);
         }
         let permit = self.start + self.pace.permit(self.now());
@@ -165,7 +171,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 
     /// The permit holds, unless the key was paused meanwhile.
     pub(super) fn on_permit(&mut self, row: RowNumber) {
-        if self.pace.not_before() > self.now() {
+        if self.is_held_back(row) {
             self.withdraw(row, WithdrawnWhy::Pause);
         } else {
             self.send(row);

@@ -37,6 +37,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         self.source = None;
         self.fresh.clear();
         self.queue.clear();
+        self.retries.clear();
         // Rows that wait are ready to be sent, and stand so in the journal.
         self.rows.retain(|_, row| !matches!(row.stage, Stage::Queued | Stage::BackingOff(_)));
         for row in self.rows_that(|row| matches!(row.stage, Stage::Permitted)) {

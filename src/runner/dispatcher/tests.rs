@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::journal::{Durability, RunFolder, RunLock};
-use crate::manifest::{Backoff, Concurrency, Halt, Retry, RetryAlso};
+use crate::manifest::{Backoff, ClassRetry, Concurrency, Halt, Retry, RetryAlso, RetryClass};
 use crate::model::{Cost, ErrorKind, Limit, RowError, RowKey, RowState, Selected, Verdict};
 use crate::reply::{Delivered, Refusal, Reply};
 use crate::runner::{Content, Plan};
@@ -67,6 +67,8 @@ struct Provider {
     capacity: Option<usize>,
     /// Nothing is reached until then.
     down_until: Option<Instant>,
+    /// But before then it still was.
+    up_until: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -255,7 +257,9 @@ impl Workflow for Provider {
 impl Provider {
     /// Refuses what comes while it is down or full.
     async fn turn_away(&self) -> Option<Judgement> {
-        if self.down_until.is_some_and(|until| Instant::now() < until) {
+        let now = Instant::now();
+        if self.down_until.is_some_and(|until| now < until) && self.up_until.is_none_or(|until| now >= until)
+        {
             return Some(Judgement::Refused(refusal(ErrorKind::CONNECT, None, false)));
         }
         let is_full = self.capacity.is_some_and(|most| self.books.lock().unwrap().in_flight > most);
@@ -314,7 +318,7 @@ impl Run {
             retry: Retry {
                 attempts: 3,
                 backoff: Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(8) },
-                also: vec![],
+                ..Retry::default()
             },
             delivery: Delivery::AtMostOnce,
             budget: None,

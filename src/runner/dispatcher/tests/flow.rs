@@ -8,26 +8,140 @@ fn sends(provider: &Provider) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn adaptive_concurrency_grows_to_its_ceiling_while_the_service_bears_it() {
-    let mut run = Run::of(800);
-    run.limits.concurrency = Concurrency { max: 32, adaptive: true };
+    let mut run = Run::of(200);
+    run.limits.concurrency = Concurrency { max: 16, adaptive: true };
     let provider = run.provider([]);
     let state = run.go(&provider).await;
-    assert_eq!(outcomes(&state), [800, 0, 0, 0, 0]);
-    assert_eq!(provider.books.lock().unwrap().most_in_flight, 32);
+    assert_eq!(outcomes(&state), [200, 0, 0, 0, 0]);
+    assert_eq!(provider.books.lock().unwrap().most_in_flight, 16);
 }
 
 #[tokio::test(start_paused = true)]
 async fn adaptive_concurrency_stays_near_what_the_service_bears() {
     let refused = async |adaptive: bool| {
-        let mut run = Run::of(900);
+        let mut run = Run::of(300);
         run.limits.concurrency = Concurrency { max: 64, adaptive };
         let mut provider = Arc::into_inner(run.provider([])).unwrap();
         provider.capacity = Some(12);
         let provider = Arc::new(provider);
         let state = run.go(&provider).await;
-        assert_eq!(outcomes(&state), [900, 0, 0, 0, 0]);
-        sends(&provider) - 900
+        assert_eq!(outcomes(&state), [300, 0, 0, 0, 0]);
+        sends(&provider) - 300
     };
     let (fixed, adaptive) = (refused(false).await, refused(true).await);
     assert!(adaptive * 10 < fixed, "{adaptive} refusals against {fixed}");
+}
+
+/// A provider that nothing reaches for so many seconds.
+fn down_for(run: &Run, seconds: u64) -> Provider {
+    let mut provider = Arc::into_inner(run.provider([])).unwrap();
+    provider.down_until = Some(Instant::now() + Duration::from_secs(seconds));
+    provider
+}
+
+/// A run whose service is reached at first, and then not for so many seconds.
+fn with_an_outage(rows: u64, seconds: u64) -> (Run, Arc<Provider>) {
+    let mut run = Run::of(rows);
+    run.limits.concurrency = Concurrency::fixed(64);
+    run.limits.retry = Retry { attempts: 4, ..Retry::default() };
+    run.limits.halt = Some(Halt { failures: Limit::Count(1), after: 0 });
+    let mut provider = down_for(&run, seconds);
+    provider.up_until = Some(Instant::now() + Duration::from_secs(1));
+    (run, Arc::new(provider))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_costs_a_handful_of_probes_and_no_row() {
+    let (run, provider) = with_an_outage(1_000, 600);
+    let start = Instant::now();
+    let state = run.go(&provider).await;
+    assert_eq!(outcomes(&state), [1_000, 0, 0, 0, 0]);
+    let probes = {
+        let books = provider.books.lock().unwrap();
+        let sent_at = |after: u64, before: u64| {
+            let within = (start + Duration::from_secs(after))..(start + Duration::from_secs(before));
+            books.sent.iter().filter(|(_, at)| within.contains(at)).count()
+        };
+        sent_at(2, 600)
+    };
+    assert!((10..=20).contains(&probes), "{probes} probes in ten minutes");
+    assert!(start.elapsed() < Duration::from_secs(680), "it goes on soon after: {:?}", start.elapsed());
+    let sends = sends(&provider);
+    assert!(sends < 1_100, "{sends} sends for 1,000 rows");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_lasts_suspends_the_run_and_loses_no_row() {
+    let (run, provider) = with_an_outage(900, 7_200);
+    let start = Instant::now();
+    let state = run.go(&provider).await;
+    let stopped = state.stopped().unwrap();
+    assert_eq!((stopped.cause, stopped.cause.exit().code()), (StopCause::Outage, 5));
+    assert!((1_800..1_870).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert_eq!(outcomes(&state)[1..4], [0, 0, 0]);
+    let mut run = run;
+    run.limits.timeout = Duration::from_secs(30);
+    let provider = run.provider([]);
+    assert_eq!(outcomes(&run.go(&provider).await), [900, 0, 0, 0, 0], "resume goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_was_never_reached_stops_the_run_within_minutes() {
+    let mut run = Run::of(1_000);
+    run.limits.retry = Retry::default();
+    let provider = Arc::new(down_for(&run, 1_000_000));
+    let start = Instant::now();
+    let state = run.go(&provider).await;
+    assert_eq!(state.stopped().unwrap().cause, StopCause::Network);
+    assert_eq!(outcomes(&state), [0, 0, 0, 0, 1_000]);
+    assert!(start.elapsed() < Duration::from_secs(180), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_kept_during_an_outage() {
+    let (mut run, provider) = with_an_outage(900, 7_200);
+    run.limits.deadline = Some(Duration::from_secs(300));
+    let start = Instant::now();
+    let state = run.go(&provider).await;
+    assert_eq!((state.stopped().unwrap().cause, start.elapsed().as_secs()), (StopCause::Deadline, 300));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_uses_up_no_attempt() {
+    let mut run = Run::of(8);
+    run.limits.retry.attempts = 2;
+    run.limits.concurrency = Concurrency::fixed(8);
+    let provider = Arc::new(down_for(&run, 500));
+    let state = run.go(&provider).await;
+    assert_eq!(state.stopped().unwrap().cause, StopCause::Network);
+    assert_eq!(outcomes(&state), [0, 0, 0, 0, 8]);
+    let journal = std::fs::read_to_string(run.folder.journal()).unwrap();
+    assert_eq!(journal.matches("\"probe\":true").count(), 7);
+    let attempts: u32 = (1..=8).map(|row| state.attempts(row)).sum();
+    assert_eq!((attempts, state.tally().attempts, state.tally().invokes), (8, 8, 15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_beyond_the_budget_wait_for_each_other_and_none_is_lost() {
+    let mut run = Run::of(40);
+    run.limits.retry = Retry { attempts: 3, budget: Limit::Count(5), ..run.limits.retry };
+    run.limits.concurrency = Concurrency::fixed(16);
+    let flaky = |row| (row, vec![Refuse, Succeed("0.1")]);
+    let provider = run.provider((1..=40).filter(|row| row % 2 == 0).map(flaky));
+    let state = run.go(&provider).await;
+    assert_eq!(outcomes(&state), [40, 0, 0, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_kind_of_trouble_may_have_attempts_and_waits_of_its_own() {
+    let mut run = Run::of(1);
+    let backoff = Backoff { first: Duration::from_secs(100), longest: Duration::from_secs(100) };
+    let of_connect = ClassRetry { attempts: Some(4), backoff: Some(backoff) };
+    run.limits.retry =
+        Retry { attempts: 1, classes: vec![(RetryClass::Connect, of_connect)], ..Retry::default() };
+    let provider = run.provider([(1, vec![Refuse])]);
+    let start = Instant::now();
+    let state = run.go(&provider).await;
+    assert_eq!((outcomes(&state)[1], sends(&provider)), (1, 4));
+    assert!(start.elapsed() > Duration::from_secs(60), "{:?}", start.elapsed());
 }
