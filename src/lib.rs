@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod mapping;
 pub mod model;
 pub mod pace;
+pub mod polling;
 pub mod reply;
 pub mod report;
 pub mod retry;

@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("mapping", 1),
     ("retry", 1),
     ("pace", 1),
+    ("polling", 1),
     ("reply", 1),
     ("flow_file", 1),
     ("artifact", 1),

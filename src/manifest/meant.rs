@@ -161,10 +161,8 @@ pub enum Mode {
 pub struct PollSpec {
     /// When to poll first.
     pub first: FirstPoll,
-    /// The shortest time between two polls, by default 2 s.
-    pub shortest: Duration,
-    /// The longest, by default 15 s.
-    pub longest: Duration,
+    /// The shortest and the longest time between two polls; none: learned too.
+    pub interval: Option<(Duration, Duration)>,
 }
 
 /// `workflow.poll.first`.

@@ -35,7 +35,8 @@ impl Manifest {
             FirstPoll::Auto => "auto".to_owned(),
             FirstPoll::After(duration) => write_duration(duration),
         };
-        let interval = write_range(workflow.poll.shortest, workflow.poll.longest);
+        let interval = workflow.poll.interval;
+        let interval = interval.map_or_else(|| "auto".to_owned(), |(from, to)| write_range(from, to));
         found.insert("poll".to_owned(), json!({"first": first, "interval": interval}));
         if let Some(pin) = &workflow.pin {
             let on_drift = if pin.only_warns { "warn" } else { "stop" };

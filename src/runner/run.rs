@@ -12,7 +12,7 @@ use crate::model::{
     RunState, StopCause, Stopped,
 };
 use crate::pace::Pace;
-use crate::retry::PollSchedule;
+use crate::polling::PollSchedule;
 use crate::runner::dispatcher::{Dispatcher, Driven, Parts, millis};
 use crate::runner::invocation::Prepared;
 use crate::runner::pinned::Trial;
@@ -101,7 +101,7 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         source,
         deliveries,
         pace: Pace::default(),
-        schedule: PollSchedule::new(first, poll.shortest, poll.longest),
+        schedule: PollSchedule::new(first, poll.interval),
         start,
         ahead,
     });

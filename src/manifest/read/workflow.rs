@@ -264,7 +264,7 @@ pub(super) fn read_secret_variable(reader: &mut Reader<'_>, entry: &Entry, name:
 
 fn read_poll(reader: &mut Reader<'_>, entry: Option<Entry>) -> PollSpec {
     let default = (Duration::from_secs(2), Duration::from_secs(15));
-    let mut poll = PollSpec { first: FirstPoll::Auto, shortest: default.0, longest: default.1 };
+    let mut poll = PollSpec { first: FirstPoll::Auto, interval: None };
     let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return poll };
     if let Some(entry) = section.take("first")
         && let Some(first) = reader.parsed(&entry, "`auto` or a duration", |text| match text {
@@ -278,9 +278,9 @@ fn read_poll(reader: &mut Reader<'_>, entry: Option<Entry>) -> PollSpec {
         poll.first = first;
     }
     if let Some(entry) = section.take("interval")
-        && let Some((shortest, longest)) = reader.durations(&entry, default, SHORTEST_POLL)
+        && !matches!(&entry.node.kind, Kind::Scalar(scalar) if scalar.text == "auto")
     {
-        (poll.shortest, poll.longest) = (shortest, longest);
+        poll.interval = reader.durations(&entry, default, SHORTEST_POLL);
     }
     section.finish(&mut reader.diagnostics);
     poll
@@ -338,11 +338,7 @@ pub(super) fn stand_in() -> Option<WorkflowSpec> {
     Some(WorkflowSpec {
         provider: Provider::Emulator { definition: PathBuf::new() },
         mode: Mode::Async,
-        poll: PollSpec {
-            first: FirstPoll::Auto,
-            shortest: Duration::from_secs(2),
-            longest: Duration::from_secs(15),
-        },
+        poll: PollSpec { first: FirstPoll::Auto, interval: None },
         pin: None,
         user_id: Template::parse("{{row_tag}}").ok()?,
         flow_file: None,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 
 use super::values::{
-    Amount, Currency, Duration, Durations, FilePath, FirstPoll, FullText, Mode, Named, OnDrift, Provider,
+    Amount, Currency, Duration, FilePath, FirstPoll, FullText, Mode, Named, OnDrift, PollInterval, Provider,
     Region, Secret, SecretText, SecretUrl, Size, SocketAddress, TemplateText, Url, WebhookMethod, Word,
 };
 
@@ -110,9 +110,10 @@ pub(super) struct Poll {
     /// When a row is polled first; `auto` learns it from the rows that have finished.
     #[schemars(extend("default" = "auto"))]
     first: FirstPoll,
-    /// The shortest and the longest time between two polls of a row.
-    #[schemars(extend("default" = "2s..15s"))]
-    interval: Durations,
+    /// The shortest and the longest time between two polls of a row; `auto` learns them too, so that results are fetched
+    /// within a tenth of what runs take.
+    #[schemars(extend("default" = "auto"))]
+    interval: PollInterval,
 }
 
 /// Which version of the workflow must answer.

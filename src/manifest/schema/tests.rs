@@ -160,6 +160,7 @@ fn the_reader_and_the_schema_agree_on_good_values() {
         ("/workflow/webhook/forward/0/method", json!("GET")),
         ("/workflow/webhook/forward/0/url", json!("https://${KEY}@h/?token=${KEY}")),
         ("/workflow/poll/first", json!("2s")),
+        ("/workflow/poll/interval", json!("auto")),
         ("/workflow/poll/interval", json!("..20s")),
         ("/workflow/poll/interval", json!("1s..")),
         ("/workflow/price/per_unit", json!(0.01)),

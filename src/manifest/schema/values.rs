@@ -137,6 +137,14 @@ kind!(
     ])
 );
 kind!(
+    /// How often to poll.
+    PollInterval, "`auto` or range of durations", matching(&[
+        "auto",
+        &format!(r"{DURATION} *\.\. *(?:[0-9]+(?:h|ms|m|s))+"),
+        &format!(r"(?:[0-9]+(?:h|ms|m|s))+ *\.\. *{DURATION}"),
+    ])
+);
+kind!(
     /// When to poll first.
     FirstPoll, "`auto` or duration", matching(&["auto", DURATION])
 );

@@ -169,9 +169,9 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             Some(Stage::Sent(_, task)) => task.abort(),
             Some(Stage::Polling(_, task)) => {
                 task.abort();
-                self.learn(row, &reply);
+                self.learn(row, &reply, Via::Webhook);
             }
-            Some(Stage::Attached) => self.learn(row, &reply),
+            Some(Stage::Attached) => self.learn(row, &reply, Via::Webhook),
             Some(_) => self.take_from_queue(row),
             None => {
                 let run_id = reply.workflow_run_id.clone().unwrap_or_default();

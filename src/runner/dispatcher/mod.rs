@@ -22,8 +22,8 @@ use crate::model::{
     Delivery, Outcome, Places, PollTally, Reserved, RowNumber, RunEvent, RunState, StopCause,
 };
 use crate::pace::Pace;
+use crate::polling::PollSchedule;
 use crate::reply::{Judgement, PollJudgement};
-use crate::retry::PollSchedule;
 use crate::runner::admission::Admission;
 use crate::runner::breaker::Breaker;
 use crate::runner::dispatcher::deliveries::Deliveries;

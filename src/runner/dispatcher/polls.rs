@@ -96,7 +96,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
         match judgement {
             PollJudgement::Answered(reply) => {
-                self.learn(row, &reply);
+                self.learn(row, &reply, Via::Poll);
                 self.on_answered(row, Via::Poll, *reply);
             }
             PollJudgement::Pending => {
@@ -129,11 +129,12 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     /// Learns from an attached row's result how long runs take.
-    pub(super) fn learn(&mut self, row: RowNumber, reply: &Reply) {
+    pub(super) fn learn(&mut self, row: RowNumber, reply: &Reply, via: Via) {
         let Some(invocation) = self.rows.get(&row) else { return };
         let elapsed = invocation.attached_at.elapsed();
-        let said = reply.server_ms.map_or(elapsed, Duration::from_millis);
-        self.schedule.learn(took(said, invocation.unfinished_at, elapsed));
+        // A webhook comes as the run ends; a poll finds it ended.
+        let said = reply.server_ms.map(Duration::from_millis).or((via == Via::Webhook).then_some(elapsed));
+        self.schedule.learn(said, invocation.unfinished_at, elapsed);
     }
 
     pub(super) fn on_time_up(&mut self, row: RowNumber, attempt: u32) {
@@ -169,14 +170,4 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             task.abort();
         }
     }
-}
-
-/// How long a run took until its result was there, by what the service says and what was seen.
-fn took(said: Duration, unfinished_at: Duration, finished_at: Duration) -> Duration {
-    if said > unfinished_at {
-        return said.min(finished_at);
-    }
-    // What the service calls its execution leaves out its queue: the run was seen unfinished later than that. How
-    // much longer it took is not known; twice the time is enough for the next such run not to be missed.
-    (unfinished_at * 2).min(finished_at)
 }

@@ -17,6 +17,7 @@ mod chaos;
 mod deliveries;
 mod flow;
 mod ordeals;
+mod polling;
 
 /// What the provider does with a request.
 #[derive(Clone, Debug)]
@@ -297,6 +298,8 @@ struct Run {
     deliveries: Vec<(u64, u64, u32, Delivered)>,
     /// The same, for what was executed by then: the truth, in one of a few forms.
     honest: Vec<(u64, u64, u32, u32)>,
+    /// The shortest and the longest time between two polls.
+    interval: Option<(Duration, Duration)>,
     /// Whether each was told that it is durable, in the order of the answers.
     told: Arc<Mutex<Vec<bool>>>,
 }
@@ -333,6 +336,7 @@ impl Run {
             signals: vec![],
             deliveries: vec![],
             honest: vec![],
+            interval: Some((Duration::from_secs(2), Duration::from_secs(15))),
             told: Arc::default(),
         }
     }
@@ -392,7 +396,7 @@ impl Run {
                 let _ = signal.send(Signal::Stop).await;
             });
         }
-        let schedule = PollSchedule::new(None, Duration::from_secs(2), Duration::from_secs(15));
+        let schedule = PollSchedule::new(None, self.interval);
         let deliveries = self.deliver(provider);
         let mut dispatcher = Dispatcher::new(Parts {
             workflow: Arc::clone(provider),
@@ -705,7 +709,7 @@ async fn a_row_that_cannot_be_sent_is_rejected_and_costs_nothing() {
         source,
         deliveries: None,
         pace: Pace::default(),
-        schedule: PollSchedule::new(None, TICK, TICK),
+        schedule: PollSchedule::new(None, Some((TICK, TICK))),
         start: Instant::now(),
         ahead: 1,
     });

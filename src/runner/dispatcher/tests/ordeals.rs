@@ -22,7 +22,7 @@ fn dispatcher(run: &Run, provider: &Arc<Provider>) -> Dispatcher<Provider, ()> {
         source,
         deliveries: None,
         pace: Pace::default(),
-        schedule: PollSchedule::new(None, Duration::from_secs(2), Duration::from_secs(15)),
+        schedule: PollSchedule::new(None, run.interval),
         start: Instant::now(),
         ahead: 16,
     });
@@ -132,7 +132,7 @@ async fn a_row_that_may_have_run_and_can_no_longer_be_rendered_stays_in_doubt() 
         source,
         deliveries: None,
         pace: Pace::default(),
-        schedule: PollSchedule::new(None, TICK, TICK),
+        schedule: PollSchedule::new(None, Some((TICK, TICK))),
         start: Instant::now(),
         ahead: 1,
     });
