@@ -10,6 +10,7 @@ pub mod artifact;
 pub mod cli;
 pub mod commands;
 pub mod console;
+pub mod control;
 pub mod dataset;
 pub mod emulator;
 pub mod flow_file;

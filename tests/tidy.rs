@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("artifact", 1),
     ("manifest", 2),
     ("report", 2),
+    ("control", 3),
     ("dataset", 3),
     ("journal", 3),
     ("workflow", 3),

@@ -4,6 +4,7 @@
 //! the default.
 
 mod arguments;
+mod limits;
 mod reference;
 
 use std::path::PathBuf;
@@ -67,6 +68,7 @@ impl Cli {
             Command::Check(args) => commands::check(&args.into_args(), host),
             Command::Plan(args) => commands::plan(&args.into_args(), host),
             Command::Resume(args) => commands::resume(&args.into_args(style), host),
+            Command::Limits(args) => commands::limits(&args.into_args(), host),
             Command::Report(args) => commands::report(&args.into_args(style), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
             Command::Emulate(args) => commands::emulate(&args.into_args(), host, ready),
@@ -114,6 +116,8 @@ enum Command {
     Plan(Plan),
     /// Finishes a run that was interrupted, asks rows again, or widens a pilot
     Resume(Resume),
+    /// Changes the limits of a run while it lives
+    Limits(limits::Limits),
     /// Rebuilds a run's results and reports from its journal, and shows one
     Report(Report),
     /// Lists runs, oldest first

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::commands::prepare::Sound;
 use crate::commands::{Failure, Host, Watched, identity, webhooks};
+use crate::control::Watch;
 use crate::emulator::{Emulator, Options};
 use crate::journal::{RunFolder, Writer};
 use crate::manifest::{Manifest, Provider, Secret};
@@ -71,6 +72,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             .map_err(|error| Failure::environment(Reason::Disk, error.to_string()))?;
         let poll = manifest.workflow.poll;
         let pin = manifest.workflow.pin.clone();
+        let control = Some(Watch::new(folder.path(), state.processes()));
         let job = Job {
             workflow,
             plan,
@@ -83,6 +85,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             delivery,
             writer,
             state,
+            control,
             signals,
         };
         let finished = runner::run(job, Boxed(observer)).await?;

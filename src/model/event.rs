@@ -86,6 +86,8 @@ pub struct SettingsChanged {
 impl SettingsChanged {
     /// The `key` under which a dataset that grew, or was mended, is written down: `to` is its new identity.
     pub const DATASET: &'static str = "dataset.identity";
+    /// `by` when `flowbatch limits` asked for it.
+    pub const BY_LIMITS: &'static str = "limits";
     /// The `key` under which a repair of the journal is written down.
     pub const REPAIRED: &'static str = "journal.repaired";
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::control::Watch;
 use crate::journal::{Committer, Writer};
 use crate::manifest::{FirstPoll, Limits, PollSpec};
 use crate::model::{
@@ -57,6 +58,8 @@ pub struct Job<W> {
     pub writer: Writer,
     /// What the journal says.
     pub state: RunState,
+    /// Where other limits are asked for while it runs.
+    pub control: Option<Watch>,
     /// Ctrl-C and its like.
     pub signals: mpsc::Receiver<Signal>,
 }
@@ -75,7 +78,7 @@ pub struct Finished<O> {
 /// Runs what remains. Returns when nothing does, or when a stop has drained.
 pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Result<Finished<O>, Error> {
     let Job { workflow, plan, source, ahead, limits, poll, pin, delivery, mut writer, mut state, .. } = job;
-    let (deliveries, mut signals) = (job.deliveries, job.signals);
+    let (deliveries, control, mut signals) = (job.deliveries, job.control, job.signals);
     let start = Instant::now();
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
     settle.doubts(&plan, delivery)?;
@@ -102,6 +105,7 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         deliveries,
         pace: Pace::default(),
         schedule: PollSchedule::new(first, poll.interval),
+        control,
         start,
         ahead,
     });

@@ -24,6 +24,8 @@ pub(crate) enum Timer {
     Tick,
     /// The number of polls is to be journalled.
     Tally,
+    /// Someone may have asked for other limits.
+    Look,
     /// The process's time is up.
     Deadline,
     /// What is still on the wire is given up.

@@ -4,6 +4,7 @@
 mod answers;
 mod deliveries;
 mod health;
+mod live;
 mod polls;
 mod starts;
 mod stops;
@@ -16,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+use crate::control::Watch;
 use crate::journal::{Appended, Batch, Committer};
-use crate::manifest::Limits;
+use crate::manifest::{Concurrency, Limits};
 use crate::model::{
     Delivery, Outcome, Places, PollTally, Reserved, RowNumber, RunEvent, RunState, StopCause,
 };
@@ -27,6 +29,7 @@ use crate::reply::{Judgement, PollJudgement};
 use crate::runner::admission::Admission;
 use crate::runner::breaker::Breaker;
 use crate::runner::dispatcher::deliveries::Deliveries;
+use crate::runner::dispatcher::live::LOOK;
 use crate::runner::invocation::{Invocation, Prepared, Stage};
 use crate::runner::pinned::Trial;
 use crate::runner::retry_budget::RetryBudget;
@@ -88,6 +91,9 @@ pub(crate) struct Dispatcher<W, O> {
     retry_budget: RetryBudget,
     pace: Pace,
     schedule: PollSchedule,
+    /// Where other limits are asked for, and what is asked and on its way to the disk.
+    control: Option<Watch>,
+    asked: Option<Concurrency>,
     random: fastrand::Rng,
     stop: Option<StopCause>,
     /// Whether a stop leaves rows that the provider runs to resume.
@@ -115,6 +121,7 @@ pub(crate) struct Parts<W, O> {
     pub(crate) deliveries: Option<mpsc::Receiver<workflow::Delivery>>,
     pub(crate) pace: Pace,
     pub(crate) schedule: PollSchedule,
+    pub(crate) control: Option<Watch>,
     pub(crate) start: Instant,
     pub(crate) ahead: usize,
 }
@@ -133,6 +140,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             deliveries,
             pace,
             schedule,
+            control,
             start,
             ahead,
         } = parts;
@@ -142,6 +150,9 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let mut timers = Timers::default();
         timers.set(start + TICK, Timer::Tick);
         timers.set(start + TALLY, Timer::Tally);
+        if control.is_some() {
+            timers.set(start + LOOK, Timer::Look);
+        }
         if let Some(deadline) = limits.deadline {
             timers.set(start + deadline, Timer::Deadline);
         }
@@ -171,6 +182,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             retry_budget,
             pace,
             schedule,
+            control,
+            asked: None,
             random: fastrand::Rng::new(),
             stop: None,
             polls_ended: false,
@@ -255,6 +268,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                     self.pending.release(e.reserved);
                     self.after_intended(e.row);
                 }
+                RunEvent::SettingsChanged(_) => self.after_settings_changed(),
                 RunEvent::Attached(e) => self.after_attached(e.row),
                 RunEvent::Answered(e) => self.after_end(e.row, e.outcome),
                 RunEvent::Ended(e) => self.after_end(e.row, e.outcome),
@@ -300,6 +314,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 Timer::Wake => self.wake_at = None,
                 Timer::Tick => self.on_tick(),
                 Timer::Tally => self.on_tally(),
+                Timer::Look => self.on_look(),
                 Timer::Deadline => self.stop(StopCause::Deadline, "`limits.deadline` has passed"),
                 Timer::DrainOver => self.give_up_the_wire(),
                 Timer::BackedOff(..) | Timer::Permit(..) | Timer::Poll(..) => {}
@@ -332,7 +347,9 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 rows.get(&row).is_some_and(|invocation| invocation.epoch == epoch)
             }
             Timer::TimeUp(row, attempt) => rows.get(&row).is_some_and(|row| row.sends == attempt),
-            Timer::Wake | Timer::Tick | Timer::Tally | Timer::Deadline | Timer::DrainOver => true,
+            Timer::Wake | Timer::Tick | Timer::Tally | Timer::Look | Timer::Deadline | Timer::DrainOver => {
+                true
+            }
         });
     }
 

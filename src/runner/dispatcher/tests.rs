@@ -410,6 +410,7 @@ impl Run {
             deliveries,
             pace: Pace::default(),
             schedule,
+            control: Some(Watch::new(self.folder.path(), 1)),
             start: Instant::now(),
             ahead: 16,
         });
@@ -710,6 +711,7 @@ async fn a_row_that_cannot_be_sent_is_rejected_and_costs_nothing() {
         deliveries: None,
         pace: Pace::default(),
         schedule: PollSchedule::new(None, Some((TICK, TICK))),
+        control: None,
         start: Instant::now(),
         ahead: 1,
     });

@@ -145,3 +145,38 @@ async fn each_kind_of_trouble_may_have_attempts_and_waits_of_its_own() {
     assert_eq!((outcomes(&state)[1], sends(&provider)), (1, 4));
     assert!(start.elapsed() > Duration::from_secs(60), "{:?}", start.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn limits_are_changed_while_the_run_lives() {
+    let mut run = Run::of(60);
+    run.limits.concurrency = Concurrency { max: 6, adaptive: true };
+    let mut provider = Arc::into_inner(run.provider([])).unwrap();
+    provider.default = Some(Linger(1_000));
+    let provider = Arc::new(provider);
+    let folder = run.folder.path().to_owned();
+    let most = Arc::clone(&provider);
+    let asking = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        for concurrency in [2, 7] {
+            tokio::time::sleep(Duration::from_millis(3_500)).await;
+            let control =
+                crate::control::Control { concurrency: Some(concurrency), ..crate::control::Control::of(1) };
+            control.write(&folder).unwrap();
+            // Looked for once a second; what is on the wire ends as usual.
+            tokio::time::sleep(Duration::from_millis(2_500)).await;
+            seen.push(crate::control::Control::waits(&folder));
+            most.books.lock().unwrap().most_in_flight = 0;
+            tokio::time::sleep(Duration::from_millis(2_500)).await;
+            seen.push(most.books.lock().unwrap().most_in_flight <= concurrency);
+        }
+        seen
+    });
+    let state = run.go(&provider).await;
+    assert_eq!(asking.await.unwrap(), [false, true, false, true]);
+    assert_eq!(outcomes(&state), [60, 0, 0, 0, 0]);
+    let changes: Vec<_> =
+        state.changed().iter().map(|c| (&*c.by, &*c.key, c.from.get(), c.to.get())).collect();
+    let (six, two) = ("\"{max: 6, adaptive: true}\"", "\"{max: 2, adaptive: true}\"");
+    let key = "limits.concurrency";
+    assert_eq!(changes, [("limits", key, six, two), ("limits", key, two, "\"{max: 7, adaptive: true}\"")]);
+}

@@ -23,6 +23,7 @@ fn dispatcher(run: &Run, provider: &Arc<Provider>) -> Dispatcher<Provider, ()> {
         deliveries: None,
         pace: Pace::default(),
         schedule: PollSchedule::new(None, run.interval),
+        control: None,
         start: Instant::now(),
         ahead: 16,
     });
@@ -133,6 +134,7 @@ async fn a_row_that_may_have_run_and_can_no_longer_be_rendered_stays_in_doubt() 
         deliveries: None,
         pace: Pace::default(),
         schedule: PollSchedule::new(None, Some((TICK, TICK))),
+        control: None,
         start: Instant::now(),
         ahead: 1,
     });

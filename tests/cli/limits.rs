@@ -1,0 +1,66 @@
+//! `flowbatch limits`: a run is slowed down while it lives, and stays so when it is resumed.
+#![cfg(unix)]
+
+use serde_json::{Value, json};
+
+use crate::SERVICE;
+use crate::support::{Bench, Emulator, Running, rows_of, until};
+
+/// The most rows in flight from the second at which a change was in force and what was on the wire had ended.
+fn most_in_flight_after(events: &[Value], change: usize, drained: u64) -> usize {
+    let from = events[change]["t_ms"].as_u64().unwrap() + drained;
+    let (mut in_flight, mut most) = (0_usize, 0);
+    for event in events {
+        match event["e"].as_str().unwrap() {
+            "intended" => in_flight += 1,
+            "answered" => in_flight -= 1,
+            _ => {}
+        }
+        if event["t_ms"].as_u64().unwrap() > from {
+            most = most.max(in_flight);
+        }
+    }
+    most
+}
+
+#[test]
+fn a_run_is_slowed_down_while_it_lives() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, &SERVICE.replace("1ms..15ms", "150ms"));
+    bench.dataset(400);
+    bench.job(&service.url, "sync", "limits: {concurrency: 16}\n");
+    let running = Running::start(bench.command(["run", "job.yaml", "--json"]));
+    until("rows are at the service", || service.accepted().len() >= 16);
+    let changed = bench.run(&["limits", "latest", "--concurrency", "2"]).exits(0);
+    assert_eq!(changed.stdout, "concurrency 2 is in force\n");
+    let so_far = service.accepted().len();
+    until("some more are sent", || service.accepted().len() >= so_far + 24);
+    running.signal("INT");
+    let told = running.end().exits(5).json();
+    let journal = bench.run_dir().join("journal.jsonl");
+    let events = rows_of(&journal);
+    let change = events.iter().position(|event| event["e"] == "settings_changed").unwrap();
+    let said = ["by", "key", "from", "to"].map(|field| events[change][field].clone());
+    assert_eq!(said, ["limits", "limits.concurrency", "16", "2"].map(Value::from));
+    assert!(most_in_flight_after(&events, change, 400) <= 2);
+    assert!(!bench.run_dir().join("control.json").exists());
+    let dead = bench.run(&["limits", "latest", "-j", "400"]).exits(2);
+    dead.says(&["no process works on this run", "--set limits.concurrency=400"]);
+    bench.run(&["resume", "--set", "limits.concurrency={max: 64, adaptive: true}"]).exits(0);
+    let events = rows_of(&journal);
+    let started: Vec<_> = events.iter().filter(|event| event["e"] == "process_started").collect();
+    assert_eq!(told["verdict"]["reason"], "interrupted");
+    assert_eq!(started[1]["settings"]["limits"]["concurrency"], json!({"max": 64, "adaptive": true}));
+    let report = bench.report();
+    assert_eq!((&report["concurrency"]["max"], &report["concurrency"]["lowest"]), (&json!(64), &json!(8)));
+    assert_eq!(bench.outcomes(), ["succeeded"; 400]);
+}
+
+#[test]
+fn limits_asks_for_what_is_to_be_changed() {
+    let bench = Bench::new();
+    for wrong in [&["limits"][..], &["limits", "-j", "0"], &["limits", "-j", "10001"]] {
+        bench.run(wrong).exits(2);
+    }
+    bench.run(&["limits", "-j", "5"]).exits(2).says(&["no run"]);
+}
