@@ -663,7 +663,9 @@ fn the_command_line_puts_values_into_the_manifest() {
         .set("limits.retry", "{attempts: 2}")
         .set("output.formats", "[jsonl]")
         .set("x-mine.deep", "1")
+        .set("limits.concurrency.adaptive", "true")
         .good(GOOD);
+    assert!(manifest.limits.concurrency.adaptive, "a number is short for a map with a ceiling");
     assert_eq!(manifest.limits.concurrency.max, 64);
     assert_eq!(manifest.limits.retry.attempts, 2);
     assert_eq!(manifest.dataset.key.as_deref(), Some("id"));

@@ -6,21 +6,20 @@ use serde_json::{Value, json};
 use crate::SERVICE;
 use crate::support::{Bench, Emulator, Running, rows_of, until};
 
-/// The most rows in flight from the second at which a change was in force and what was on the wire had ended.
-fn most_in_flight_after(events: &[Value], change: usize, drained: u64) -> usize {
-    let from = events[change]["t_ms"].as_u64().unwrap() + drained;
-    let (mut in_flight, mut most) = (0_usize, 0);
-    for event in events {
+/// The most rows in flight once what was on the wire at a change has ended: from where they are `limit` on.
+fn most_in_flight_after(events: &[Value], change: usize, limit: usize) -> usize {
+    let (mut in_flight, mut most) = (0_usize, None);
+    for (place, event) in events.iter().enumerate() {
         match event["e"].as_str().unwrap() {
             "intended" => in_flight += 1,
             "answered" => in_flight -= 1,
             _ => {}
         }
-        if event["t_ms"].as_u64().unwrap() > from {
-            most = most.max(in_flight);
+        if most.is_some() || (place > change && in_flight <= limit) {
+            most = most.max(Some(in_flight));
         }
     }
-    most
+    most.unwrap()
 }
 
 #[test]
@@ -42,7 +41,7 @@ fn a_run_is_slowed_down_while_it_lives() {
     let change = events.iter().position(|event| event["e"] == "settings_changed").unwrap();
     let said = ["by", "key", "from", "to"].map(|field| events[change][field].clone());
     assert_eq!(said, ["limits", "limits.concurrency", "16", "2"].map(Value::from));
-    assert!(most_in_flight_after(&events, change, 400) <= 2);
+    assert_eq!(most_in_flight_after(&events, change, 2), 2);
     assert!(!bench.run_dir().join("control.json").exists());
     let dead = bench.run(&["limits", "latest", "-j", "400"]).exits(2);
     dead.says(&["no process works on this run", "--set limits.concurrency=400"]);
@@ -63,4 +62,22 @@ fn limits_asks_for_what_is_to_be_changed() {
         bench.run(wrong).exits(2);
     }
     bench.run(&["limits", "-j", "5"]).exits(2).says(&["no run"]);
+}
+
+#[test]
+fn a_service_that_is_never_reached_stops_the_run_and_fails_no_row() {
+    let bench = Bench::new();
+    bench.dataset(30);
+    // Taken, and let go: nobody listens there.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let limits = "limits: {concurrency: 8, retry: {backoff: 1ms..5ms}}\n";
+    bench.job(&format!("http://{address}"), "sync", limits);
+    let told = bench.run(&["run", "job.yaml", "--json"]).exits(3).json();
+    assert_eq!((&told["verdict"]["reason"], &told["rows"]["not_run"]), (&json!("network"), &json!(30)));
+    assert!(told["verdict"]["message"].as_str().unwrap().contains("workflow.base_url"));
+    assert!(told["invokes"].as_u64().unwrap() <= 15 + 8, "{}", told["invokes"]);
+    // It was mended: the same run goes on, with every attempt still there.
+    let service = Emulator::serve_with(&bench, SERVICE, &["--port", &address.port().to_string()]);
+    bench.run(&["resume"]).exits(0);
+    assert_eq!(service.executed().len(), 30);
 }

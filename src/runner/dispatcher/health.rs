@@ -55,9 +55,11 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         match judgement {
             // A call to slow down is an answer too: the service is there.
             Judgement::Refused(refusal) if !refusal.throttled && refusal.stop.is_none() => {
-                self.note_refused(row, now);
+                self.note_refused(row, now, &refusal.error.message);
             }
-            Judgement::Ambiguous { .. } if self.breaker.probe() == Some(row) => self.note_refused(row, now),
+            Judgement::Ambiguous { error, .. } if self.breaker.probe() == Some(row) => {
+                self.note_refused(row, now, &error.message);
+            }
             Judgement::Ambiguous { .. } => {}
             _ => {
                 let was_open = self.breaker.open_since();
@@ -72,7 +74,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
     }
 
-    fn note_refused(&mut self, row: RowNumber, now: Duration) {
+    fn note_refused(&mut self, row: RowNumber, now: Duration, message: &str) {
         let random = self.random.f64();
         let was_open = self.breaker.open_since().is_some();
         match self.breaker.refused(row, now, self.admission.places().limit(), random) {
@@ -83,12 +85,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             Some(GivenUp::Outage(lasted)) => {
                 let seconds = lasted.as_secs();
                 let detail =
-                    format!("everything was refused for {seconds} s (`limits.retry.outage`): resume later");
+                    format!("everything was refused for {seconds} s, at last so: {message}; resume later");
                 self.stop(StopCause::Outage, &detail);
             }
             Some(GivenUp::NeverReached) => {
-                let detail = "the service could not be reached at all: check `workflow.base_url`, the network and the service";
-                self.stop(StopCause::Network, detail);
+                let detail = format!(
+                    "the service was never reached: {message}; check `workflow.base_url` and the network"
+                );
+                self.stop(StopCause::Network, &detail);
             }
         }
     }

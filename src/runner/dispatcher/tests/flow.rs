@@ -123,13 +123,22 @@ async fn a_probe_uses_up_no_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn retries_beyond_the_budget_wait_for_each_other_and_none_is_lost() {
-    let mut run = Run::of(40);
-    run.limits.retry = Retry { attempts: 3, budget: Limit::Count(5), ..run.limits.retry };
-    run.limits.concurrency = Concurrency::fixed(16);
-    let flaky = |row| (row, vec![Refuse, Succeed("0.1")]);
-    let provider = run.provider((1..=40).filter(|row| row % 2 == 0).map(flaky));
-    let state = run.go(&provider).await;
-    assert_eq!(outcomes(&state), [40, 0, 0, 0, 0]);
+    let seconds = async |budget: Limit| {
+        let mut run = Run::of(40);
+        run.limits.retry = Retry { budget, ..run.limits.retry };
+        run.limits.concurrency = Concurrency::fixed(40);
+        // Every other row is refused once, and takes five seconds when it is sent again.
+        let flaky = |row| (row, vec![Refuse, Linger(5_000)]);
+        let provider = run.provider((1..=40).filter(|row| row % 2 == 0).map(flaky));
+        let start = Instant::now();
+        assert_eq!(outcomes(&run.go(&provider).await), [40, 0, 0, 0, 0]);
+        start.elapsed().as_secs()
+    };
+    let share = |percent| Limit::Share(rust_decimal::Decimal::new(percent, 2));
+    assert!((100..103).contains(&seconds(Limit::Count(0)).await), "one at a time");
+    // Ten are always allowed, and one more goes beyond; what helped is given back, so the others follow.
+    assert!((8..15).contains(&seconds(share(0)).await));
+    assert!(seconds(share(100)).await < 8, "side by side");
 }
 
 #[tokio::test(start_paused = true)]
