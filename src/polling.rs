@@ -210,7 +210,22 @@ fn smoothed(sorted: &[Duration]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_plan_ascends_and_every_wait_keeps_its_bounds(
+            known in proptest::collection::vec(any::<u32>(), 0..100), elapsed in any::<u32>(), polls in 0_u32..5,
+        ) {
+            let mut schedule = PollSchedule::new(None, None);
+            known.iter().for_each(|known| schedule.note(ms(u64::from(*known))));
+            prop_assert!(schedule.plan.is_sorted());
+            let wait = schedule.next(ms(elapsed.into()), polls);
+            prop_assert!(polls == 0 || (SHORTEST.0..=LONGEST).contains(&wait), "{:?}", wait);
+        }
+    }
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)

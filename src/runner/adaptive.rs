@@ -137,7 +137,35 @@ impl Adaptive {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Whatever comes, the limit stays within its bounds, and a good hour brings it back to its ceiling.
+        #[test]
+        fn it_stays_within_bounds_and_always_comes_back(
+            max in 1_usize..300,
+            steps in proptest::collection::vec((0_u8..4, 0_u64..5_000, 0_u64..10_000, any::<u64>()), 0..200),
+        ) {
+            let mut limit = limit_of(max);
+            let mut now = Duration::ZERO;
+            for (what, gap, age, asked) in steps {
+                now += Duration::from_millis(gap);
+                let sent = now.saturating_sub(Duration::from_millis(age));
+                match what {
+                    0 => limit.overloaded(now, sent, Some(Duration::from_millis(asked))),
+                    1 => limit.troubled(now, sent),
+                    2 => limit.answered(now, sent),
+                    _ => limit.note_in_flight(now, limit.limit()),
+                }
+                prop_assert!((1..=max).contains(&limit.limit()) && limit.lowest <= limit.limit());
+            }
+            let later = now + LONGEST_QUIET;
+            (1..=2 * ROUNDS).for_each(|n| round(&mut limit, later.as_secs_f64() + f64::from(u32::try_from(n).unwrap())));
+            prop_assert_eq!(limit.limit(), max);
+        }
+    }
 
     fn s(seconds: f64) -> Duration {
         Duration::from_secs_f64(seconds)
