@@ -53,6 +53,8 @@ pub struct PollSchedule {
     age: u32,
     /// Runs in a row that their first poll found finished.
     found_at_once: u32,
+    /// By how much more runs take than the service says: it leaves out their queue.
+    unsaid: Duration,
 }
 
 impl PollSchedule {
@@ -61,7 +63,16 @@ impl PollSchedule {
     pub fn new(first: Option<Duration>, interval: Option<(Duration, Duration)>) -> Self {
         let interval = interval.map(|(shortest, longest)| (shortest, longest.max(shortest)));
         let (recent, sorted) = (VecDeque::with_capacity(REMEMBERED), Vec::with_capacity(REMEMBERED));
-        Self { first, interval, recent, sorted, plan: Vec::new(), age: 0, found_at_once: BOLD_AFTER }
+        Self {
+            first,
+            interval,
+            recent,
+            sorted,
+            plan: Vec::new(),
+            age: 0,
+            found_at_once: BOLD_AFTER,
+            unsaid: Duration::ZERO,
+        }
     }
 
     /// Takes in a run that was last seen unfinished, and first seen finished, so long after its submit; `said` is how
@@ -69,15 +80,26 @@ impl PollSchedule {
     pub fn learn(&mut self, said: Option<Duration>, unfinished_at: Duration, finished_at: Duration) {
         let is_found_at_once = unfinished_at.is_zero();
         self.found_at_once = if is_found_at_once { self.found_at_once.saturating_add(1) } else { 0 };
-        self.note(match said {
-            Some(said) if said > unfinished_at => said.min(finished_at),
+        let between = unfinished_at + finished_at.saturating_sub(unfinished_at) / 2;
+        let duration = match said {
+            Some(said) if said + self.unsaid > unfinished_at => {
+                let whole = (said + self.unsaid).min(finished_at);
+                if is_found_at_once {
+                    self.unsaid = self.unsaid.mul_f64(SOONER);
+                }
+                whole
+            }
+            Some(said) => {
+                self.unsaid = (self.unsaid + between.saturating_sub(said)) / 2;
+                between
+            }
             // It may have been there for long: polls come sooner, until some come too early.
             None if is_found_at_once => {
                 finished_at.mul_f64(if self.found_at_once > BOLD_AFTER { MUCH_SOONER } else { SOONER })
             }
-            // What the service calls its execution leaves out its queue: it ended between the two.
-            _ => unfinished_at + finished_at.saturating_sub(unfinished_at) / 2,
-        });
+            None => between,
+        };
+        self.note(duration);
     }
 
     fn note(&mut self, duration: Duration) {
@@ -220,7 +242,9 @@ mod tests {
             known in proptest::collection::vec(any::<u32>(), 0..100), elapsed in any::<u32>(), polls in 0_u32..5,
         ) {
             let mut schedule = PollSchedule::new(None, None);
-            known.iter().for_each(|known| schedule.note(ms(u64::from(*known))));
+            for known in known {
+                schedule.note(ms(known.into()));
+            }
             prop_assert!(schedule.plan.is_sorted());
             let wait = schedule.next(ms(elapsed.into()), polls);
             prop_assert!(polls == 0 || (SHORTEST.0..=LONGEST).contains(&wait), "{:?}", wait);
@@ -280,6 +304,25 @@ mod tests {
         assert_eq!(learned(Some(300), 500, 1_000), 750, "it was seen unfinished later");
         assert_eq!(learned(None, 500, 1_000), 750);
         assert_eq!(learned(None, 0, 1_000), 500, "perhaps long ago");
+    }
+
+    #[test]
+    fn what_the_service_leaves_out_is_learned() {
+        let mut schedule = PollSchedule::new(None, None);
+        let (mut polls, mut late) = (0, ms(0));
+        for run in 0..200 {
+            let (mut elapsed, mut unfinished, mut n) = (ms(0), ms(0), 0);
+            while elapsed < ms(1_100) {
+                unfinished = elapsed;
+                elapsed += schedule.next(elapsed, n);
+                n += 1;
+            }
+            schedule.learn(Some(ms(800)), unfinished, elapsed);
+            if run >= 100 {
+                (polls, late) = (polls + n, late + (elapsed.saturating_sub(ms(1_100))));
+            }
+        }
+        assert!(polls <= 200 && late / 100 < ms(60), "{polls} polls of 100 runs, {:?} late each", late / 100);
     }
 
     /// How many polls runs of these lengths cost, and by which part of it their results are late.
