@@ -94,8 +94,8 @@ impl History {
         };
         let open = !matches!(state, RowState::Ended(_) | RowState::Unstarted | RowState::Ready);
         let tally = self.state.tally();
-        let cost =
-            (!open && !tally.cost_unknown.contains(number)).then(|| earlier_cost.checked_add(cost)).flatten();
+        let sum = || earlier_cost.checked_add(cost)?.checked_add(self.state.settled(number));
+        let cost = self.state.is_cost_known(number).then(sum).flatten();
         let tokens =
             (!open && !tally.tokens_unknown.contains(number)).then(|| earlier_tokens.saturating_add(tokens));
         RowFacts { number, state, begun, last, attempts: u32::from(places.attempts), cost, tokens }

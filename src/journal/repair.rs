@@ -250,12 +250,13 @@ impl<W: Write> Mender<W> {
             self.begin_damage(offset, &format!("event `{}` is impossible there", event.name()), selected)?;
             self.damage.dropped += 1;
             self.damage.selection_unsure |= matches!(event, RunEvent::Selected(_));
-            if let Some(row) = event.row().filter(|row| self.state.selected().contains(*row)) {
+            let place = event.row().filter(|_| tells_the_place(&event));
+            if let Some(row) = place.filter(|row| self.state.selected().contains(*row)) {
                 self.suspects.insert(row);
             }
             return Ok(());
         }
-        if let Some(row) = event.row().filter(|_| !matches!(event, RunEvent::Receipt(_))) {
+        if let Some(row) = event.row().filter(|_| tells_the_place(&event)) {
             // A sound line tells where the row stands, whatever was lost before it.
             self.suspects.remove(row);
         }
@@ -308,6 +309,11 @@ impl<W: Write> Mender<W> {
         let from = serde_json::value::RawValue::NULL.to_owned();
         SettingsChanged { by: BY.to_owned(), key: SettingsChanged::REPAIRED.to_owned(), from, to }
     }
+}
+
+/// Says whether an event tells where its row stands, and not only something about it.
+fn tells_the_place(event: &RunEvent) -> bool {
+    !matches!(event, RunEvent::Receipt(_) | RunEvent::Settled(_))
 }
 
 /// How an event names its row.

@@ -30,7 +30,7 @@ pub use reserved::Reserved;
 pub use row::{Record, Row, RowKey, RowNumber, row_tag};
 pub use row_event::{
     Ambiguous, Answered, Attached, Delivery, Ended, Intended, Receipt, Refused, Rejected, Reopened,
-    Reservation, Via, Withdrawn, WithdrawnWhy,
+    Reservation, Settled, Via, Withdrawn, WithdrawnWhy,
 };
 pub use row_set::RowSet;
 pub use state::{Impossible, RunState};

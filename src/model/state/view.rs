@@ -142,16 +142,19 @@ impl RunState {
 
     /// Gives the rows whose cost is unknown: an execution, certain or possible, without a figure.
     pub fn cost_unknown_rows(&self) -> u64 {
-        self.tally.cost_unknown.len() + self.open_and_not_in(&self.tally.cost_unknown)
+        let untold = |(row, open): &(&RowNumber, &OpenRow)| {
+            open.phase != Phase::Ready
+                && !self.tally.cost_unknown.contains(**row)
+                && !self.is_settled(**row, open)
+        };
+        self.tally.cost_unknown.len() + self.open.iter().filter(untold).count() as u64
     }
 
     /// Gives the rows whose tokens are unknown.
     pub fn tokens_unknown_rows(&self) -> u64 {
-        self.tally.tokens_unknown.len() + self.open_and_not_in(&self.tally.tokens_unknown)
-    }
-
-    fn open_and_not_in(&self, set: &RowSet) -> u64 {
-        self.open.iter().filter(|(row, open)| open.phase != Phase::Ready && !set.contains(**row)).count()
-            as u64
+        let set = &self.tally.tokens_unknown;
+        let untold =
+            |(row, open): &(&RowNumber, &OpenRow)| open.phase != Phase::Ready && !set.contains(**row);
+        set.len() + self.open.iter().filter(untold).count() as u64
     }
 }
