@@ -135,7 +135,7 @@ fn told(trouble: Trouble, kind: ErrorKind, message: String) -> Meaning<'static> 
     Meaning::Trouble(trouble, RowError::new(kind, message))
 }
 
-fn whole_text(body: &Body) -> Option<&str> {
+pub(super) fn whole_text(body: &Body) -> Option<&str> {
     match body {
         Body::Whole(bytes) => std::str::from_utf8(bytes).ok(),
         Body::Cut(_) | Body::TooLarge(_) => None,
