@@ -12,7 +12,7 @@ use crate::emulator::{Emulator, Options};
 use crate::journal::{RunFolder, Writer};
 use crate::manifest::{Manifest, Provider, Secret};
 use crate::model::{ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
-use crate::runner::{self, Job, Observer, Plan, Renderer};
+use crate::runner::{self, Job, Observer, Plan, Recovery, Renderer};
 use crate::workflow::{Gptbots, Settings, Webhooks};
 
 /// How long a drain may last when nobody watches and the manifest does not say.
@@ -65,7 +65,8 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         if !host.is_interactive() {
             limits.drain.get_or_insert(DRAIN);
         }
-        let renderer = Renderer::new(Arc::clone(&manifest), run_id, sound.schema);
+        let renderer = Renderer::new(Arc::clone(&manifest), run_id.clone(), sound.schema);
+        let recovery = Recovery { journal: folder.journal(), renderer: renderer.clone(), run_id };
         let ahead = renderer.ahead();
         let source = runner::read(sound.dataset, renderer, plan.send.clone())
             .map_err(|error| Failure::environment(Reason::Disk, error.to_string()))?;
@@ -83,6 +84,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             delivery,
             writer,
             state,
+            recovery: Some(Arc::new(recovery)),
             signals,
         };
         let finished = runner::run(job, Boxed(observer)).await?;

@@ -9,6 +9,8 @@ mod invocation;
 mod observer;
 mod pinned;
 mod plan;
+mod reconcile;
+mod recovery;
 mod run;
 mod source;
 mod timers;
@@ -17,6 +19,7 @@ pub use dispatcher::Signal;
 pub use invocation::{Content, Prepared};
 pub use observer::{Observer, Progress};
 pub use plan::{Next, Plan, next};
+pub use recovery::Recovery;
 pub use run::{Finished, Job, Rows, run};
 pub use source::{Renderer, read};
 

@@ -64,6 +64,14 @@ impl Plan {
         plan
     }
 
+    /// A row that may have run is the provider's run: it is asked for, and never sent again.
+    pub(crate) fn attach(&mut self, row: RowNumber, run_id: String) {
+        self.send.remove(row);
+        self.doubt.retain(|doubtful| *doubtful != row);
+        self.settle.retain(|doubtful| *doubtful != row);
+        self.poll.push((row, run_id));
+    }
+
     /// Says whether nothing remains.
     pub fn is_empty(&self) -> bool {
         self.send.is_empty() && self.poll.is_empty() && self.doubt.is_empty() && self.settle.is_empty()

@@ -8,14 +8,15 @@ use tokio::time::Instant;
 use crate::journal::{Committer, Writer};
 use crate::manifest::{FirstPoll, Limits, PollSpec};
 use crate::model::{
-    Ambiguous, Closed, Delivery, Ended, ErrorKind, Outcome, Pin, ProcessEnded, RowError, RowNumber, RunEvent,
-    RunState, StopCause, Stopped,
+    Ambiguous, Attached, Closed, Delivery, Ended, ErrorKind, Outcome, Pin, ProcessEnded, RowError, RowNumber,
+    RowSet, RunEvent, RunState, StopCause, Stopped, Via,
 };
 use crate::pace::Pace;
 use crate::retry::PollSchedule;
 use crate::runner::dispatcher::{Dispatcher, Driven, Parts, millis};
 use crate::runner::invocation::Prepared;
 use crate::runner::pinned::Trial;
+use crate::runner::recovery::{Recovery, search};
 use crate::runner::{Error, Observer, Plan, Signal};
 use crate::workflow::{self, Workflow};
 
@@ -57,6 +58,8 @@ pub struct Job<W> {
     pub writer: Writer,
     /// What the journal says.
     pub state: RunState,
+    /// How rows whose replies were lost are looked for, when they can be.
+    pub recovery: Option<Arc<Recovery>>,
     /// Ctrl-C and its like.
     pub signals: mpsc::Receiver<Signal>,
 }
@@ -74,14 +77,25 @@ pub struct Finished<O> {
 
 /// Runs what remains. Returns when nothing does, or when a stop has drained.
 pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Result<Finished<O>, Error> {
-    let Job { workflow, plan, source, ahead, limits, poll, pin, delivery, mut writer, mut state, .. } = job;
-    let (deliveries, mut signals) = (job.deliveries, job.signals);
+    let Job { workflow, mut plan, source, ahead, limits, poll, pin, delivery, mut writer, mut state, .. } =
+        job;
+    let (deliveries, recovery, mut signals) = (job.deliveries, job.recovery, job.signals);
     let start = Instant::now();
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
-    settle.doubts(&plan, delivery)?;
-    if !plan.is_empty()
-        && let Some(stopped) = stop_before_the_first_send(&*workflow, &mut signals).await
-    {
+    settle.doubts(&plan)?;
+    let lost: RowSet = plan.doubt.iter().chain(&plan.settle).copied().chain(settle.state.lost()).collect();
+    let lost = recovery.as_deref().map(|recovery| (recovery, lost)).filter(|(_, lost)| !lost.is_empty());
+    let tried = lost.as_ref().map(|(_, lost)| lost.clone()).unwrap_or_default();
+    let begun = if plan.is_empty() && lost.is_none() {
+        Ok(Vec::new())
+    } else {
+        begin(&*workflow, lost, &mut signals).await
+    };
+    if let Ok(found) = &begun {
+        settle.found(&mut plan, found)?;
+    }
+    settle.hold(&plan, delivery)?;
+    if let Err(stopped) = begun {
         let ended = ProcessEnded { wall_ms: millis(start.elapsed()), polls: 0, throttled: 0 };
         settle.append(vec![RunEvent::Stopped(stopped), RunEvent::ProcessEnded(ended)])?;
         return Ok(Finished { state, writer, observer });
@@ -108,21 +122,31 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
     for (row, run_id) in plan.poll {
         dispatcher.take_up(row, run_id);
     }
+    if let Some(recovery) = recovery {
+        dispatcher.recover(recovery, tried);
+    }
     close(dispatcher.drive(signals).await?)
 }
 
-/// Asks whether the key is taken. A service that is slow to say so must not keep a signal from being heard.
-async fn stop_before_the_first_send<W: Workflow>(
+/// Asks whether the key is taken, and looks for rows whose replies were lost; gives those that were found, or why the
+/// run stops. A service that is slow to say so must not keep a signal from being heard.
+async fn begin<W: Workflow>(
     workflow: &W,
+    lost: Option<(&Recovery, RowSet)>,
     signals: &mut mpsc::Receiver<Signal>,
-) -> Option<Stopped> {
+) -> Result<Vec<(RowNumber, String)>, Stopped> {
+    let ask = async {
+        let stopped = |error: RowError| Stopped { cause: StopCause::Authentication, detail: error.message };
+        workflow.verify().await.map_err(stopped)?;
+        Ok(match lost {
+            Some((recovery, lost)) => search(workflow, recovery, lost).await,
+            None => Vec::new(),
+        })
+    };
     tokio::select! {
-        verified = workflow.verify() => {
-            let error = verified.err()?;
-            Some(Stopped { cause: StopCause::Authentication, detail: error.message })
-        }
+        asked = ask => asked,
         Some(Signal::Stop) = signals.recv() => {
-            Some(Stopped { cause: StopCause::Interrupted, detail: "interrupted".to_owned() })
+            Err(Stopped { cause: StopCause::Interrupted, detail: "interrupted".to_owned() })
         }
     }
 }
@@ -168,24 +192,40 @@ impl<O: Observer> Settle<'_, O> {
     }
 
     /// Says of rows that were on their way when a process died that they may have run.
-    fn doubts(&mut self, plan: &Plan, delivery: Delivery) -> Result<(), Error> {
+    fn doubts(&mut self, plan: &Plan) -> Result<(), Error> {
         let mut events = Vec::new();
-        for row in &plan.doubt {
+        for row in plan.doubt.iter().copied() {
             let (kind, message) = (ErrorKind::INTERRUPTED, INTERRUPTED.to_owned());
-            let attempt = self.state.sends(*row);
-            let row = *row;
-            events.push(RunEvent::Ambiguous(Ambiguous {
+            let attempt = self.state.sends(row);
+            let (http_status, body) = (None, None);
+            events.push(RunEvent::Ambiguous(Ambiguous { row, attempt, kind, message, http_status, body }));
+        }
+        if events.is_empty() { Ok(()) } else { self.append(events) }
+    }
+
+    /// Rows that were found in the provider's run log are its runs: they are asked for, and not sent again.
+    fn found(&mut self, plan: &mut Plan, found: &[(RowNumber, String)]) -> Result<(), Error> {
+        let mut events = Vec::new();
+        for (row, workflow_run_id) in found.iter().cloned() {
+            plan.attach(row, workflow_run_id.clone());
+            let attempt = self.state.sends(row);
+            let (workflow_version, workflow_id, via) = (None, None, Via::RunLog);
+            events.push(RunEvent::Attached(Attached {
                 row,
                 attempt,
-                kind,
-                message,
-                http_status: None,
-                body: None,
+                workflow_run_id,
+                workflow_version,
+                workflow_id,
+                via,
             }));
         }
-        if delivery == Delivery::AtMostOnce {
-            events.extend(plan.doubt.iter().chain(&plan.settle).map(|row| held(*row)));
-        }
+        if events.is_empty() { Ok(()) } else { self.append(events) }
+    }
+
+    /// Holds rows that may have run, unless they are to be sent again.
+    fn hold(&mut self, plan: &Plan, delivery: Delivery) -> Result<(), Error> {
+        let rows = plan.doubt.iter().chain(&plan.settle).filter(|_| delivery == Delivery::AtMostOnce);
+        let events: Vec<_> = rows.map(|row| held(*row)).collect();
         if events.is_empty() { Ok(()) } else { self.append(events) }
     }
 }
@@ -198,7 +238,9 @@ pub(crate) fn settle_doubts(
     plan: &Plan,
     delivery: Delivery,
 ) -> Result<(), Error> {
-    Settle { writer, state, observer: &mut () }.doubts(plan, delivery)
+    let mut settle = Settle { writer, state, observer: &mut () };
+    settle.doubts(plan)?;
+    settle.hold(plan, delivery)
 }
 
 const INTERRUPTED: &str = "flowbatch ended between the send and the answer: the row may have run";

@@ -20,7 +20,7 @@ const AHEAD: usize = 256;
 const AHEAD_WITH_FILES: usize = 4;
 
 /// Makes what is sent out of a row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Renderer {
     manifest: Arc<Manifest>,
     run_id: String,
@@ -60,6 +60,28 @@ impl Renderer {
         }
     }
 
+    /// Gives what `userId` a row carries; none when it can't be rendered.
+    pub(crate) fn user_id(&self, row: &Row) -> Option<String> {
+        let typed = self.manifest.dataset.types.apply(&row.record).ok()?;
+        let tag = row_tag(&self.run_id, row.number);
+        self.manifest.workflow.user_id.render_text(&self.scope(row, &typed, &tag)).ok()
+    }
+
+    fn scope(&self, row: &Row, typed: &Record, tag: &str) -> Scope {
+        let manifest = &*self.manifest;
+        Scope::new(&ScopeParts {
+            row: typed,
+            row_number: row.number,
+            row_key: &row.key.0,
+            row_tag: tag,
+            vars: &manifest.vars,
+            run_id: &self.run_id,
+            manifest_name: &manifest.name,
+            env: &manifest.env,
+            reply: None,
+        })
+    }
+
     fn render(&self, row: &Row) -> Result<Content, RowError> {
         let manifest = &*self.manifest;
         let mapping = |message: String| RowError::new(ErrorKind::MAPPING, message);
@@ -69,17 +91,7 @@ impl Renderer {
             .apply(&row.record)
             .map_err(|message| RowError::new(ErrorKind::MALFORMED, message))?;
         let tag = row_tag(&self.run_id, row.number);
-        let scope = Scope::new(&ScopeParts {
-            row: &typed,
-            row_number: row.number,
-            row_key: &row.key.0,
-            row_tag: &tag,
-            vars: &manifest.vars,
-            run_id: &self.run_id,
-            manifest_name: &manifest.name,
-            env: &manifest.env,
-            reply: None,
-        });
+        let scope = self.scope(row, &typed, &tag);
         let rendered = manifest.input.render(&scope).map_err(|error| mapping(error.message))?;
         let user_id = manifest.workflow.user_id.render_text(&scope);
         let user_id = user_id.map_err(|error| mapping(format!("user_id: {}", error.message)))?;

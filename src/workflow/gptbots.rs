@@ -1,5 +1,7 @@
 //! The GPTBots Workflow API's client (gptbots-workflow-api.md, sections 2 to 5).
 
+mod records;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,10 +13,10 @@ use reqwest::{Client, ClientBuilder, Request, Url};
 
 use crate::manifest::{Mode, Secret};
 use crate::model::{ErrorKind, RowError, StopCause};
-use crate::reply::{Judgement, PollJudgement, judge_invoke, judge_poll};
+use crate::reply::{Judgement, LogEntry, PollJudgement, judge_invoke, judge_poll};
 use crate::workflow::exchange::Intake;
 use crate::workflow::redaction::Redactor;
-use crate::workflow::{Call, Error, Webhooks, Workflow, tls};
+use crate::workflow::{Call, Error, LogQuery, Webhooks, Workflow, tls};
 
 /// How long a free request may take: asking again is cheaper than waiting.
 const FREE_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -57,6 +59,8 @@ pub struct Gptbots {
     verify_url: Url,
     invoke_url: Url,
     query_url: Url,
+    log_url: Url,
+    credits_url: Url,
 }
 
 impl Gptbots {
@@ -83,6 +87,8 @@ impl Gptbots {
             verify_url: url("/v1/api-key/verify")?,
             invoke_url: url("/v1/workflow/invoke")?,
             query_url: url("/v1/workflow/query/result")?,
+            log_url: url("/v1/workflow/run/logs")?,
+            credits_url: url("/v1/account/workflow/run/credits")?,
         })
     }
 
@@ -138,6 +144,10 @@ impl Workflow for Gptbots {
         let body = format!("{{\"workflowRunId\":{}}}", json_string(workflow_run_id));
         let request = self.request(Method::POST, &self.query_url, Some(body.into()));
         judge_poll(&self.intake.exchange(&self.polls, request, FREE_REQUEST_TIMEOUT).await, workflow_run_id)
+    }
+
+    async fn run_log(&self, query: &LogQuery) -> Result<Vec<LogEntry>, RowError> {
+        self.read_run_log(query).await
     }
 }
 

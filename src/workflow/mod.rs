@@ -21,7 +21,7 @@ pub use webhook::{Delivery, Receiver, ReceiverSettings, Tokens, Webhooks, secret
 
 use crate::manifest::SecretError;
 use crate::model::{RowError, RowNumber};
-use crate::reply::{Judgement, PollJudgement};
+use crate::reply::{Judgement, LogEntry, PollJudgement};
 
 /// A workflow that can be invoked.
 pub trait Workflow: Send + Sync + 'static {
@@ -34,6 +34,21 @@ pub trait Workflow: Send + Sync + 'static {
 
     /// Asks for the result of a run that the service acknowledged.
     fn query(&self, workflow_run_id: &str) -> impl Future<Output = PollJudgement> + Send;
+
+    /// Reads the provider's run log, by which a lost reply may be found again. Fails when the key may not read it, or
+    /// there is none.
+    fn run_log(&self, query: &LogQuery) -> impl Future<Output = Result<Vec<LogEntry>, RowError>> + Send;
+}
+
+/// Which entries of the run log are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogQuery {
+    /// What `userId` carried.
+    pub user_id: String,
+    /// Runs that started from this instant on, in ms since 1970.
+    pub from_ms: u64,
+    /// Runs that started up to this instant.
+    pub to_ms: u64,
 }
 
 /// One invoke.

@@ -100,6 +100,13 @@ impl RunState {
         self.open.values().filter(unsettled).count() as u64
     }
 
+    /// Gives the rows that ended in doubt without a run id: only the provider's run log, a webhook or a person settles
+    /// them.
+    pub fn lost(&self) -> impl Iterator<Item = RowNumber> + '_ {
+        let lost = |open: &OpenRow| open.phase == Phase::InDoubt && open.run_id.is_none();
+        self.open.iter().filter(move |(_, open)| lost(open)).map(|(row, _)| *row)
+    }
+
     /// Says whether nothing is left to do: every row ended, and none is attached.
     pub fn is_complete(&self) -> bool {
         self.opened.is_some() && self.counts().not_run == 0 && self.unsettled() == 0

@@ -22,6 +22,7 @@ use crate::workflow::Workflow;
 impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     pub(super) fn on_done(&mut self, done: Result<(Id, Done), JoinError>) {
         match done {
+            Ok((_, Done::Searched(found))) => self.on_searched(found),
             Ok((id, done)) => {
                 let Some(row) = self.owners.remove(&id).filter(|row| self.is_on_the_wire(*row, id)) else {
                     return;
@@ -29,6 +30,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 match done {
                     Done::Invoked(judgement) => self.on_invoked(row, judgement),
                     Done::Polled(judgement) => self.on_polled(row, judgement),
+                    Done::Searched(_) => {}
                 }
             }
             Err(error) => {

@@ -4,6 +4,7 @@
 mod answers;
 mod deliveries;
 mod polls;
+mod search;
 mod starts;
 mod stops;
 
@@ -23,6 +24,7 @@ use crate::reply::{Judgement, PollJudgement};
 use crate::retry::PollSchedule;
 use crate::runner::admission::Admission;
 use crate::runner::dispatcher::deliveries::Deliveries;
+use crate::runner::dispatcher::search::Search;
 use crate::runner::invocation::{Invocation, Prepared, Stage};
 use crate::runner::pinned::Trial;
 use crate::runner::timers::{Timer, Timers};
@@ -47,6 +49,7 @@ const TALLY: Duration = Duration::from_secs(10);
 enum Done {
     Invoked(Judgement),
     Polled(PollJudgement),
+    Searched(Vec<(RowNumber, String)>),
 }
 
 /// The state of a running process.
@@ -69,6 +72,7 @@ pub(crate) struct Dispatcher<W, O> {
     /// Run ids of rows in flight; those of rows that ended are dropped now and then.
     run_ids: HashMap<String, RowNumber>,
     deliveries: Deliveries,
+    search: Search,
     tasks: JoinSet<Done>,
     owners: HashMap<Id, RowNumber>,
     timers: Timers,
@@ -149,6 +153,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             source: Some(source),
             run_ids: HashMap::new(),
             deliveries: Deliveries::new(deliveries),
+            search: Search::default(),
             tasks: JoinSet::new(),
             owners: HashMap::new(),
             timers,
@@ -182,7 +187,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             self.on_timers();
             self.admit();
             self.committer.flush();
-            if self.is_finished() {
+            if self.is_finished() && !self.is_searching() {
                 break;
             }
             let wake = self.timers.next().unwrap_or(self.start);

@@ -8,9 +8,9 @@ use super::*;
 use crate::journal::{Durability, RunFolder, RunLock};
 use crate::manifest::{Backoff, Concurrency, Halt, Retry, RetryAlso};
 use crate::model::{Cost, ErrorKind, Limit, RowError, RowKey, RowState, Selected, Verdict};
-use crate::reply::{Delivered, Refusal, Reply};
+use crate::reply::{Delivered, LogEntry, Refusal, Reply};
 use crate::runner::{Content, Plan};
-use crate::workflow::Call;
+use crate::workflow::{Call, LogQuery};
 
 mod budget;
 mod chaos;
@@ -156,6 +156,10 @@ impl Drop for InFlight<'_> {
 impl Workflow for Provider {
     async fn verify(&self) -> Result<(), RowError> {
         Ok(())
+    }
+
+    async fn run_log(&self, _: &LogQuery) -> Result<Vec<LogEntry>, RowError> {
+        Ok(Vec::new())
     }
 
     async fn invoke(&self, call: Call) -> Judgement {
