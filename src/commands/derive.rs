@@ -16,14 +16,14 @@ pub(crate) fn frozen(
     folder: &RunFolder,
     lock: &RunLock,
     changed: &[SettingsChanged],
+    secrets: Secrets,
     host: &dyn Host,
 ) -> Result<Manifest, Failure> {
     let mut overrides = overrides_of(lock);
     overrides.set.extend(set_since(changed));
     let variable = |name: &str| host.variable(name);
-    let (manifest, _) =
-        manifest::load(&folder.file("manifest.yaml"), &overrides, Secrets::Recorded, &variable)
-            .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
+    let (manifest, _) = manifest::load(&folder.file("manifest.yaml"), &overrides, secrets, &variable)
+        .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
     Ok(manifest)
 }
 
@@ -80,7 +80,7 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
 pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
     let history = folder.read()?;
     let lock = folder.lock()?.as_changed(history.state().changed());
-    let manifest = frozen(folder, &lock, history.state().changed(), host)?;
+    let manifest = frozen(folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
     let csv = manifest.output.formats.contains(&OutputFormat::Csv);
     let context = context(manifest, &lock.run_id, &lock);
     let mut results = File::create(folder, "results.jsonl")?;
@@ -110,7 +110,7 @@ pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Fai
 pub(crate) fn summary(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
     let history = folder.read()?;
     let lock = folder.lock()?.as_changed(history.state().changed());
-    let manifest = frozen(folder, &lock, history.state().changed(), host)?;
+    let manifest = frozen(folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
     summarize(&context(manifest, &lock.run_id, &lock), &history, Targets::default())
 }
 

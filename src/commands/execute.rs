@@ -8,11 +8,11 @@ use tokio::sync::mpsc;
 
 use crate::commands::prepare::Sound;
 use crate::commands::{Failure, Host, Watched, identity, webhooks};
-use crate::emulator::{Emulator, Options};
+use crate::emulator::{Definition, Emulator, Options};
 use crate::journal::{RunFolder, Writer};
 use crate::manifest::{Manifest, Provider, Secret};
 use crate::model::{ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
-use crate::runner::{self, Job, Observer, Plan, Recovery, Renderer};
+use crate::runner::{self, Job, Plan, Recovery, Renderer};
 use crate::workflow::{Gptbots, Settings, Webhooks};
 
 /// How long a drain may last when nobody watches and the manifest does not say.
@@ -44,7 +44,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     let (signal, signals) = mpsc::channel(4);
     runtime.block_on(async {
         host.watch_signals(signal);
-        let (emulator, mut settings) = provider(&sound, &folder).await?;
+        let (emulator, mut settings) = provider(&manifest, sound.definition.as_ref(), &folder).await?;
         let spec = manifest.workflow.webhook.as_ref();
         let hooked = webhooks::start(spec, &settings.api_key, &run_id, settings.body_limit).await?;
         (settings.webhooks, settings.secrets) = (hooked.webhooks, hooked.secrets);
@@ -87,7 +87,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             recovery: Some(Arc::new(recovery)),
             signals,
         };
-        let finished = runner::run(job, Boxed(observer)).await?;
+        let finished = runner::run(job, observer).await?;
         webhooks::stop(hooked.receiver, host).await;
         if let Some(emulator) = emulator {
             emulator.stop().await;
@@ -99,7 +99,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
 }
 
 /// Writes the process's first events.
-fn begin_process(
+pub(crate) fn begin_process(
     writer: &mut Writer,
     state: &mut RunState,
     manifest: &Manifest,
@@ -120,7 +120,7 @@ fn begin_process(
     Ok(())
 }
 
-fn bug(message: &str) -> Failure {
+pub(crate) fn bug(message: &str) -> Failure {
     Failure::new(ExitCode::Bug, Reason::Bug, message)
 }
 
@@ -129,9 +129,12 @@ pub(crate) fn cost_unit(manifest: &Manifest) -> String {
 }
 
 /// Starts or names the provider, and says how to reach it.
-async fn provider(sound: &Sound, folder: &RunFolder) -> Result<(Option<Emulator>, Settings), Failure> {
-    let manifest = &*sound.manifest;
-    let (emulator, base_url, api_key) = match (&manifest.workflow.provider, &sound.definition) {
+pub(crate) async fn provider(
+    manifest: &Manifest,
+    definition: Option<&Definition>,
+    folder: &RunFolder,
+) -> Result<(Option<Emulator>, Settings), Failure> {
+    let (emulator, base_url, api_key) = match (&manifest.workflow.provider, definition) {
         (Provider::Gptbots { base_url, api_key }, _) => (None, base_url.clone(), secret(api_key)?),
         (Provider::Emulator { .. }, Some(definition)) => {
             // Drawn anew each time: a word of its own would be cut out of replies that happen to hold it.
@@ -165,17 +168,4 @@ async fn provider(sound: &Sound, folder: &RunFolder) -> Result<(Option<Emulator>
 
 fn secret(source: &crate::manifest::SecretSource) -> Result<Secret, Failure> {
     source.read().map_err(|error| Failure::environment(Reason::Authentication, error.to_string()))
-}
-
-/// An observer of the host's own kind.
-struct Boxed(Box<dyn Observer>);
-
-impl Observer for Boxed {
-    fn event(&mut self, event: &RunEvent, state: &RunState) {
-        self.0.event(event, state);
-    }
-
-    fn tick(&mut self, progress: &runner::Progress, state: &RunState) {
-        self.0.tick(progress, state);
-    }
 }

@@ -105,6 +105,8 @@ pub(crate) fn go_on(
     check_digests(folder, &history)?;
     let mut changes = changed_settings(on, asked.is_some())?;
     let known: Vec<_> = history.state().changed().iter().cloned().chain(settings_in(&changes)).collect();
+    // The way out for rows whose runs the provider denies for ever.
+    let denied = if on.retry.contains(&Outcome::InDoubt) { history.denied()? } else { RowSet::new() };
     let state = history.into_state();
     // Whether anything remains does not depend on how what remains is delivered.
     let needs_key = !Plan::of(&state, Delivery::AtMostOnce).is_empty()
@@ -129,7 +131,7 @@ pub(crate) fn go_on(
     mention_edits(&lock, host);
     changes.extend(accept(folder, &lock, &sound, &state, on, host)?);
     let mended: RowSet = changes.iter().filter_map(RunEvent::row).collect();
-    let again = reopen(&state, on, host)?;
+    let again = reopen(&state, &denied, on, host)?;
     changes.extend(again.into_iter().filter(|event| event.row().is_none_or(|row| !mended.contains(row))));
     let added = widen(&mut sound, &state, &changes, &on.widen)?;
     changes.extend(added);
@@ -266,13 +268,19 @@ fn mention_edits(lock: &RunLock, host: &mut dyn Host) {
 }
 
 /// Rows that the user asks for again, knowingly.
-fn reopen(state: &RunState, on: &Continue, host: &mut dyn Host) -> Result<Vec<RunEvent>, Failure> {
+fn reopen(
+    state: &RunState,
+    denied: &RowSet,
+    on: &Continue,
+    host: &mut dyn Host,
+) -> Result<Vec<RunEvent>, Failure> {
     let by = "resume --retry".to_owned();
     let asked = |row: u64| match state.row(row) {
         RowState::Ended(outcome) if outcome != Outcome::Succeeded && on.retry.contains(&outcome) => {
             Some(outcome)
         }
         RowState::InDoubt(None) if on.retry.contains(&Outcome::InDoubt) => Some(Outcome::InDoubt),
+        RowState::InDoubt(Some(_)) if denied.contains(row) => Some(Outcome::InDoubt),
         _ => None,
     };
     let rows: Vec<_> = state.selected().iter().filter_map(|row| Some((row, asked(row)?))).collect();

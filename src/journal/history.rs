@@ -6,7 +6,9 @@ use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 use crate::journal::{Entry, Error, Replay, format, replay};
-use crate::model::{Cost, RowFacts, RowNumber, RowState, RunEvent, RunState, Via, WithdrawnWhy};
+use crate::model::{
+    Cost, ErrorKind, RowFacts, RowNumber, RowSet, RowState, RunEvent, RunState, Via, WithdrawnWhy,
+};
 
 /// A journal, folded, with the place of each row's telling events. About twenty bytes a row.
 #[derive(Debug)]
@@ -75,6 +77,22 @@ impl History {
             let places = self.rows.get(index).copied().unwrap_or_default();
             Ok(self.facts(row, places, begun.at(places.begun)?, last.at(places.last)?))
         }))
+    }
+
+    /// Gives the rows in doubt whose runs the provider definitely refused to tell of: asking again brings nothing.
+    pub fn denied(&self) -> Result<RowSet, Error> {
+        let mut last = Lookup::open(&self.path)?;
+        let mut denied = RowSet::new();
+        for row in self.state.unsettled_rows() {
+            let places = usize::try_from(row - 1).ok().and_then(|index| self.rows.get(index));
+            if let RowState::InDoubt(Some(_)) = self.state.row(row)
+                && let Some((_, RunEvent::Ended(e))) = last.at(places.map_or(0, |places| places.last))?
+                && e.error.kind == ErrorKind::POLL_REFUSED
+            {
+                denied.insert(row);
+            }
+        }
+        Ok(denied)
     }
 
     fn facts(

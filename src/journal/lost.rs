@@ -1,6 +1,6 @@
 //! What the journal knows of rows in doubt that have no run id, and whose run a run id is.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use crate::journal::{Error, replay};
@@ -42,7 +42,7 @@ pub fn lost(journal: &Path, rows: &RowSet) -> Result<Vec<Lost>, Error> {
 }
 
 /// Finds the rows whose runs the journal says some run ids are.
-pub fn owners(journal: &Path, run_ids: &HashSet<String>) -> Result<HashMap<String, RowNumber>, Error> {
+pub fn owners(journal: &Path, run_ids: &BTreeSet<String>) -> Result<HashMap<String, RowNumber>, Error> {
     let mut owners = HashMap::new();
     if run_ids.is_empty() {
         return Ok(owners);

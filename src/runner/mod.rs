@@ -3,6 +3,7 @@
 //! Knows neither what a check is nor how an answer is read: `reply` judges, `journal` remembers, `workflow` sends.
 
 mod admission;
+mod books;
 mod budget;
 mod dispatcher;
 mod invocation;
@@ -15,12 +16,13 @@ mod run;
 mod source;
 mod timers;
 
+pub use books::{Book, Books, Difference, Ledger};
 pub use dispatcher::Signal;
 pub use invocation::{Content, Prepared};
 pub use observer::{Observer, Progress};
 pub use plan::{Next, Plan, next};
-pub use recovery::Recovery;
-pub use run::{Finished, Job, Rows, run};
+pub use recovery::{Recovery, untold};
+pub use run::{Finished, Job, Rows, closed, run};
 pub use source::{Renderer, read};
 
 use crate::journal;

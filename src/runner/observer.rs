@@ -32,3 +32,14 @@ impl Observer for () {
     fn event(&mut self, _event: &RunEvent, _state: &RunState) {}
     fn tick(&mut self, _progress: &Progress, _state: &RunState) {}
 }
+
+/// One that is only known when the program runs.
+impl Observer for Box<dyn Observer> {
+    fn event(&mut self, event: &RunEvent, state: &RunState) {
+        (**self).event(event, state);
+    }
+
+    fn tick(&mut self, progress: &Progress, state: &RunState) {
+        (**self).tick(progress, state);
+    }
+}

@@ -1,6 +1,6 @@
 //! Which entries of the provider's run log are which rows' lost runs: pure.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -17,10 +17,23 @@ pub(crate) fn matched(
     logged: &[(Lost, Vec<LogEntry>)],
     owners: &HashMap<String, RowNumber>,
 ) -> Vec<(RowNumber, String)> {
+    let one = |(row, mut ids): (RowNumber, Vec<String>)| {
+        let id = ids.pop()?;
+        ids.is_empty().then_some((row, id))
+    };
+    unowned(logged, owners).into_iter().filter_map(one).collect()
+}
+
+/// Finds, for each row, the entries that may be its runs and are no other row's. A row that shares one with another row
+/// is left out.
+pub(crate) fn unowned(
+    logged: &[(Lost, Vec<LogEntry>)],
+    owners: &HashMap<String, RowNumber>,
+) -> Vec<(RowNumber, Vec<String>)> {
     let mut found = Vec::new();
     let mut taken: HashMap<&str, u32> = HashMap::new();
     for (lost, entries) in logged {
-        let ids: HashSet<_> = entries
+        let ids: BTreeSet<_> = entries
             .iter()
             .filter(|entry| !owners.contains_key(&entry.workflow_run_id) && is_of(lost, entry))
             .map(|entry| entry.workflow_run_id.as_str())
@@ -28,12 +41,13 @@ pub(crate) fn matched(
         for id in &ids {
             *taken.entry(id).or_default() += 1;
         }
-        if let (1, Some(id)) = (ids.len(), ids.iter().next()) {
-            found.push((lost.row, *id));
+        if !ids.is_empty() {
+            found.push((lost.row, ids));
         }
     }
-    let alone = found.into_iter().filter(|(_, id)| taken.get(id) == Some(&1));
-    alone.map(|(row, id)| (row, id.to_owned())).collect()
+    let alone = |ids: &BTreeSet<&str>| ids.iter().all(|id| taken.get(id) == Some(&1));
+    let owned = |ids: BTreeSet<&str>| ids.into_iter().map(str::to_owned).collect();
+    found.into_iter().filter(|(_, ids)| alone(ids)).map(|(row, ids)| (row, owned(ids))).collect()
 }
 
 /// Says whether an entry's input is the row's.

@@ -162,16 +162,23 @@ fn close<O: Observer>(driven: Driven<O>) -> Result<Finished<O>, Error> {
         polls,
         throttled: throttled_polls,
     })])?;
-    if settle.state.is_complete() {
-        let counts = settle.state.counts();
-        settle.append(vec![RunEvent::Closed(Closed {
-            flowbatch: env!("CARGO_PKG_VERSION").to_owned(),
-            rows: [counts.succeeded, counts.failed, counts.in_doubt, counts.rejected],
-            cost: Some(settle.state.tally().cost),
-            tokens: settle.state.tally().tokens,
-        })])?;
+    if let Some(closed) = closed(settle.state) {
+        settle.append(vec![closed])?;
     }
     Ok(Finished { state, writer, observer })
+}
+
+/// Gives the last event of a run that is complete.
+pub fn closed(state: &RunState) -> Option<RunEvent> {
+    let (counts, tally) = (state.counts(), state.tally());
+    state.is_complete().then(|| {
+        RunEvent::Closed(Closed {
+            flowbatch: env!("CARGO_PKG_VERSION").to_owned(),
+            rows: [counts.succeeded, counts.failed, counts.in_doubt, counts.rejected],
+            cost: Some(tally.cost),
+            tokens: tally.tokens,
+        })
+    })
 }
 
 /// Appends outside of the loop, where nothing else is under way.

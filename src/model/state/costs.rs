@@ -143,12 +143,21 @@ impl RunState {
     /// Says whether every execution of the row, certain or possible, has a known cost.
     pub fn is_cost_known(&self, row: RowNumber) -> bool {
         !self.tally.cost_unknown.contains(row)
-            && self.open.get(&row).is_none_or(|open| open.phase == Phase::Ready || self.is_settled(row, open))
+            && !self.open.get(&row).is_some_and(|open| self.is_untold(row, open))
     }
 
-    /// Says whether a row in doubt is of a run whose cost the ledger has told.
-    pub(super) fn is_settled(&self, row: RowNumber, open: &OpenRow) -> bool {
-        let run_id = open.run_id.as_deref().filter(|_| open.phase == Phase::InDoubt);
-        run_id.is_some_and(|run_id| self.settled_run(row, run_id).is_some())
+    /// Gives how many executions of the row, certain or possible, have no known cost and no run that may tell.
+    pub fn unknown_executions(&self, row: RowNumber) -> u32 {
+        let more = self.unknowns.more_costs.get(&row).copied().unwrap_or_default();
+        u32::from(self.tally.cost_unknown.contains(row)) + more
+    }
+
+    /// Says whether a row is on its way, or of a run that has not told what it cost. What is held counts as unknown.
+    pub(super) fn is_untold(&self, row: RowNumber, open: &OpenRow) -> bool {
+        match (open.phase, open.run_id.as_deref()) {
+            (Phase::Intended | Phase::Attached, _) => true,
+            (Phase::InDoubt, Some(run_id)) => self.settled_run(row, run_id).is_none(),
+            (Phase::Ready | Phase::Held | Phase::InDoubt, _) => false,
+        }
     }
 }

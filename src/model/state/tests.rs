@@ -536,6 +536,9 @@ fn what_the_ledger_settles_is_counted_once() {
         [reopened(1, Outcome::InDoubt), intent(), answered(1, Via::Reply, Outcome::Succeeded, Some("1"))];
     check_settled(&[&known[..], &again].concat(), "1.3", true, "0");
     check_settled(&[&doubt[..], &again].concat(), "1", false, "2");
+    // A row that stays in doubt, of which it is known what it cost.
+    let held = [intent(), ambiguous(1), ended(1, Outcome::InDoubt, None)];
+    check_settled(&[&held[..], &[settled(1, "a", "0.1")]].concat(), "0.1", true, "2");
     // Of two lost executions each is settled by itself.
     let lost = [intent(), ambiguous(1), intent(), ambiguous(1), intent()];
     let lost = [&lost[..], &[answered(1, Via::Reply, Outcome::Succeeded, Some("1"))]].concat();

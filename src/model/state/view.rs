@@ -92,12 +92,17 @@ impl RunState {
 
     /// Gives how many rows may still be settled without a new send: on their way, or in doubt with a run id.
     pub fn unsettled(&self) -> u64 {
-        let unsettled = |open: &&OpenRow| match open.phase {
+        self.unsettled_rows().count() as u64
+    }
+
+    /// Gives those rows.
+    pub fn unsettled_rows(&self) -> impl Iterator<Item = RowNumber> + '_ {
+        let unsettled = |open: &OpenRow| match open.phase {
             Phase::Ready => false,
             Phase::Intended | Phase::Held | Phase::Attached => true,
             Phase::InDoubt => open.run_id.is_some(),
         };
-        self.open.values().filter(unsettled).count() as u64
+        self.open.iter().filter(move |(_, open)| unsettled(open)).map(|(row, _)| *row)
     }
 
     /// Gives the rows that ended in doubt without a run id: only the provider's run log, a webhook or a person settles
@@ -150,9 +155,7 @@ impl RunState {
     /// Gives the rows whose cost is unknown: an execution, certain or possible, without a figure.
     pub fn cost_unknown_rows(&self) -> u64 {
         let untold = |(row, open): &(&RowNumber, &OpenRow)| {
-            open.phase != Phase::Ready
-                && !self.tally.cost_unknown.contains(**row)
-                && !self.is_settled(**row, open)
+            !self.tally.cost_unknown.contains(**row) && self.is_untold(**row, open)
         };
         self.tally.cost_unknown.len() + self.open.iter().filter(untold).count() as u64
     }

@@ -33,7 +33,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 
     /// Says whether the loop goes on because a search does; begins one if there is reason to.
     pub(super) fn is_searching(&mut self) -> bool {
-        if !self.stop.is_none_or(still_searches) {
+        if !self.stop.is_none_or(StopCause::still_polls) {
             if let Some(task) = self.search.under_way.take() {
                 task.abort();
             }
@@ -76,9 +76,4 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             }
         }
     }
-}
-
-/// Says whether what was sent is still followed up after a stop.
-fn still_searches(cause: StopCause) -> bool {
-    matches!(cause, StopCause::Halt | StopCause::Budget | StopCause::Pin)
 }

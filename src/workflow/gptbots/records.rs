@@ -8,7 +8,7 @@ use reqwest::{Request, Url};
 use crate::model::{ErrorKind, RowError};
 use crate::reply::{Charge, Listed, LogEntry, Received, read_credits, read_run_log};
 use crate::workflow::LogQuery;
-use crate::workflow::gptbots::{FREE_REQUEST_TIMEOUT, Gptbots};
+use crate::workflow::gptbots::Gptbots;
 
 /// Entries of a page: the most that either list gives (gptbots-workflow-api.md, sections 9 and 10).
 const PAGE_SIZE: usize = 100;
@@ -16,6 +16,8 @@ const PAGE_SIZE: usize = 100;
 const MOST_PAGES: u32 = 100_000;
 /// The longest span of time that credits are listed for: 30 days.
 const CREDITS_SPAN_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// How long a page may take. Rows wait for it, and what is not found now may be found later.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a page is asked for.
 const TRIES: u32 = 5;
 /// The wait before a page is asked for again, when the service does not say; it doubles.
@@ -85,14 +87,14 @@ impl Gptbots {
         let mut tries = 1;
         loop {
             let request: Request = self.request(Method::GET, url, None);
-            let refusal = match read(&self.intake.exchange(&self.polls, request, FREE_REQUEST_TIMEOUT).await)
-            {
+            let refusal = match read(&self.intake.exchange(&self.polls, request, PAGE_TIMEOUT).await) {
                 Listed::Page(page) => return Ok(page),
                 Listed::Refused(error) => return Err(error),
                 Listed::Again(refusal) => refusal,
             };
             let pause = refusal.retry_after.unwrap_or(wait);
-            if tries == TRIES || pause > LONGEST_WAIT {
+            let is_slow = refusal.error.kind == ErrorKind::TIMEOUT;
+            if is_slow || tries == TRIES || pause > LONGEST_WAIT {
                 return Err(refusal.error);
             }
             tokio::time::sleep(pause).await;
