@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::fail_point::{self, Point};
+
 /// Bytes gathered before they are written.
 const BUFFER: usize = 64 * 1024;
 
@@ -40,8 +42,11 @@ impl Artifact {
     /// Makes the file durable and moves it to its place, over what stood there.
     pub fn commit(self) -> io::Result<()> {
         let file = self.writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        fail_point::pass(Point::FileWritten);
         file.as_file().sync_all()?;
+        fail_point::pass(Point::FileSynced);
         file.persist(&self.path).map_err(|refused| refused.error)?;
+        fail_point::pass(Point::FileMoved);
         sync_name(&self.path)
     }
 }

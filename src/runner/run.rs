@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::fail_point::{self, Point};
 use crate::journal::{Committer, Writer};
 use crate::manifest::{FirstPoll, Limits, PollSpec};
 use crate::model::{
@@ -86,6 +87,7 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         settle.append(vec![RunEvent::Stopped(stopped), RunEvent::ProcessEnded(ended)])?;
         return Ok(Finished { state, writer, observer });
     }
+    fail_point::pass(Point::KeyVerified);
     let first = match poll.first {
         FirstPoll::Auto => None,
         FirstPoll::After(wait) => Some(wait),
@@ -132,12 +134,14 @@ fn close<O: Observer>(driven: Driven<O>) -> Result<Finished<O>, Error> {
     let Driven { committer, mut state, mut observer, polls, throttled_polls, wall } = driven;
     let gone = || Error::Thread(std::io::Error::other("the journal's thread has ended"));
     let mut writer = committer.finish().ok_or_else(gone)?;
+    fail_point::pass(Point::RunDone);
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
     settle.append(vec![RunEvent::ProcessEnded(ProcessEnded {
         wall_ms: millis(wall),
         polls,
         throttled: throttled_polls,
     })])?;
+    fail_point::pass(Point::ProcessEnded);
     if settle.state.is_complete() {
         let counts = settle.state.counts();
         settle.append(vec![RunEvent::Closed(Closed {
@@ -146,6 +150,7 @@ fn close<O: Observer>(driven: Driven<O>) -> Result<Finished<O>, Error> {
             cost: Some(settle.state.tally().cost),
             tokens: settle.state.tally().tokens,
         })])?;
+        fail_point::pass(Point::RunClosed);
     }
     Ok(Finished { state, writer, observer })
 }
@@ -186,7 +191,13 @@ impl<O: Observer> Settle<'_, O> {
         if delivery == Delivery::AtMostOnce {
             events.extend(plan.doubt.iter().chain(&plan.settle).map(|row| held(*row)));
         }
-        if events.is_empty() { Ok(()) } else { self.append(events) }
+        if events.is_empty() {
+            return Ok(());
+        }
+        fail_point::pass(Point::DoubtsFound);
+        self.append(events)?;
+        fail_point::pass(Point::DoubtsSettled);
+        Ok(())
     }
 }
 
