@@ -17,7 +17,7 @@ use crate::model::{
     Delivery, Json, Outcome, Reason, Reopened, RowSet, RowState, RunEvent, RunState, SettingsChanged,
 };
 use crate::report::Style;
-use crate::runner::Plan;
+use crate::runner::{self, Plan};
 
 /// `resume`'s arguments.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +105,7 @@ pub(crate) fn go_on(
     check_digests(folder, &history)?;
     let mut changes = changed_settings(on, asked.is_some())?;
     let known: Vec<_> = history.state().changed().iter().cloned().chain(settings_in(&changes)).collect();
-    let state = history.into_state();
+    let mut state = history.into_state();
     // Whether anything remains does not depend on how what remains is delivered.
     let needs_key = !Plan::of(&state, Delivery::AtMostOnce).is_empty()
         || !on.retry.is_empty()
@@ -118,6 +118,7 @@ pub(crate) fn go_on(
         compare_selection(&lock, asked, &state)?;
     }
     if !needs_key {
+        runner::close_complete(&mut writer, &mut state)?;
         host.say("nothing remains to be done: nothing is sent");
         return finish(folder, state, json, style, host);
     }

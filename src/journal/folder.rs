@@ -142,6 +142,8 @@ impl RunFolder {
         let history = self.read()?;
         let replay = history.replay();
         let writer = Writer::open(&path, file, claim, replay.events, replay.length, durability)?;
+        // Of a process that died. This one keeps its own, if it has anything to send.
+        let _ = fs::remove_file(self.file("journal.reserve"));
         fail_point::pass(Point::RunTakenUp);
         Ok((writer, history))
     }

@@ -17,7 +17,7 @@ pub use dispatcher::Signal;
 pub use invocation::{Content, Prepared};
 pub use observer::{Observer, Progress};
 pub use plan::{Next, Plan, next};
-pub use run::{Finished, Job, Rows, run};
+pub use run::{Finished, Job, Rows, close_complete, run};
 pub use source::{Renderer, read};
 
 use crate::journal;

@@ -142,17 +142,13 @@ fn close<O: Observer>(driven: Driven<O>) -> Result<Finished<O>, Error> {
         throttled: throttled_polls,
     })])?;
     fail_point::pass(Point::ProcessEnded);
-    if settle.state.is_complete() {
-        let counts = settle.state.counts();
-        settle.append(vec![RunEvent::Closed(Closed {
-            flowbatch: env!("CARGO_PKG_VERSION").to_owned(),
-            rows: [counts.succeeded, counts.failed, counts.in_doubt, counts.rejected],
-            cost: Some(settle.state.tally().cost),
-            tokens: settle.state.tally().tokens,
-        })])?;
-        fail_point::pass(Point::RunClosed);
-    }
+    settle.closed()?;
     Ok(Finished { state, writer, observer })
+}
+
+/// Writes the last event of a run that is complete, and whose last process died before it could.
+pub fn close_complete(writer: &mut Writer, state: &mut RunState) -> Result<(), Error> {
+    Settle { writer, state, observer: &mut () }.closed()
 }
 
 /// Appends outside of the loop, where nothing else is under way.
@@ -169,6 +165,22 @@ impl<O: Observer> Settle<'_, O> {
             self.state.apply(self.writer.t_ms(), &event)?;
             self.observer.event(&event, self.state);
         }
+        Ok(())
+    }
+
+    /// Says that the run is complete, when it is and nobody has said so.
+    fn closed(&mut self) -> Result<(), Error> {
+        if !self.state.is_complete() || self.state.is_closed() {
+            return Ok(());
+        }
+        let counts = self.state.counts();
+        self.append(vec![RunEvent::Closed(Closed {
+            flowbatch: env!("CARGO_PKG_VERSION").to_owned(),
+            rows: [counts.succeeded, counts.failed, counts.in_doubt, counts.rejected],
+            cost: Some(self.state.tally().cost),
+            tokens: self.state.tally().tokens,
+        })])?;
+        fail_point::pass(Point::RunClosed);
         Ok(())
     }
 

@@ -1,0 +1,279 @@
+//! A run that dies at each named point of its own and of its rows' lives, and is gone on with.
+
+use std::fs;
+
+use flowbatch::fail_point::Point;
+
+use crate::crash::died;
+use crate::support::books::Books;
+use crate::support::{Bench, Emulator, Ended};
+
+/// Rows of each run.
+const ROWS: usize = 8;
+
+/// A service that is quick, so that there is time for many deaths.
+pub(super) const QUICK: &str = "name: echo\nversion: \"1.2.3\"\nseed: 5\ninputs:\n  text: {type: string, required: true}\n\
+output: {answer: \"{{input.text}}\"}\nlatency: 1ms..4ms\ntokens: {base: 11, per_character: 0.75, spread: 30%}\n\
+cost: {base: 0.0007, per_1000_tokens: 0.0123, decimals: 9}\n";
+
+/// How a run comes to a point.
+#[derive(Default)]
+struct Way {
+    /// What the third row's sends meet with at the service.
+    faults: &'static str,
+    /// Where an earlier process has died.
+    before: Option<Point>,
+    webhook: bool,
+    retry_failed: bool,
+    ragged: bool,
+    /// How often the point is passed until then.
+    passing: u64,
+}
+
+fn way(point: Point) -> Way {
+    use Point as P;
+    let way = Way { passing: 1, ..Way::default() };
+    match point {
+        P::FolderClaimed
+        | P::ManifestWritten
+        | P::LockHalfWritten
+        | P::LockWritten
+        | P::RunOpened
+        | P::LatestPointed
+        | P::ProcessStarted
+        | P::ReserveKept
+        | P::KeyVerified
+        | P::RunDone
+        | P::ProcessEnded
+        | P::RunClosed => way,
+        // Behind a line that was torn.
+        P::RunTakenUp => Way { before: Some(P::GroupHalfWritten), ..way },
+        P::DoubtsFound | P::DoubtsSettled => Way { before: Some(P::RequestTaken), ..way },
+        P::IntentAppended
+        | P::IntentDurable
+        | P::RequestReady
+        | P::RequestTaken
+        | P::ReplyTaken
+        | P::AttachedAppended
+        | P::AttachedDurable
+        | P::PollDue
+        | P::PollTaken
+        | P::ResultTaken
+        | P::AnswerAppended
+        | P::AnswerDurable => Way { passing: 3, ..way },
+        P::RefusalDurable => Way { faults: "unavailable", ..way },
+        P::AmbiguityDurable | P::EndDurable => Way { faults: "reset_after_accept", ..way },
+        P::RejectionDurable => Way { ragged: true, ..way },
+        P::WithdrawalDurable => Way { faults: "redirect", ..way },
+        P::ReopeningDurable => Way { faults: "failed", retry_failed: true, ..way },
+        // The first two groups are those of the run and of the process.
+        P::GroupReady | P::GroupHalfWritten | P::GroupWritten | P::GroupSynced => Way { passing: 5, ..way },
+        P::DeliveryTaken | P::DeliveryAppended | P::DeliveryDurable => {
+            Way { webhook: true, passing: 2, ..way }
+        }
+        // One of the four files that hold rows.
+        P::FileWritten | P::FileSynced | P::FileMoved => Way { passing: 2, ..way },
+    }
+}
+
+/// Whether rows come to a point only when the service runs them on its own.
+fn is_of_async(point: Point) -> bool {
+    use Point as P;
+    matches!(
+        point,
+        P::AttachedAppended
+            | P::AttachedDurable
+            | P::PollDue
+            | P::PollTaken
+            | P::ResultTaken
+            | P::DeliveryTaken
+            | P::DeliveryAppended
+            | P::DeliveryDurable
+    )
+}
+
+fn lay_out(bench: &Bench, way: &Way, mode: &str, delivery: &str) -> Emulator {
+    let faults = format!("faults_for: {{\".*-3\": [{}]}}\n", way.faults);
+    let behaviour = "behaviour: {fault: {retry_after: 0s}, webhook: {attempts: 1}}\n";
+    let service = Emulator::serve(bench, &format!("{QUICK}{faults}{behaviour}"));
+    bench.dataset(ROWS);
+    if way.ragged {
+        bench.write("rows.csv", bench.read("rows.csv").replace("text 3\n", "text 3,and more\n"));
+    }
+    let also = if way.retry_failed { ", also: [failed]" } else { "" };
+    let limits = format!(
+        "limits: {{concurrency: 3, halt: none, timeout: 20s, delivery: {delivery}, \
+         retry: {{attempts: 4, backoff: 1ms..2ms{also}}}}}\n"
+    );
+    bench.job(&service.url, mode, &limits);
+    let mut job = bench
+        .read("job.yaml")
+        .replace("{first: 20ms, interval: 100ms..200ms}", "{first: 5ms, interval: 100ms..200ms}");
+    if way.ragged {
+        job = job.replace("key: id}", "key: id, on_bad_row: reject}");
+    }
+    if way.webhook {
+        job = job.replace("  mode: async\n", "  mode: async\n  webhook: {listen: 127.0.0.1:0}\n");
+    }
+    bench.write("job.yaml", job);
+    service
+}
+
+const AGAIN: [&str; 4] = ["run", "job.yaml", "--id", "r"];
+
+fn dies_at(bench: &Bench, point: Point, passing: u64) -> Ended {
+    let ended = bench.run_with(&[("FLOWBATCH_FAIL_POINT", &format!("{}:{passing}", point.name()))], &AGAIN);
+    assert!(died(&ended), "{} was not reached: {ended:?}", point.name());
+    ended
+}
+
+/// Dies at a point, and goes on.
+fn check(point: Point, mode: &str, delivery: &str) {
+    let way = way(point);
+    let bench = Bench::new();
+    let service = lay_out(&bench, &way, mode, delivery);
+    if let Some(before) = way.before {
+        dies_at(&bench, before, self::way(before).passing);
+    }
+    dies_at(&bench, point, way.passing);
+    let ended = bench.run(&AGAIN);
+    assert!(matches!(ended.code, Some(0 | 1)), "{}: {ended:?}", point.name());
+    let dir = bench.path("runs/job/r");
+    let books = Books { rows: ROWS, at_least_once: delivery == "at_least_once" };
+    books.balance_with(&dir, &service, &ended);
+    check_doubts(&bench, point, mode, delivery);
+    let mut left: Vec<_> =
+        fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    left.retain(|name| name.ends_with(".reserve") || name.ends_with(".tmp"));
+    assert!(left.is_empty(), "{}: left behind: {left:?}", point.name());
+    // What is finished is finished, and stands in the journal as finished.
+    let (sent, results) = (service.accepted().len(), fs::read(dir.join("results.jsonl")).unwrap());
+    bench.run(&AGAIN).exits(ended.code.unwrap());
+    bench.run(&["resume", "r"]).exits(ended.code.unwrap());
+    assert_eq!((service.accepted().len(), fs::read(dir.join("results.jsonl")).unwrap()), (sent, results));
+    assert!(
+        fs::read_to_string(dir.join("journal.jsonl")).unwrap().lines().last().unwrap().contains("\"closed\"")
+    );
+}
+
+/// Which outcomes a death at a point leaves, beyond what holds everywhere.
+fn check_doubts(bench: &Bench, point: Point, mode: &str, delivery: &str) {
+    use Point as P;
+    let doubts = bench.outcomes().iter().filter(|outcome| *outcome == "in_doubt").count();
+    let name = point.name();
+    if delivery == "at_least_once" {
+        assert_eq!(doubts, 0, "{name}: what may have run is sent again");
+        return;
+    }
+    match point {
+        // Nothing was sent yet, or nothing was on its way any more.
+        P::FolderClaimed
+        | P::ManifestWritten
+        | P::LockHalfWritten
+        | P::LockWritten
+        | P::RunOpened
+        | P::LatestPointed
+        | P::ProcessStarted
+        | P::ReserveKept
+        | P::KeyVerified
+        | P::RunDone
+        | P::ProcessEnded
+        | P::RunClosed
+        | P::FileWritten
+        | P::FileSynced
+        | P::FileMoved => assert_eq!(doubts, 0, "{name}"),
+        // A row was on its way for certain.
+        P::IntentDurable
+        | P::RequestReady
+        | P::RequestTaken
+        | P::ReplyTaken
+        | P::DoubtsFound
+        | P::DoubtsSettled => {
+            assert!((1..=3).contains(&doubts), "{name}: {doubts}");
+        }
+        P::AttachedAppended => assert!((1..=3).contains(&doubts), "{name}: {doubts}"),
+        P::AnswerAppended if mode == "sync" => assert!((1..=3).contains(&doubts), "{name}: {doubts}"),
+        _ => assert!(doubts <= 4, "{name}: {doubts}"),
+    }
+}
+
+fn check_all(mode: &str, delivery: &str) {
+    let is_reached = |point: &&Point| {
+        (mode == "async" || !is_of_async(**point))
+            // Sent again, the row ends with an answer.
+            && (delivery == "at_most_once" || **point != Point::EndDurable)
+    };
+    let fails = |point: &&Point| std::panic::catch_unwind(|| check(**point, mode, delivery)).is_err();
+    let failed: Vec<_> =
+        Point::ALL.iter().filter(is_reached).filter(fails).map(|point| point.name()).collect();
+    assert!(failed.is_empty(), "at these points, for reasons told above: {failed:?}");
+}
+
+#[test]
+fn a_sync_run_that_dies_at_any_point_keeps_its_books() {
+    check_all("sync", "at_most_once");
+}
+
+#[test]
+fn an_async_run_that_dies_at_any_point_keeps_its_books() {
+    check_all("async", "at_most_once");
+}
+
+#[test]
+fn a_sync_run_at_least_once_that_dies_at_any_point_keeps_its_books() {
+    check_all("sync", "at_least_once");
+}
+
+#[test]
+fn an_async_run_at_least_once_that_dies_at_any_point_keeps_its_books() {
+    check_all("async", "at_least_once");
+}
+
+#[test]
+fn a_process_that_died_as_it_ended_leaves_no_reserve_behind_its_run() {
+    let bench = Bench::new();
+    let _service = lay_out(&bench, &way(Point::RunDone), "sync", "at_most_once");
+    dies_at(&bench, Point::RunDone, 1);
+    let reserve = bench.path("runs/job/r/journal.reserve");
+    assert!(reserve.exists());
+    bench.run(&AGAIN).exits(0);
+    assert!(!reserve.exists());
+}
+
+#[test]
+fn a_run_whose_process_died_before_it_was_closed_is_closed_by_the_next_and_once() {
+    for point in [Point::RunDone, Point::ProcessEnded, Point::RunClosed] {
+        let bench = Bench::new();
+        let _service = lay_out(&bench, &way(point), "sync", "at_most_once");
+        dies_at(&bench, point, 1);
+        for _ in 0..2 {
+            bench.run(&AGAIN).exits(0).says(&["nothing remains"]);
+        }
+        let journal = bench.read("runs/job/r/journal.jsonl");
+        assert_eq!(journal.matches("\"e\":\"closed\"").count(), 1, "{}", point.name());
+    }
+}
+
+#[test]
+fn a_process_that_died_as_it_wrote_results_leaves_no_half_files() {
+    let bench = Bench::new();
+    let _service = lay_out(&bench, &way(Point::FileWritten), "sync", "at_most_once");
+    dies_at(&bench, Point::FileWritten, 2);
+    let halves = || {
+        let entries = fs::read_dir(bench.path("runs/job/r")).unwrap();
+        entries
+            .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "tmp"))
+            .count()
+    };
+    assert!(halves() > 0);
+    bench.run(&["report", "r"]).exits(0);
+    assert_eq!((halves(), bench.outcomes().len()), (0, ROWS));
+}
+
+#[test]
+fn every_point_has_a_name_of_its_own() {
+    let mut names: Vec<_> = Point::ALL.iter().map(|point| point.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), Point::ALL.len());
+}
