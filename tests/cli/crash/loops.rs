@@ -13,7 +13,8 @@ fn loops() -> u64 {
     asked("FLOWBATCH_TEST_LOOPS", 50)
 }
 
-const ROWS: usize = 16;
+/// Rows of each.
+const ROWS: usize = 24;
 
 const BEGIN: [&str; 4] = ["run", "job.yaml", "--id", "r"];
 
@@ -27,10 +28,10 @@ fn is_begun(bench: &Bench) -> bool {
 fn step(bench: &Bench, dice: &mut Dice, args: &[&str]) -> Option<Ended> {
     if dice.below(2) == 0 {
         let gently = dice.below(4) == 0;
-        return ended_after(bench, args, dice.below(9_000), gently);
+        return ended_after(bench, args, dice.below(7_000), gently);
     }
     let point = Point::ALL[usize::try_from(dice.below(Point::ALL.len() as u64)).unwrap()];
-    let asked = format!("{}:{}", point.name(), 1 + dice.below(8));
+    let asked = format!("{}:{}", point.name(), 1 + dice.below(6));
     Some(bench.run_with(&[("FLOWBATCH_FAIL_POINT", &asked)], args)).filter(|ended| !died(ended))
 }
 
@@ -42,7 +43,7 @@ struct Toll {
     doubts: usize,
 }
 
-/// One run, killed up to six times.
+/// One run, killed up to ten times.
 fn check(number: u64, mode: &str, delivery: &str, toll: &mut Toll) {
     let mut dice = Dice::of(number.wrapping_mul(0x9e37_79b9) + asked("FLOWBATCH_TEST_SEED", 0));
     let bench = Bench::new();
@@ -64,7 +65,7 @@ fn check(number: u64, mode: &str, delivery: &str, toll: &mut Toll) {
     }
     bench.write("job.yaml", job);
     let resumes = dice.below(2) == 0;
-    for _ in 0..=dice.below(6) {
+    for _ in 0..=dice.below(10) {
         let args = if resumes && is_begun(&bench) { &["resume", "r"][..] } else { &BEGIN };
         if let Some(ended) = step(&bench, &mut dice, args) {
             assert!(matches!(ended.code, Some(0 | 1 | 5)), "{ended:?}");
