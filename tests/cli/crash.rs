@@ -8,8 +8,6 @@ mod points;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::support::books::Books;
 use crate::support::{Bench, Emulator, Ended, Running, rows_of, until};
 use crate::{FAULTS, SERVICE};
@@ -79,7 +77,7 @@ fn ended_after(bench: &Bench, args: &[&str], growth: u64, gently: bool) -> Optio
 
 /// Kills the runner again and again, then lets it finish. `again` gives the command to go on with.
 fn survive(bench: &Bench, seed: u64, first: &[&str], again: &[&str]) -> Ended {
-    let mut dice = Dice(seed + asked("FLOWBATCH_TEST_SEED", 0));
+    let mut dice = Dice::of(seed + asked("FLOWBATCH_TEST_SEED", 0));
     let mut last = None;
     for kill in 0..kills() {
         let args = if journal(bench).is_some_and(|(_, length)| length > 0) { again } else { first };
@@ -93,16 +91,6 @@ fn survive(bench: &Bench, seed: u64, first: &[&str], again: &[&str]) -> Ended {
     }
     drop(last);
     bench.run(again)
-}
-
-/// Says whether a process died as `kill -9` or a fail point ends it: with no word, and no exit code of ours.
-fn died(ended: &Ended) -> bool {
-    let is_ours = |code: i32| (0..=101).contains(&code);
-    !ended.code.is_some_and(is_ours) && !ended.stderr.contains("panicked")
-}
-
-fn balance(bench: &Bench, accepted: &[Value], charged: &[Value], ended: &Ended) {
-    Books::new(rows()).balance(&bench.run_dir(), accepted, charged, ended);
 }
 
 fn external(mode: &str, seed: u64, first: &[&str], again: &[&str]) {
@@ -119,9 +107,7 @@ fn at_service(definition: &str, mode: &str, seed: u64, first: &[&str], again: &[
         "limits: {concurrency: 8, halt: none, timeout: 20s, retry: {attempts: 3, backoff: 1ms..5ms}}\n",
     );
     let ended = survive(&bench, seed, first, again);
-    // A run that was accepted ends on its own; the ledger is complete when all of them have.
-    until("the service is done", || service.charged().len() == service.accepted().len());
-    balance(&bench, &service.accepted(), &service.charged(), &ended);
+    Books::new(rows()).balance_with(&bench.run_dir(), &service, &ended);
     // What is finished is finished.
     let sent = service.accepted().len();
     bench.run(again).exits(ended.code.unwrap());
@@ -161,8 +147,7 @@ fn a_killed_run_takes_the_webhooks_of_earlier_processes_and_keeps_an_exact_bill(
     let webhook = format!("  mode: async\n  webhook: {{listen: 127.0.0.1:{port}}}\n");
     bench.write("job.yaml", bench.read("job.yaml").replace("  mode: async\n", &webhook));
     let ended = survive(&bench, 18, &["run", "job.yaml"], &["resume"]);
-    until("the service is done", || service.charged().len() == service.accepted().len());
-    balance(&bench, &service.accepted(), &service.charged(), &ended);
+    Books::new(rows()).balance_with(&bench.run_dir(), &service, &ended);
 }
 
 #[test]
@@ -187,7 +172,7 @@ fn the_embedded_emulator_dies_with_its_run_and_remembers() {
     let ended = survive(&bench, 15, &["run", "job.yaml"], &["resume"]);
     let ledger = rows_of(&bench.run_dir().join("emulator.jsonl"));
     let of = |event: &str| ledger.iter().filter(|line| line["e"] == event).cloned().collect::<Vec<_>>();
-    balance(&bench, &of("accepted"), &of("charged"), &ended);
+    Books::new(rows()).balance(&bench.run_dir(), &of("accepted"), &of("charged"), &ended);
 }
 
 /// A run folder as a runner leaves it that dies while it lays it out.
@@ -245,7 +230,6 @@ fn a_service_that_dies_and_comes_back_has_each_row_once() {
             service = service.die_and_come_back(&bench, SERVICE);
         }
         let ended = running.end();
-        until("the service is done", || service.charged().len() == service.accepted().len());
-        balance(&bench, &service.accepted(), &service.charged(), &ended);
+        Books::new(rows()).balance_with(&bench.run_dir(), &service, &ended);
     }
 }

@@ -25,7 +25,7 @@ impl Books {
         Self { rows, at_least_once: false }
     }
 
-    /// Compares once the service has done all that it accepted.
+    /// Compares once the service has done all that it accepted: what it accepted, it ends on its own.
     pub(crate) fn balance_with(self, dir: &Path, service: &Emulator, ended: &Ended) {
         until("the service is done", || service.charged().len() == service.accepted().len());
         self.balance(dir, &service.accepted(), &service.charged(), ended);

@@ -103,6 +103,10 @@ fn expected(told: &[Told]) -> Next {
     }
 }
 
+fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> T {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
 /// The event that the program knows, with what is not told left at some value.
 fn event(row: RowNumber, (name, told): &Told, attempt: usize) -> RunEvent {
     let error = json!({"kind": "timeout", "message": ""});
@@ -116,9 +120,6 @@ fn event(row: RowNumber, (name, told): &Told, attempt: usize) -> RunEvent {
     }
     all.as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
     let text = all.to_string();
-    fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> T {
-        serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-    }
     match *name {
         "intended" => RunEvent::Intended(read(&text)),
         "withdrawn" => RunEvent::Withdrawn(read(&text)),
@@ -202,7 +203,7 @@ fn compare(plan: &Plan, told: &BTreeMap<RowNumber, Vec<Told>>, delivery: Deliver
     assert_eq!((found, &plan.poll, &plan.doubt, &plan.settle), (send, &poll, &doubt, &settle), "{told:?}");
     assert_eq!(
         plan.is_empty(),
-        plan.send.len() == 0 && poll.is_empty() && doubt.is_empty() && settle.is_empty()
+        plan.send.is_empty() && poll.is_empty() && doubt.is_empty() && settle.is_empty()
     );
 }
 

@@ -3,8 +3,8 @@
 use flowbatch::fail_point::Point;
 
 use crate::FAULTS;
-use crate::crash::points::QUICK;
-use crate::crash::{Dice, asked, died, ended_after};
+use crate::crash::points::{QUICK, died};
+use crate::crash::{Dice, asked, ended_after};
 use crate::support::books::Books;
 use crate::support::{Bench, Emulator, Ended, by_user};
 
@@ -87,6 +87,7 @@ fn check(number: u64, mode: &str, delivery: &str, toll: &mut Toll) {
 }
 
 /// Every fourth of the runs, from `first` on.
+#[expect(clippy::print_stdout, reason = "shown by `--nocapture`, for whoever writes the figures down")]
 fn check_share(first: u64, mode: &str, delivery: &str) {
     let mut toll = Toll::default();
     let numbers = (first..loops()).step_by(4);

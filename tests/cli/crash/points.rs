@@ -4,7 +4,6 @@ use std::fs;
 
 use flowbatch::fail_point::Point;
 
-use crate::crash::died;
 use crate::support::books::Books;
 use crate::support::{Bench, Emulator, Ended};
 
@@ -119,6 +118,12 @@ fn lay_out(bench: &Bench, way: &Way, mode: &str, delivery: &str) -> Emulator {
     service
 }
 
+/// Says whether a process died as `kill -9` or a fail point ends it: with no word, and no exit code of ours.
+pub(super) fn died(ended: &Ended) -> bool {
+    let is_ours = |code: i32| (0..=101).contains(&code);
+    !ended.code.is_some_and(is_ours) && !ended.stderr.contains("panicked")
+}
+
 const AGAIN: [&str; 4] = ["run", "job.yaml", "--id", "r"];
 
 fn dies_at(bench: &Bench, point: Point, passing: u64) -> Ended {
@@ -144,7 +149,7 @@ fn check(point: Point, mode: &str, delivery: &str) {
     check_doubts(&bench, point, mode, delivery);
     let mut left: Vec<_> =
         fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    left.retain(|name| name.ends_with(".reserve") || name.ends_with(".tmp"));
+    left.retain(|name| [".reserve", ".tmp"].iter().any(|end| name.ends_with(end)));
     assert!(left.is_empty(), "{}: left behind: {left:?}", point.name());
     // What is finished is finished, and stands in the journal as finished.
     let (sent, results) = (service.accepted().len(), fs::read(dir.join("results.jsonl")).unwrap());
