@@ -41,6 +41,12 @@ points! {
     RunOpened "run-opened"
     /// `latest` points at the run; no process has begun to work on it.
     LatestPointed "latest-pointed"
+    /// The mended form of a damaged journal is durable, and not at its place.
+    RepairReady "repair-ready"
+    /// The damaged journal is kept beside the run, and still at its place.
+    DamageKept "damage-kept"
+    /// The mended journal is at its place.
+    JournalMended "journal-mended"
     /// A process goes on with a run: the journal is locked and read, and a torn tail cut off.
     RunTakenUp "run-taken-up"
     /// `process_started` is durable, and what came with it.

@@ -5,7 +5,7 @@ use std::fs;
 use flowbatch::fail_point::Point;
 
 use crate::support::books::Books;
-use crate::support::{Bench, Emulator, Ended};
+use crate::support::{Bench, Emulator, Ended, by_user};
 
 /// Rows of each run.
 const ROWS: usize = 8;
@@ -22,6 +22,8 @@ struct Way {
     faults: &'static str,
     /// Where an earlier process has died.
     before: Option<Point>,
+    /// Whether a line of the journal that it left is damaged then, and the run gone on with by `--repair`.
+    damage: bool,
     webhook: bool,
     retry_failed: bool,
     ragged: bool,
@@ -45,6 +47,9 @@ fn way(point: Point) -> Way {
         | P::RunDone
         | P::ProcessEnded
         | P::RunClosed => way,
+        P::RepairReady | P::DamageKept | P::JournalMended => {
+            Way { before: Some(P::AnswerDurable), damage: true, ..way }
+        }
         // Behind a line that was torn.
         P::RunTakenUp => Way { before: Some(P::GroupHalfWritten), ..way },
         P::DoubtsFound | P::DoubtsSettled => Way { before: Some(P::RequestTaken), ..way },
@@ -126,10 +131,25 @@ pub(super) fn died(ended: &Ended) -> bool {
 
 const AGAIN: [&str; 4] = ["run", "job.yaml", "--id", "r"];
 
-fn dies_at(bench: &Bench, point: Point, passing: u64) -> Ended {
-    let ended = bench.run_with(&[("FLOWBATCH_FAIL_POINT", &format!("{}:{passing}", point.name()))], &AGAIN);
-    assert!(died(&ended), "{} was not reached: {ended:?}", point.name());
-    ended
+const MEND: [&str; 4] = ["resume", "r", "--repair", "--yes"];
+
+fn dies(bench: &Bench, args: &[&str], point: Point, passing: u64) {
+    let asked = format!("{}:{passing}", point.name());
+    let ended = bench.run_with(&[("FLOWBATCH_FAIL_POINT", &asked)], args);
+    assert!(died(&ended), "{asked} was not reached: {ended:?}");
+}
+
+fn dies_at(bench: &Bench, point: Point, passing: u64) {
+    dies(bench, &AGAIN, point, passing);
+}
+
+/// Changes a byte of the first intent.
+fn damage(bench: &Bench) {
+    let path = bench.path("runs/job/r/journal.jsonl");
+    let mut journal = fs::read(&path).unwrap();
+    let text = String::from_utf8(journal.clone()).unwrap();
+    journal[text.find("\"e\":\"intended\"").unwrap() + 20] ^= 1;
+    fs::write(path, journal).unwrap();
 }
 
 /// Dies at a point, and goes on.
@@ -140,8 +160,12 @@ fn check(point: Point, mode: &str, delivery: &str) {
     if let Some(before) = way.before {
         dies_at(&bench, before, self::way(before).passing);
     }
-    dies_at(&bench, point, way.passing);
-    let ended = bench.run(&AGAIN);
+    if way.damage {
+        damage(&bench);
+    }
+    let again = if way.damage { &MEND[..] } else { &AGAIN };
+    dies(&bench, again, point, way.passing);
+    let ended = bench.run(again);
     assert!(matches!(ended.code, Some(0 | 1)), "{}: {ended:?}", point.name());
     let dir = bench.path("runs/job/r");
     let books = Books { rows: ROWS, at_least_once: delivery == "at_least_once" };
@@ -149,7 +173,7 @@ fn check(point: Point, mode: &str, delivery: &str) {
     check_doubts(&bench, point, mode, delivery);
     let mut left: Vec<_> =
         fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    left.retain(|name| [".reserve", ".tmp"].iter().any(|end| name.ends_with(end)));
+    left.retain(|name| [".reserve", ".tmp", ".mended"].iter().any(|end| name.ends_with(end)));
     assert!(left.is_empty(), "{}: left behind: {left:?}", point.name());
     // What is finished is finished, and stands in the journal as finished.
     let (sent, results) = (service.accepted().len(), fs::read(dir.join("results.jsonl")).unwrap());
@@ -205,8 +229,8 @@ fn check_doubts(bench: &Bench, point: Point, mode: &str, delivery: &str) {
 fn check_all(mode: &str, delivery: &str) {
     let is_reached = |point: &&Point| {
         (mode == "async" || !is_of_async(**point))
-            // Sent again, the row ends with an answer.
-            && (delivery == "at_most_once" || **point != Point::EndDurable)
+            // Sent again, a row ends with an answer; and what a repair holds is not sent again.
+            && (delivery == "at_most_once" || !(**point == Point::EndDurable || way(**point).damage))
     };
     let fails = |point: &&Point| std::panic::catch_unwind(|| check(**point, mode, delivery)).is_err();
     let failed: Vec<_> =
@@ -273,6 +297,39 @@ fn a_process_that_died_as_it_wrote_results_leaves_no_half_files() {
     assert!(halves() > 0);
     bench.run(&["report", "r"]).exits(0);
     assert_eq!((halves(), bench.outcomes().len()), (0, ROWS));
+}
+
+/// Rows that failed are asked again, and the process dies at a point of that.
+#[test]
+fn a_retry_that_dies_anywhere_is_paid_for_once() {
+    use Point as P;
+    let points = [
+        (P::RunTakenUp, 1),
+        (P::GroupHalfWritten, 1),
+        (P::ProcessStarted, 1),
+        (P::IntentDurable, 2),
+        (P::RequestTaken, 2),
+        (P::AnswerAppended, 1),
+        (P::GroupHalfWritten, 4),
+        (P::ProcessEnded, 1),
+        (P::FileMoved, 1),
+    ];
+    for (point, passing) in points {
+        let bench = Bench::new();
+        let faults = "faults_for: {\".*-[2-6]\": [failed]}\n";
+        let service = Emulator::serve(&bench, &format!("{QUICK}{faults}"));
+        bench.dataset(ROWS);
+        bench.job(&service.url, "sync", "limits: {concurrency: 2, halt: none}\n");
+        bench.run(&AGAIN).exits(1);
+        assert_eq!(service.accepted().len(), ROWS);
+        dies(&bench, &["resume", "r", "--retry", "failed"], point, passing);
+        let ended = bench.run(&["resume", "r"]);
+        // What became of the first sends is in the total, whatever becomes of the second ones.
+        let books = Books { rows: ROWS, at_least_once: true };
+        books.balance_with(&bench.path("runs/job/r"), &service, &ended);
+        let most = by_user(&service.accepted()).into_values().max();
+        assert!(most <= Some(2), "{}: {most:?}", point.name());
+    }
 }
 
 #[test]
