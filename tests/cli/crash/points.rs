@@ -17,6 +17,7 @@ cost: {base: 0.0007, per_1000_tokens: 0.0123, decimals: 9}\n";
 
 /// How a run comes to a point.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a circumstance of its own")]
 struct Way {
     /// What the third row's sends meet with at the service.
     faults: &'static str,
