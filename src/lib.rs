@@ -12,6 +12,7 @@ pub mod commands;
 pub mod console;
 pub mod dataset;
 pub mod emulator;
+pub mod fail_point;
 pub mod flow_file;
 pub mod journal;
 pub mod manifest;

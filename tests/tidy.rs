@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// A module imports only from strictly lower floors.
 const FLOORS: &[(&str, u32)] = &[
     ("model", 0),
+    ("fail_point", 0),
     ("mapping", 1),
     ("retry", 1),
     ("pace", 1),

@@ -83,6 +83,7 @@ pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Fai
     let manifest = frozen(folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
     let csv = manifest.output.formats.contains(&OutputFormat::Csv);
     let context = context(manifest, &lock.run_id, &lock);
+    Artifact::sweep(folder.path());
     let mut results = File::create(folder, "results.jsonl")?;
     let mut failures = File::create(folder, "failures.jsonl")?;
     let mut results_csv = csv.then(|| File::create(folder, "results.csv")).transpose()?;

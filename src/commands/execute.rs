@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::commands::prepare::Sound;
 use crate::commands::{Failure, Host, Watched, identity, webhooks};
 use crate::emulator::{Definition, Emulator, Options};
+use crate::fail_point::{self, Point};
 use crate::journal::{RunFolder, Writer};
 use crate::manifest::{Manifest, Provider, Secret};
 use crate::model::{ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
@@ -35,6 +36,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     let manifest = Arc::clone(&sound.manifest);
     begin_process(&mut writer, &mut state, &manifest, changes)?;
     writer.keep_reserve(manifest.limits.concurrency.0)?;
+    fail_point::pass(Point::ReserveKept);
     let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
     let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
     let observer = host.observer(&watched);
@@ -114,6 +116,7 @@ pub(crate) fn begin_process(
     })];
     events.extend(changes);
     writer.append(&events)?;
+    fail_point::pass(Point::ProcessStarted);
     for event in &events {
         state.apply(writer.t_ms(), event).map_err(|error| bug(&error.to_string()))?;
     }

@@ -190,12 +190,11 @@ fn settle(open: &mut Open, books: &Books) -> Result<(), Failure> {
     }
     begin_process(&mut open.writer, &mut open.state, &open.manifest, Vec::new())?;
     events.push(RunEvent::ProcessEnded(ProcessEnded { wall_ms: 0, polls: 0, throttled: 0 }));
-    events.extend(runner::closed(&state));
     open.writer.append(&events)?;
     for event in &events {
         open.state.apply(open.writer.t_ms(), event).map_err(|error| bug(&error.to_string()))?;
     }
-    Ok(())
+    Ok(runner::close_complete(&mut open.writer, &mut open.state)?)
 }
 
 /// What a reconciliation came to.

@@ -17,7 +17,7 @@ use crate::model::{
     Delivery, Json, Outcome, Reason, Reopened, RowSet, RowState, RunEvent, RunState, SettingsChanged,
 };
 use crate::report::Style;
-use crate::runner::Plan;
+use crate::runner::{self, Plan};
 
 /// `resume`'s arguments.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +107,7 @@ pub(crate) fn go_on(
     let known: Vec<_> = history.state().changed().iter().cloned().chain(settings_in(&changes)).collect();
     // The way out for rows whose runs the provider denies for ever.
     let denied = if on.retry.contains(&Outcome::InDoubt) { history.denied()? } else { RowSet::new() };
-    let state = history.into_state();
+    let mut state = history.into_state();
     // Whether anything remains does not depend on how what remains is delivered.
     let needs_key = !Plan::of(&state, Delivery::AtMostOnce).is_empty()
         || !on.retry.is_empty()
@@ -120,6 +120,7 @@ pub(crate) fn go_on(
         compare_selection(&lock, asked, &state)?;
     }
     if !needs_key {
+        runner::close_complete(&mut writer, &mut state)?;
         host.say("nothing remains to be done: nothing is sent");
         return finish(folder, state, json, style, host);
     }

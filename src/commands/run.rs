@@ -9,6 +9,7 @@ use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::{Done, Failure, Host, derive, estimate, rehearse};
+use crate::fail_point::{self, Point};
 use crate::journal::{self, Found, Overridden, RunFolder, RunLock, Runs};
 use crate::manifest::{self, Budget, Overrides, Provider, Secrets};
 use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
@@ -108,6 +109,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let writer = folder.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
     // A link that can't be made is no reason not to run.
     let _ = folder.point_latest();
+    fail_point::pass(Point::LatestPointed);
     let state = folder.read()?.into_state();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
     let state = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;

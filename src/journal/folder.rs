@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::fail_point::{self, Point};
 use crate::journal::{Durability, Entry, Error, FORMAT, History, RunLock, Writer, format};
 use crate::model::{Digest, Opened, RunEvent};
 
@@ -56,6 +57,7 @@ impl RunFolder {
             made => made.map_err(Error::io(&self.path))?,
         }
         let claim = Claim(self.take_lock()?);
+        fail_point::pass(Point::FolderClaimed);
         let taken = || Error::io(&self.path)(io::ErrorKind::AlreadyExists.into());
         if self.is_begun() { Err(taken()) } else { Ok(claim) }
     }
@@ -105,7 +107,9 @@ impl RunFolder {
         let file = options.map_err(Error::io(&path))?;
         let mut writer = Writer::open(&path, file, claim, 0, 0, durability)?;
         write_durably(&self.file("manifest.yaml"), manifest)?;
+        fail_point::pass(Point::ManifestWritten);
         write_durably(&self.file("run.lock.json"), &lock_text)?;
+        fail_point::pass(Point::LockWritten);
         let opened = Opened {
             format: FORMAT,
             run_id: lock.run_id.clone(),
@@ -116,6 +120,7 @@ impl RunFolder {
         let mut first = vec![RunEvent::Opened(opened)];
         first.extend(events);
         writer.append(&first)?;
+        fail_point::pass(Point::RunOpened);
         sync_folder(&self.path)?;
         if let Some(parent) = self.path.parent() {
             sync_folder(parent)?;
@@ -137,6 +142,9 @@ impl RunFolder {
         let history = self.read()?;
         let replay = history.replay();
         let writer = Writer::open(&path, file, claim, replay.events, replay.length, durability)?;
+        // Of a process that died. This one keeps its own, if it has anything to send.
+        let _ = fs::remove_file(self.file("journal.reserve"));
+        fail_point::pass(Point::RunTakenUp);
         Ok((writer, history))
     }
 
@@ -236,6 +244,9 @@ fn digest(bytes: &[u8]) -> Digest {
 fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let write = || {
         let mut file = File::create(path)?;
+        if path.ends_with("run.lock.json") {
+            fail_point::tear(Point::LockHalfWritten, bytes, &mut file)?;
+        }
         file.write_all(bytes)?;
         file.sync_all()
     };

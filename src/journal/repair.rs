@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::fail_point::{self, Point};
 use crate::journal::folder::sync_folder;
 use crate::journal::reader::Lines;
 use crate::journal::repair::events::{bridge, hold};
@@ -86,9 +87,12 @@ impl Repair {
     pub fn commit(self) -> Result<PathBuf, Error> {
         let journal = self.folder.journal();
         let kept = self.kept_at();
+        fail_point::pass(Point::RepairReady);
         fs::copy(&journal, &kept).map_err(Error::io(&kept))?;
         File::options().write(true).open(&kept).and_then(|file| file.sync_all()).map_err(Error::io(&kept))?;
+        fail_point::pass(Point::DamageKept);
         fs::rename(&self.mended, &journal).map_err(Error::io(&journal))?;
+        fail_point::pass(Point::JournalMended);
         sync_folder(self.folder.path())?;
         Ok(kept)
     }

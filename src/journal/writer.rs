@@ -5,6 +5,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::fail_point::{self, Point};
 use crate::journal::{Claim, Error, format};
 use crate::model::{Durability, RunEvent};
 
@@ -27,6 +28,7 @@ pub(crate) trait Storage: Send {
 
 impl Storage for File {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        fail_point::tear(Point::GroupHalfWritten, bytes, self)?;
         self.write_all(bytes)
     }
 
@@ -156,13 +158,16 @@ impl Writer {
         for (n, event) in (self.next..).zip(events) {
             format::encode(&mut self.buffer, n, self.t_ms, event).map_err(|e| self.not_durable(e.into()))?;
         }
+        fail_point::pass(Point::GroupReady);
         let appended = match self.storage.append(&self.buffer) {
             Ok(()) => Appended::Durable,
             Err(error) => self.append_in_reserve(error)?,
         };
+        fail_point::pass(Point::GroupWritten);
         if self.durability == Durability::Power {
             self.storage.sync().map_err(|e| self.not_durable(e))?;
         }
+        fail_point::pass(Point::GroupSynced);
         self.next += events.len() as u64;
         self.length += self.buffer.len() as u64;
         if self.buffer.capacity() > BUFFER_KEPT {

@@ -100,7 +100,8 @@ impl RunState {
     /// Takes in one event, or says that it can't have happened. `t_ms` is its wall-clock instant.
     pub fn apply(&mut self, t_ms: u64, event: &RunEvent) -> Result<(), Impossible> {
         if let Some((_, last)) = &mut self.process
-            && !matches!(event, RunEvent::ProcessStarted(_))
+            // Subtle: of a process that died, the next one may say much later that its run is complete.
+            && !matches!(event, RunEvent::ProcessStarted(_) | RunEvent::Closed(_))
         {
             *last = (*last).max(t_ms);
         }

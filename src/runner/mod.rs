@@ -22,7 +22,7 @@ pub use invocation::{Content, Prepared};
 pub use observer::{Observer, Progress};
 pub use plan::{Next, Plan, next};
 pub use recovery::{Recovery, untold};
-pub use run::{Finished, Job, Rows, closed, run};
+pub use run::{Finished, Job, Rows, close_complete, run};
 pub use source::{Renderer, read};
 
 use crate::journal;

@@ -79,27 +79,4 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Outcome;
-
-    #[test]
-    fn what_remains_follows_from_the_state_alone() {
-        let id = || "id".to_owned();
-        let table = [
-            (RowState::Unstarted, Next::Send),
-            (RowState::Ready, Next::Send),
-            (RowState::Intended, Next::Doubt),
-            (RowState::Held, Next::Settle),
-            (RowState::Attached(id()), Next::Poll(id())),
-            (RowState::InDoubt(Some(id())), Next::Poll(id())),
-            (RowState::InDoubt(None), Next::Nothing),
-            (RowState::Ended(Outcome::Succeeded), Next::Nothing),
-            (RowState::Ended(Outcome::Failed), Next::Nothing),
-            (RowState::Ended(Outcome::Rejected), Next::Nothing),
-        ];
-        for (state, expected) in table {
-            assert_eq!(next(&state), expected, "{state:?}");
-        }
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::fail_point::{self, Point};
 use crate::journal::{Committer, Writer};
 use crate::manifest::{FirstPoll, Limits, PollSpec};
 use crate::model::{
@@ -100,6 +101,7 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         settle.append(vec![RunEvent::Stopped(stopped), RunEvent::ProcessEnded(ended)])?;
         return Ok(Finished { state, writer, observer });
     }
+    fail_point::pass(Point::KeyVerified);
     let first = match poll.first {
         FirstPoll::Auto => None,
         FirstPoll::After(wait) => Some(wait),
@@ -156,29 +158,21 @@ fn close<O: Observer>(driven: Driven<O>) -> Result<Finished<O>, Error> {
     let Driven { committer, mut state, mut observer, polls, throttled_polls, wall } = driven;
     let gone = || Error::Thread(std::io::Error::other("the journal's thread has ended"));
     let mut writer = committer.finish().ok_or_else(gone)?;
+    fail_point::pass(Point::RunDone);
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
     settle.append(vec![RunEvent::ProcessEnded(ProcessEnded {
         wall_ms: millis(wall),
         polls,
         throttled: throttled_polls,
     })])?;
-    if let Some(closed) = closed(settle.state) {
-        settle.append(vec![closed])?;
-    }
+    fail_point::pass(Point::ProcessEnded);
+    settle.closed()?;
     Ok(Finished { state, writer, observer })
 }
 
-/// Gives the last event of a run that is complete.
-pub fn closed(state: &RunState) -> Option<RunEvent> {
-    let (counts, tally) = (state.counts(), state.tally());
-    state.is_complete().then(|| {
-        RunEvent::Closed(Closed {
-            flowbatch: env!("CARGO_PKG_VERSION").to_owned(),
-            rows: [counts.succeeded, counts.failed, counts.in_doubt, counts.rejected],
-            cost: Some(tally.cost),
-            tokens: tally.tokens,
-        })
-    })
+/// Writes the last event of a run that is complete, and whose last process died before it could.
+pub fn close_complete(writer: &mut Writer, state: &mut RunState) -> Result<(), Error> {
+    Settle { writer, state, observer: &mut () }.closed()
 }
 
 /// Appends outside of the loop, where nothing else is under way.
@@ -198,6 +192,22 @@ impl<O: Observer> Settle<'_, O> {
         Ok(())
     }
 
+    /// Says that the run is complete, when it is and nobody has said so.
+    fn closed(&mut self) -> Result<(), Error> {
+        if !self.state.is_complete() || self.state.is_closed() {
+            return Ok(());
+        }
+        let counts = self.state.counts();
+        self.append(vec![RunEvent::Closed(Closed {
+            flowbatch: env!("CARGO_PKG_VERSION").to_owned(),
+            rows: [counts.succeeded, counts.failed, counts.in_doubt, counts.rejected],
+            cost: Some(self.state.tally().cost),
+            tokens: self.state.tally().tokens,
+        })])?;
+        fail_point::pass(Point::RunClosed);
+        Ok(())
+    }
+
     /// Says of rows that were on their way when a process died that they may have run.
     fn doubts(&mut self, plan: &Plan) -> Result<(), Error> {
         let mut events = Vec::new();
@@ -207,7 +217,13 @@ impl<O: Observer> Settle<'_, O> {
             let (http_status, body) = (None, None);
             events.push(RunEvent::Ambiguous(Ambiguous { row, attempt, kind, message, http_status, body }));
         }
-        if events.is_empty() { Ok(()) } else { self.append(events) }
+        if events.is_empty() {
+            return Ok(());
+        }
+        fail_point::pass(Point::DoubtsFound);
+        self.append(events)?;
+        fail_point::pass(Point::DoubtsSettled);
+        Ok(())
     }
 
     /// Rows that were found in the provider's run log are its runs: they are asked for, and not sent again.

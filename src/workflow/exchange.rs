@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use reqwest::{Request, Response, Url};
 use tokio::time::{Instant, timeout_at};
 
+use crate::fail_point::{self, Point};
 use crate::reply::{Body, Received};
 use crate::workflow::redaction::Redactor;
 use crate::workflow::retry_after::retry_after;
@@ -63,6 +64,9 @@ impl Intake {
                 return Received::Lost { timed_out: true, message };
             }
         };
+        if url.path().ends_with("/invoke") {
+            fail_point::pass(Point::RequestTaken);
+        }
         let status = response.status();
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, Timestamp::now()));

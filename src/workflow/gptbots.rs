@@ -11,6 +11,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method};
 use reqwest::{Client, ClientBuilder, Request, Url};
 
+use crate::fail_point::{self, Point};
 use crate::manifest::{Mode, Secret};
 use crate::model::{ErrorKind, RowError, StopCause};
 use crate::reply::{Judgement, LogEntry, PollJudgement, judge_invoke, judge_poll};
@@ -137,6 +138,7 @@ impl Workflow for Gptbots {
     async fn invoke(&self, call: Call) -> Judgement {
         let body = self.invoke_body(&call);
         let request = self.request(Method::POST, &self.invoke_url, Some(body));
+        fail_point::pass(Point::RequestReady);
         judge_invoke(&self.intake.exchange(&self.invokes, request, call.timeout).await)
     }
 

@@ -1,6 +1,7 @@
 //! What the tests of the program share: a folder to work in, the program, an emulator in a process of its own, and a
 //! server that misbehaves on purpose.
 
+pub(crate) mod books;
 pub(crate) mod hostile;
 pub(crate) mod money;
 

@@ -5,8 +5,8 @@ use serde_json::value::to_raw_value;
 
 use super::*;
 use crate::model::{
-    Ambiguous, Answered, Attached, Closed, Delivery, Ended, ErrorKind, Json, ProcessEnded, ProcessStarted,
-    Receipt, Refused, Rejected, Reopened, RowError, Settled, StopCause, Via, Withdrawn,
+    Ambiguous, Answered, Attached, Closed, Delivery, Ended, ErrorKind, Json, PollTally, ProcessEnded,
+    ProcessStarted, Receipt, Refused, Rejected, Reopened, RowError, Settled, StopCause, Via, Withdrawn,
 };
 
 const ROW: RowNumber = 1;
@@ -365,6 +365,11 @@ fn wall_time_is_that_of_processes_and_not_of_the_pauses_between() {
     assert_eq!((run.wall_ms(), run.tally().polls, run.is_closed()), (500, 3, true));
     run.apply(10_000, &process(3)).unwrap();
     assert!(!run.is_closed() && run.stopped().is_none());
+    // It died, and the next process found nothing to do but to say so.
+    run.apply(10_020, &RunEvent::PollTally(PollTally { polls: 1, throttled: 0 })).unwrap();
+    let closed = Closed { flowbatch: String::new(), rows: [0; 4], cost: None, tokens: 0 };
+    run.apply(99_000, &RunEvent::Closed(closed)).unwrap();
+    assert_eq!((run.wall_ms(), run.is_closed()), (520, true));
 }
 
 proptest! {

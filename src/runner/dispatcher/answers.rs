@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
+use crate::fail_point::{self, Point};
 use crate::manifest::RetryAlso;
 use crate::model::{
     Ambiguous, Answered, Attached, Delivery, Ended, ErrorKind, Outcome, Refused, Reopened, RowError,
@@ -51,6 +52,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     fn on_invoked(&mut self, row: RowNumber, judgement: Judgement) {
+        fail_point::pass(Point::ReplyTaken);
         let throttled = matches!(&judgement, Judgement::Refused(refusal) if refusal.throttled);
         if let Some(sent) = self.rows.get(&row).and_then(|invocation| invocation.sent_at)
             && !throttled
@@ -214,6 +216,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             workflow_id,
             via,
         }));
+        fail_point::pass(Point::AttachedAppended);
     }
 
     /// The other row in flight, if any, that the provider runs under this id.
@@ -255,6 +258,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             raw: reply.raw,
             raw_text: reply.raw_text,
         }));
+        fail_point::pass(Point::AnswerAppended);
         if again && self.stop.is_none() {
             invocation.run_id = None;
             let by = Reopened::BY_POLICY.to_owned();

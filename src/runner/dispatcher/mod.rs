@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+use crate::fail_point::{self, Point};
 use crate::journal::{Appended, Batch, Committer};
 use crate::manifest::Limits;
 use crate::model::{Delivery, Outcome, PollTally, Reserved, RowNumber, RunEvent, RunState, StopCause};
@@ -237,6 +238,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
         let events = batch.events.len();
         for event in batch.events {
+            pass(&event);
             self.state.apply(batch.t_ms, &event)?;
             tracing::debug!(event = event.name(), row = event.row(), "durable");
             self.observer.event(&event, &self.state);
@@ -348,6 +350,22 @@ async fn receive(source: &mut Option<mpsc::Receiver<Rows>>, into: &mut Vec<Rows>
         Some(source) => source.recv_many(into, room).await,
         None => std::future::pending().await,
     }
+}
+
+/// An event is durable, and nobody has acted on it.
+fn pass(event: &RunEvent) {
+    fail_point::pass(match event {
+        RunEvent::Intended(_) => Point::IntentDurable,
+        RunEvent::Attached(_) => Point::AttachedDurable,
+        RunEvent::Answered(_) => Point::AnswerDurable,
+        RunEvent::Refused(_) => Point::RefusalDurable,
+        RunEvent::Ambiguous(_) => Point::AmbiguityDurable,
+        RunEvent::Ended(_) => Point::EndDurable,
+        RunEvent::Rejected(_) => Point::RejectionDurable,
+        RunEvent::Withdrawn(_) => Point::WithdrawalDurable,
+        RunEvent::Reopened(_) => Point::ReopeningDurable,
+        _ => return,
+    });
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

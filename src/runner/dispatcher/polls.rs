@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::fail_point::{self, Point};
 use crate::model::{ErrorKind, Outcome, RowError, RowNumber, RowState, Via};
 use crate::reply::{PollJudgement, Reply};
 use crate::runner::Observer;
@@ -72,6 +73,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             return;
         }
         let Some(run_id) = invocation.run_id.clone() else { return };
+        fail_point::pass(Point::PollDue);
         let workflow = Arc::clone(&self.workflow);
         let task = self.tasks.spawn(async move { Done::Polled(workflow.query(&run_id).await) });
         self.owners.insert(task.id(), row);
@@ -81,6 +83,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     pub(super) fn on_polled(&mut self, row: RowNumber, judgement: PollJudgement) {
+        fail_point::pass(Point::PollTaken);
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let throttled = matches!(&judgement, PollJudgement::Again(refusal) if refusal.throttled);
         if let Stage::Polling(sent, _) = invocation.stage
@@ -90,6 +93,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
         match judgement {
             PollJudgement::Answered(reply) => {
+                fail_point::pass(Point::ResultTaken);
                 self.learn(row, &reply);
                 self.on_answered(row, Via::Poll, *reply);
             }

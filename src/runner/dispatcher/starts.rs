@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::fail_point::{self, Point};
 use crate::model::{
     ErrorKind, Intended, Outcome, Rejected, Reservation, RowError, RowNumber, RowState, RunEvent, StopCause,
     Withdrawn, WithdrawnWhy,
@@ -144,6 +145,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
         self.pending.add(reserved);
         self.committer.append(RunEvent::Intended(intended));
+        fail_point::pass(Point::IntentAppended);
     }
 
     /// The intent would survive now: the row goes out, or waits for the pace's permit, or is withdrawn.
