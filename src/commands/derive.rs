@@ -9,7 +9,7 @@ use crate::commands::{Failure, Host};
 use crate::journal::{History, RunFolder, RunLock};
 use crate::manifest::{self, Manifest, OutputFormat, Overrides, Secrets};
 use crate::model::{Reason, SettingsChanged};
-use crate::report::{self, CsvOptions, Price, ReportContext, Summary, Targets};
+use crate::report::{self, BudgetLimits, CsvOptions, Price, ReportContext, Summary, Targets};
 
 /// Reads the manifest that a run was begun with, as changed since.
 pub(crate) fn frozen(
@@ -49,7 +49,18 @@ pub(crate) fn overrides_of(lock: &RunLock) -> Overrides {
 fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
     let cost_unit = cost_unit(&manifest);
     let Manifest {
-        name, description, labels, vars, env, workflow, dataset, accept, output, group_by, ..
+        name,
+        description,
+        labels,
+        vars,
+        env,
+        workflow,
+        dataset,
+        limits,
+        accept,
+        output,
+        group_by,
+        ..
     } = manifest;
     ReportContext {
         run_id: run_id.to_owned(),
@@ -61,6 +72,11 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
         types: dataset.types,
         cost_unit,
         pin: workflow.pin,
+        budget: limits.budget.as_ref().map(|budget| BudgetLimits {
+            cost: budget.cost,
+            tokens: budget.tokens,
+            cost_per_row: budget.cost_per_row,
+        }),
         price: workflow.price.map(|price| Price { per_unit: price.per_unit, currency: price.currency }),
         accept,
         group_by,

@@ -3,7 +3,8 @@
 use crate::model::life::RowState;
 use crate::model::state::{OpenRow, Phase, RunState, print_of};
 use crate::model::{
-    Cost, Counts, Opened, Outcome, Reservation, Reserved, RowNumber, RowSet, SettingsChanged, Stopped, Tally,
+    Cost, Counts, Doubt, Opened, Outcome, Reservation, Reserved, RowNumber, RowSet, SettingsChanged, Stopped,
+    Tally,
 };
 
 impl RunState {
@@ -88,6 +89,16 @@ impl RunState {
     /// Gives how many rows ended with an outcome, those on their way not counted.
     pub fn ended(&self, outcome: Outcome) -> u64 {
         self.ended_counts[outcome as usize]
+    }
+
+    /// Gives the rows in doubt, those on their way included: as many as `counts` says.
+    pub fn doubts(&self) -> impl Iterator<Item = Doubt> + '_ {
+        self.open.values().filter(|open| open.phase != Phase::Ready).map(|open| {
+            let is_settled =
+                matches!(open.phase, Phase::Held) || open.phase == Phase::InDoubt && open.run_id.is_none();
+            // Of what is held, the last send is counted already.
+            Doubt { executions: open.unknown + u32::from(!is_settled), reserved: open.reserved.cost }
+        })
     }
 
     /// Gives how many rows may still be settled without a new send: on their way, or in doubt with a run id.
