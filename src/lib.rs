@@ -14,6 +14,7 @@ pub mod dataset;
 pub mod emulator;
 pub mod flow_file;
 pub mod journal;
+pub mod machine;
 pub mod manifest;
 pub mod mapping;
 pub mod model;

@@ -15,6 +15,7 @@ mod prepare;
 mod rehearse;
 mod report;
 mod resume;
+mod room;
 mod run;
 mod webhooks;
 mod widen;
@@ -36,7 +37,7 @@ use crate::journal::LineError;
 use crate::manifest::Diagnostics;
 use crate::model::{ExitCode, Reason, Retry, Verdict};
 use crate::runner::{Observer, Signal};
-use crate::{dataset, emulator, journal, runner, workflow};
+use crate::{dataset, emulator, journal, machine, runner, workflow};
 
 /// What a command needs of the process around it.
 pub trait Host {
@@ -109,7 +110,7 @@ impl Failure {
     }
 
     fn disk(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |error| Self::environment(Reason::Disk, format!("{}: {error}", path.display()))
+        move |error| Self::environment(Reason::Disk, advised(format!("{}: {error}", path.display()), &error))
     }
 
     /// Names the way on with a run that is begun already.
@@ -143,9 +144,22 @@ impl From<journal::Error> for Failure {
             journal::Error::NotFound(_) | journal::Error::NoRun { .. } => {
                 return Self::mistake(error.to_string());
             }
-            _ => Reason::Disk,
+            journal::Error::Io { source, .. } | journal::Error::NotDurable { source, .. } => {
+                return Self::environment(Reason::Disk, advised(error.to_string(), source));
+            }
+            journal::Error::Beyond { .. } | journal::Error::Damaged { .. } | journal::Error::Lock { .. } => {
+                Reason::Disk
+            }
         };
         Self::environment(reason, error.to_string())
+    }
+}
+
+/// Adds to a message what can be done about the machine's error behind it.
+fn advised(message: String, error: &std::io::Error) -> String {
+    match machine::advice(error) {
+        Some(advice) => format!("{message}; {advice}"),
+        None => message,
     }
 }
 
@@ -153,6 +167,9 @@ impl From<dataset::Error> for Failure {
     fn from(error: dataset::Error) -> Self {
         match &error {
             _ if error.is_mistake() => Self::mistake(error.to_string()),
+            _ if error.is_out_of_files() => {
+                Self::environment(Reason::Disk, format!("{error}; {}", machine::OUT_OF_FILES))
+            }
             dataset::Error::Io { .. } => Self::environment(Reason::Disk, error.to_string()),
             _ => Self::environment(Reason::DatasetChanged, error.to_string()),
         }

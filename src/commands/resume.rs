@@ -10,7 +10,7 @@ use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
 use crate::commands::run::finish;
 use crate::commands::widen::widen;
-use crate::commands::{Done, Failure, Host, RunName, derive, identity, prepare};
+use crate::commands::{Done, Failure, Host, RunName, derive, identity, prepare, room};
 use crate::journal::{Durability, History, RunFolder, RunLock};
 use crate::manifest::Secrets;
 use crate::model::{
@@ -133,6 +133,7 @@ pub(crate) fn go_on(
     changes.extend(again.into_iter().filter(|event| event.row().is_none_or(|row| !mended.contains(row))));
     let added = widen(&mut sound, &state, &changes, &on.widen)?;
     changes.extend(added);
+    room::check_files(&sound.manifest, &folder.file("manifest.yaml"), host)?;
     writer.set_durability(sound.manifest.output.durability);
     let run_id = lock.run_id.clone();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };

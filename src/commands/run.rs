@@ -8,7 +8,7 @@ use crate::commands::execute::{Session, cost_unit, execute};
 use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
-use crate::commands::{Done, Failure, Host, derive, estimate, rehearse};
+use crate::commands::{Done, Failure, Host, derive, estimate, rehearse, room};
 use crate::journal::{self, Found, Overridden, RunFolder, RunLock, Runs};
 use crate::manifest::{self, Budget, Overrides, Provider, Secrets};
 use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
@@ -95,6 +95,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         refuse_to_start_over(args, &runs, &lock, host)?;
     }
     confirm(args, &sound, host)?;
+    room::check_files(&sound.manifest, &args.manifest, host)?;
     let claim = match folder.claim() {
         // Another process was quicker to begin it under this id.
         Err(_) if args.id.is_some() && folder.is_begun() => return continue_run(args, &folder, host),

@@ -21,6 +21,10 @@ pub enum Appended {
 pub(crate) trait Storage: Send {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     fn sync(&mut self) -> io::Result<()>;
+    /// Fails when what is written can't be found again.
+    fn is_there(&mut self) -> io::Result<()> {
+        Ok(())
+    }
     /// Cuts the file back to what is known to be good.
     fn cut(&mut self, length: u64) -> io::Result<()>;
 }
@@ -31,7 +35,10 @@ impl Storage for File {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()?;
+        self.sync_data()
+    }
+
+    fn is_there(&mut self) -> io::Result<()> {
         has_a_name(self)
     }
 
@@ -163,6 +170,7 @@ impl Writer {
         if self.durability == Durability::Power {
             self.storage.sync().map_err(|e| self.not_durable(e))?;
         }
+        self.storage.is_there().map_err(|e| self.not_durable(e))?;
         self.next += events.len() as u64;
         self.length += self.buffer.len() as u64;
         if self.buffer.capacity() > BUFFER_KEPT {
