@@ -11,6 +11,17 @@ use crate::model::Reason;
 /// for itself.
 const FILES: usize = 16;
 
+/// Files that are open at a time while a manifest and what it names are read.
+const READ: usize = 3;
+
+/// Refuses to read a manifest where that would fail for want of files: it would be taken for a mistake in it.
+pub(crate) fn check_reading(manifest: &Path) -> Result<(), Failure> {
+    if machine::can_open(manifest, READ) {
+        return Ok(());
+    }
+    Err(Failure::environment(Reason::Disk, machine::OUT_OF_FILES))
+}
+
 /// Refuses to begin where the run could not even open its own files, and says so when there may be too few for as many
 /// connections as rows in flight.
 pub(crate) fn check_files(manifest: &Manifest, any: &Path, host: &mut dyn Host) -> Result<(), Failure> {

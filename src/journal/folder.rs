@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::journal::{Durability, Entry, Error, FORMAT, History, RunLock, Writer, format};
+use crate::journal::{Durability, Entry, Error, FORMAT, History, Replay, RunLock, Writer, format};
 use crate::model::{Digest, Opened, RunEvent};
 
 /// The file that carries a run's lock. Windows lets nobody else read a file that is locked, so there it is another.
@@ -103,7 +103,7 @@ impl RunFolder {
         let path = self.journal();
         let options = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(&path);
         let file = options.map_err(Error::io(&path))?;
-        let mut writer = Writer::open(&path, file, claim, 0, 0, durability)?;
+        let mut writer = Writer::open(&path, file, claim, &Replay::default(), durability)?;
         write_durably(&self.file("manifest.yaml"), manifest)?;
         write_durably(&self.file("run.lock.json"), &lock_text)?;
         let opened = Opened {
@@ -135,8 +135,7 @@ impl RunFolder {
         };
         let claim = Claim(self.take_lock()?);
         let history = self.read()?;
-        let replay = history.replay();
-        let writer = Writer::open(&path, file, claim, replay.events, replay.length, durability)?;
+        let writer = Writer::open(&path, file, claim, history.replay(), durability)?;
         Ok((writer, history))
     }
 

@@ -159,11 +159,13 @@ struct Settle<'a, O> {
 
 impl<O: Observer> Settle<'_, O> {
     fn append(&mut self, events: Vec<RunEvent>) -> Result<(), Error> {
-        self.writer.append(&events)?;
-        for event in events {
-            self.state.apply(self.writer.t_ms(), &event)?;
-            self.observer.event(&event, self.state);
+        // Subtle: what is impossible must be known before it is durable, or the run could never be read again.
+        let t_ms = self.writer.instant();
+        for event in &events {
+            self.state.apply(t_ms, event)?;
         }
+        self.writer.append_at(t_ms, &events)?;
+        events.iter().for_each(|event| self.observer.event(event, self.state));
         Ok(())
     }
 

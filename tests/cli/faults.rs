@@ -205,3 +205,48 @@ fn a_run_folder_that_is_deleted_stops_the_run_whatever_its_durability() {
     assert_eq!(ended.json()["verdict"]["reason"], "disk");
     assert!(service.accepted().len() < 60, "{} rows were sent into nothing", service.accepted().len());
 }
+
+/// Sets the clock of a journal's writer back or forward, after the fact.
+fn shift(journal: &std::path::Path, by_ms: i64) {
+    let text = fs::read_to_string(journal).unwrap();
+    let shifted = text.lines().map(|line| {
+        let (head, _) = line.rsplit_once(",\"crc\":").unwrap();
+        let (before, rest) = head.split_once("\"t_ms\":").unwrap();
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let t_ms: i64 = rest[..digits].parse().unwrap();
+        let head = format!("{before}\"t_ms\":{}{}", t_ms + by_ms, &rest[digits..]);
+        format!("{head},\"crc\":\"{:08x}\"}}\n", crc32c::crc32c(head.as_bytes()))
+    });
+    fs::write(journal, shifted.collect::<String>()).unwrap();
+}
+
+#[test]
+fn a_clock_that_was_wrong_by_a_year_makes_no_negative_time_and_no_long_run() {
+    const YEAR: i64 = 31_536_000_000;
+    for by_ms in [YEAR, -YEAR] {
+        let bench = Bench::new();
+        let service = Emulator::serve(&bench, &SERVICE.replace("1ms..15ms", "30ms"));
+        bench.dataset(60);
+        bench.job(&service.url, "sync", "limits: {concurrency: 4}\n");
+        let running = Running::start(bench.command(["run", "job.yaml"]));
+        until("rows are under way", || service.accepted().len() >= 12);
+        running.kill();
+        let journal = bench.run_dir().join("journal.jsonl");
+        shift(&journal, by_ms);
+        let told = bench.run(&["resume", "--json"]);
+        assert!(matches!(told.code, Some(0 | 1)), "{told:?}");
+        let told = told.json();
+        assert!(told["wall_ms"].as_u64().unwrap() < 60_000, "{told}");
+        let instants: Vec<_> =
+            crate::support::rows_of(&journal).iter().map(|line| line["t_ms"].as_u64().unwrap()).collect();
+        assert!(instants.is_sorted(), "{instants:?}");
+        for row in bench.results() {
+            let (started, finished) =
+                (row["started_at"].as_str().unwrap(), row["finished_at"].as_str().unwrap());
+            assert!(started <= finished, "{row}");
+            assert!(row["latency_ms"].as_u64().is_none_or(|ms| ms < 60_000), "{row}");
+        }
+        bench.run(&["report"]).exits(0);
+        bench.run(&["runs"]).exits(0);
+    }
+}
