@@ -83,7 +83,7 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         && let Some(stopped) = stop_before_the_first_send(&*workflow, &mut signals).await
     {
         let ended = ProcessEnded { wall_ms: millis(start.elapsed()), polls: 0, throttled: 0 };
-        settle.append(vec![RunEvent::Stopped(stopped), RunEvent::ProcessEnded(ended)])?;
+        settle.append(&[RunEvent::Stopped(stopped), RunEvent::ProcessEnded(ended)])?;
         return Ok(Finished { state, writer, observer });
     }
     let first = match poll.first {
@@ -133,14 +133,14 @@ fn close<O: Observer>(driven: Driven<O>) -> Result<Finished<O>, Error> {
     let gone = || Error::Thread(std::io::Error::other("the journal's thread has ended"));
     let mut writer = committer.finish().ok_or_else(gone)?;
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
-    settle.append(vec![RunEvent::ProcessEnded(ProcessEnded {
+    settle.append(&[RunEvent::ProcessEnded(ProcessEnded {
         wall_ms: millis(wall),
         polls,
         throttled: throttled_polls,
     })])?;
     if settle.state.is_complete() {
         let counts = settle.state.counts();
-        settle.append(vec![RunEvent::Closed(Closed {
+        settle.append(&[RunEvent::Closed(Closed {
             flowbatch: env!("CARGO_PKG_VERSION").to_owned(),
             rows: [counts.succeeded, counts.failed, counts.in_doubt, counts.rejected],
             cost: Some(settle.state.tally().cost),
@@ -158,14 +158,16 @@ struct Settle<'a, O> {
 }
 
 impl<O: Observer> Settle<'_, O> {
-    fn append(&mut self, events: Vec<RunEvent>) -> Result<(), Error> {
+    fn append(&mut self, events: &[RunEvent]) -> Result<(), Error> {
         // Subtle: what is impossible must be known before it is durable, or the run could never be read again.
         let t_ms = self.writer.instant();
-        for event in &events {
+        for event in events {
             self.state.apply(t_ms, event)?;
         }
-        self.writer.append_at(t_ms, &events)?;
-        events.iter().for_each(|event| self.observer.event(event, self.state));
+        self.writer.append_at(t_ms, events)?;
+        for event in events {
+            self.observer.event(event, self.state);
+        }
         Ok(())
     }
 
@@ -188,7 +190,7 @@ impl<O: Observer> Settle<'_, O> {
         if delivery == Delivery::AtMostOnce {
             events.extend(plan.doubt.iter().chain(&plan.settle).map(|row| held(*row)));
         }
-        if events.is_empty() { Ok(()) } else { self.append(events) }
+        if events.is_empty() { Ok(()) } else { self.append(&events) }
     }
 }
 
