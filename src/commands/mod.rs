@@ -8,6 +8,7 @@ mod estimate;
 mod execute;
 mod identity;
 mod init;
+mod interrupt;
 mod list;
 mod mend;
 mod plan;
@@ -84,7 +85,8 @@ impl Done {
 }
 
 /// A command that could not do its work.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct Failure {
     /// The exit code and its reason.
     pub exit: ExitCode,
