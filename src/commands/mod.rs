@@ -96,11 +96,13 @@ pub struct Failure {
     pub message: String,
     /// Commands to go on with.
     pub next: Vec<String>,
+    /// The run's id and folder, when it was begun.
+    pub run: Option<(String, PathBuf)>,
 }
 
 impl Failure {
     fn new(exit: ExitCode, reason: Reason, message: impl Into<String>) -> Self {
-        Self { exit, reason, message: message.into(), next: Vec::new() }
+        Self { exit, reason, message: message.into(), next: Vec::new(), run: None }
     }
 
     fn mistake(message: impl Into<String>) -> Self {
@@ -115,9 +117,23 @@ impl Failure {
         move |error| Self::environment(Reason::Disk, advised(format!("{}: {error}", path.display()), &error))
     }
 
-    /// Names the way on with a run that is begun already.
+    /// Names the run that is begun already, and the way on with it.
     fn resumed_by(self, folder: &journal::RunFolder) -> Self {
-        Self { next: vec![format!("flowbatch resume {}", run::quoted(folder.path()))], ..self }
+        let failure = self.within(folder);
+        match &failure.run {
+            Some((_, dir)) => {
+                Self { next: vec![format!("flowbatch resume {}", run::quoted(dir))], ..failure }
+            }
+            // It was deleted meanwhile.
+            None => failure,
+        }
+    }
+
+    /// Names the run that it befell, when that was begun.
+    fn within(self, folder: &journal::RunFolder) -> Self {
+        let begun = || folder.lock().ok().filter(|_| folder.is_begun());
+        let run = self.run.clone().or_else(|| Some((begun()?.run_id, folder.path().to_owned())));
+        Self { run, ..self }
     }
 
     /// Gives the verdict for `--json`.

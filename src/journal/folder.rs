@@ -275,7 +275,12 @@ impl Runs {
 
     /// Gives the folder for a run of a manifest.
     pub fn folder(&self, manifest: &str, run_id: &str) -> RunFolder {
-        RunFolder::at(self.root.join(manifest).join(run_id))
+        RunFolder::at(self.of(manifest).join(run_id))
+    }
+
+    /// Gives the folder of a manifest's runs.
+    pub(super) fn of(&self, manifest: &str) -> PathBuf {
+        self.root.join(manifest)
     }
 
     /// Lists all runs, oldest first.

@@ -10,6 +10,7 @@ mod history;
 mod lock_file;
 mod reader;
 mod repair;
+mod starting;
 mod writer;
 
 pub use crate::model::Durability;
@@ -20,6 +21,7 @@ pub use history::History;
 pub use lock_file::{DatasetIdentity, GitState, Overridden, RunLock};
 pub use reader::{Replay, Torn, replay};
 pub use repair::{Damage, Repair};
+pub use starting::Starting;
 pub use writer::{Appended, Writer};
 
 use std::io;

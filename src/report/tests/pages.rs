@@ -82,7 +82,7 @@ Errors
      row 2: no such topic
 
 Files         runs/support-triage/20261124T060000Z-7f3a
-Next          flowbatch resume r --retry failed,in_doubt,rejected
+Next          flowbatch resume r --retry failed,in_doubt
 ",
     );
 }
