@@ -204,17 +204,17 @@ fn note_before(
     changes: &mut [RunEvent],
     folder: &RunFolder,
     lock: &RunLock,
-    changed: &[SettingsChanged],
+    earlier: &[SettingsChanged],
     host: &dyn Host,
 ) {
     if changes.is_empty() {
         return;
     }
     // A manifest that can't be read is told of later.
-    let settings = derive::frozen(folder, lock, changed, host).map(|manifest| manifest.settings());
+    let settings = derive::frozen(folder, lock, earlier, host).map(|manifest| manifest.settings());
     let settings = settings.unwrap_or_default();
     let mut written = lock.overrides.set.clone();
-    written.extend(derive::set_since(changed));
+    written.extend(derive::set_since(earlier));
     for event in changes {
         let RunEvent::SettingsChanged(change) = event else { continue };
         let value = settings.pointer(&format!("/{}", change.key.replace('.', "/")));
