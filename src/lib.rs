@@ -15,6 +15,7 @@ pub mod emulator;
 pub mod fail_point;
 pub mod flow_file;
 pub mod journal;
+pub mod machine;
 pub mod manifest;
 pub mod mapping;
 pub mod model;

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("reply", 1),
     ("flow_file", 1),
     ("artifact", 1),
+    ("machine", 1),
     ("manifest", 2),
     ("report", 2),
     ("dataset", 3),

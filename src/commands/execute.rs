@@ -115,11 +115,13 @@ pub(crate) fn begin_process(
         settings: to_raw_value(&manifest.settings()).map_err(|e| bug(&e.to_string()))?,
     })];
     events.extend(changes);
-    writer.append(&events)?;
-    fail_point::pass(Point::ProcessStarted);
+    // What is impossible must be known before it is durable.
+    let t_ms = writer.instant();
     for event in &events {
-        state.apply(writer.t_ms(), event).map_err(|error| bug(&error.to_string()))?;
+        state.apply(t_ms, event).map_err(|error| bug(&error.to_string()))?;
     }
+    writer.append_at(t_ms, &events)?;
+    fail_point::pass(Point::ProcessStarted);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::commands::changed::{self, accept};
 use crate::commands::execute::{Session, execute};
@@ -10,7 +10,7 @@ use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
 use crate::commands::run::finish;
 use crate::commands::widen::widen;
-use crate::commands::{Done, Failure, Host, RunName, derive, identity, prepare};
+use crate::commands::{Done, Failure, Host, RunName, derive, identity, prepare, room};
 use crate::journal::{Durability, History, RunFolder, RunLock};
 use crate::manifest::Secrets;
 use crate::model::{
@@ -70,12 +70,16 @@ pub(crate) struct Continue {
 /// Finishes a run.
 pub fn resume(args: &ResumeArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let folder = args.run.find()?;
+    resume_at(&folder, args, host).map_err(|failure| failure.within(&folder))
+}
+
+fn resume_at(folder: &RunFolder, args: &ResumeArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     if args.repair {
-        mend(&folder, args.yes, host)?;
+        mend(folder, args.yes, host)?;
     }
     let ResumeArgs { retry, set, widen, extend, accept_edits, yes, .. } = args.clone();
     go_on(
-        &folder,
+        folder,
         &Continue { retry, set, widen, extend, accept_edits, yes },
         None,
         args.json,
@@ -104,6 +108,7 @@ pub(crate) fn go_on(
     let lock = folder.lock()?.as_changed(history.state().changed());
     check_digests(folder, &history)?;
     let mut changes = changed_settings(on, asked.is_some())?;
+    note_before(&mut changes, folder, &lock, history.state().changed(), host);
     let known: Vec<_> = history.state().changed().iter().cloned().chain(settings_in(&changes)).collect();
     // The way out for rows whose runs the provider denies for ever.
     let denied = if on.retry.contains(&Outcome::InDoubt) { history.denied()? } else { RowSet::new() };
@@ -136,6 +141,7 @@ pub(crate) fn go_on(
     changes.extend(again.into_iter().filter(|event| event.row().is_none_or(|row| !mended.contains(row))));
     let added = widen(&mut sound, &state, &changes, &on.widen)?;
     changes.extend(added);
+    room::check_files(&sound.manifest, &folder.file("manifest.yaml"), host)?;
     writer.set_durability(sound.manifest.output.durability);
     let run_id = lock.run_id.clone();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
@@ -193,6 +199,34 @@ fn changed_settings(on: &Continue, same_command_line: bool) -> Result<Vec<RunEve
         events.push(RunEvent::SettingsChanged(SettingsChanged { by, key: key.clone(), from, to }));
     }
     Ok(events)
+}
+
+/// Notes what the settings were before they were changed: as the manifest has them, resolved; else as they were last
+/// written behind `--set`; null where neither says anything.
+fn note_before(
+    changes: &mut [RunEvent],
+    folder: &RunFolder,
+    lock: &RunLock,
+    earlier: &[SettingsChanged],
+    host: &dyn Host,
+) {
+    if changes.is_empty() {
+        return;
+    }
+    // A manifest that can't be read is told of later.
+    let settings = derive::frozen(folder, lock, earlier, Secrets::Recorded, host).map(|manifest| manifest.settings());
+    let settings = settings.unwrap_or_default();
+    let mut written = lock.overrides.set.clone();
+    written.extend(derive::set_since(earlier));
+    for event in changes {
+        let RunEvent::SettingsChanged(change) = event else { continue };
+        let value = settings.pointer(&format!("/{}", change.key.replace('.', "/")));
+        let resolved = value.and_then(|value| to_raw_value(value).ok());
+        let last = || written.iter().rev().find(|(key, _)| *key == change.key).map(|(_, text)| as_text(text));
+        if let Some(from) = resolved.or_else(last) {
+            change.from = from;
+        }
+    }
 }
 
 /// Keeps a value as it was written: it is read again as YAML, as it would have been at the run's start.

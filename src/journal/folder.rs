@@ -8,7 +8,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use crate::fail_point::{self, Point};
-use crate::journal::{Durability, Entry, Error, FORMAT, History, RunLock, Writer, format};
+use crate::journal::{Durability, Entry, Error, FORMAT, History, Replay, RunLock, Writer, format};
 use crate::model::{Digest, Opened, RunEvent};
 
 /// The file that carries a run's lock. Windows lets nobody else read a file that is locked, so there it is another.
@@ -105,7 +105,7 @@ impl RunFolder {
         let path = self.journal();
         let options = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(&path);
         let file = options.map_err(Error::io(&path))?;
-        let mut writer = Writer::open(&path, file, claim, 0, 0, durability)?;
+        let mut writer = Writer::open(&path, file, claim, &Replay::default(), durability)?;
         write_durably(&self.file("manifest.yaml"), manifest)?;
         fail_point::pass(Point::ManifestWritten);
         write_durably(&self.file("run.lock.json"), &lock_text)?;
@@ -140,8 +140,7 @@ impl RunFolder {
         };
         let claim = Claim(self.take_lock()?);
         let history = self.read()?;
-        let replay = history.replay();
-        let writer = Writer::open(&path, file, claim, replay.events, replay.length, durability)?;
+        let writer = Writer::open(&path, file, claim, history.replay(), durability)?;
         // Of a process that died. This one keeps its own, if it has anything to send.
         let _ = fs::remove_file(self.file("journal.reserve"));
         fail_point::pass(Point::RunTakenUp);
@@ -287,7 +286,12 @@ impl Runs {
 
     /// Gives the folder for a run of a manifest.
     pub fn folder(&self, manifest: &str, run_id: &str) -> RunFolder {
-        RunFolder::at(self.root.join(manifest).join(run_id))
+        RunFolder::at(self.of(manifest).join(run_id))
+    }
+
+    /// Gives the folder of a manifest's runs.
+    pub(super) fn of(&self, manifest: &str) -> PathBuf {
+        self.root.join(manifest)
     }
 
     /// Lists all runs, oldest first.

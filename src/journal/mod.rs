@@ -2,6 +2,7 @@
 //!
 //! Append-only lines of JSON, one writer, durable in groups. Knows events, not what they mean: that is the fold's.
 
+mod clock;
 mod committer;
 mod folder;
 mod format;
@@ -10,6 +11,7 @@ mod lock_file;
 mod lost;
 mod reader;
 mod repair;
+mod starting;
 mod writer;
 
 pub use crate::model::Durability;
@@ -21,6 +23,7 @@ pub use lock_file::{DatasetIdentity, GitState, Overridden, RunLock};
 pub use lost::{Lost, lost, owners};
 pub use reader::{Replay, Torn, replay};
 pub use repair::{Damage, Repair};
+pub use starting::Starting;
 pub use writer::{Appended, Writer};
 
 use std::io;

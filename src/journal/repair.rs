@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::fail_point::{self, Point};
 use crate::journal::folder::sync_folder;
-use crate::journal::reader::Lines;
+use crate::journal::reader::{Lines, head, is_torn};
 use crate::journal::repair::events::{bridge, hold};
 use crate::journal::{Claim, Entry, Error, LineError, RunFolder, format};
 use crate::model::{RowSet, RowState, RunEvent, RunState, SettingsChanged};
@@ -171,7 +171,10 @@ impl<W: Write> Mender<W> {
                 }
                 Err(why @ (LineError::Short | LineError::Checksum)) => {
                     let is_last = unreadable.bytes == 0 && lines.at_end().map_err(Error::io(&path))?;
-                    if is_last && (!self.is_damaged || (!whole && self.is_next(&raw))) {
+                    // Subtle: behind damage, nothing is left to chance: what may have been a whole line counts as lost.
+                    let is_unfinished = !whole && raw.starts_with(head(self.expected).as_bytes());
+                    let is_torn = is_torn(&raw, self.expected) && (!self.is_damaged || is_unfinished);
+                    if is_last && is_torn {
                         // A torn tail, which any reader cuts off: it was never durable, so nothing came of it.
                         break;
                     }
@@ -186,11 +189,6 @@ impl<W: Write> Mender<W> {
             self.lose(unreadable.bytes / SHORTEST_LINE + 1, &unreadable.rows);
         }
         Ok(!self.is_damaged)
-    }
-
-    /// Says whether bytes begin as the next line does.
-    fn is_next(&self, line: &[u8]) -> bool {
-        line.starts_with(format!("{{\"v\":{},\"n\":{},", format::FORMAT, self.expected).as_bytes())
     }
 
     fn begin_damage(&mut self, offset: u64, why: &impl ToString, selected: u64) -> Result<(), Error> {

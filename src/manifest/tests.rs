@@ -321,6 +321,33 @@ fn thousands_of_mistakes_do_not_flood_the_screen() {
 }
 
 #[test]
+fn a_user_id_that_does_not_tell_rows_apart_is_warned_of_where_it_stands() {
+    let warned = |workflow: &str| {
+        let bench = Bench::new();
+        let path = bench.folder.path().join("m.yaml");
+        std::fs::write(&path, GOOD.replace("api_key: '${KEY}'", workflow)).unwrap();
+        let environment = |_: &str| None;
+        let (_, warnings) = load(&path, &bench.overrides, Secrets::NotNeeded, &environment).unwrap();
+        assert!(!warnings.has_errors());
+        warnings.render(false)
+    };
+    for own in ["'batch'", "'{{row.subject}}'", "'{{run.id}}-{{row_number}}'", "'\\{{row_tag}}'"] {
+        for provider in ["provider: gptbots", "provider: emulator, definition: triage.workflow.yaml"] {
+            let said = warned(&format!("{provider}, user_id: {own}"));
+            let column = format!("workflow: {{{provider}, user_id: ").len() + 1;
+            assert!(said.contains(&format!("m.yaml:3:{column}")), "{own}: {said}");
+            assert!(said.starts_with("warning: `workflow.user_id` is without `{{row_tag}}`"), "{said}");
+            assert!(said.contains("1 warning in"), "{said}");
+        }
+    }
+    for good in
+        ["mode: async", "user_id: '{{row_tag}}'", "user_id: 'x-{{#if row.subject}}{{row_tag}}{{/if}}'"]
+    {
+        assert_eq!(warned(good), "", "{good}");
+    }
+}
+
+#[test]
 fn defaults_are_those_of_the_contract() {
     let manifest = Bench::new().good(GOOD);
     let limits = &manifest.limits;

@@ -167,14 +167,15 @@ impl RunState {
 
     fn finish_process(&mut self, wall_ms: Option<u64>) {
         if let Some((first, last)) = self.process.take() {
-            self.past_wall_ms += wall_ms.unwrap_or(last - first);
+            let wall_ms = wall_ms.unwrap_or(last.saturating_sub(first));
+            self.past_wall_ms = self.past_wall_ms.saturating_add(wall_ms);
         }
         self.past_polls = (self.tally.polls, self.tally.throttled_polls);
     }
 
     fn note_polls(&mut self, polls: u64, throttled: u64) {
-        self.tally.polls = self.past_polls.0 + polls;
-        self.tally.throttled_polls = self.past_polls.1 + throttled;
+        self.tally.polls = self.past_polls.0.saturating_add(polls);
+        self.tally.throttled_polls = self.past_polls.1.saturating_add(throttled);
     }
 
     fn apply_to_row(&mut self, event: &RunEvent) -> Result<(), Impossible> {

@@ -20,6 +20,11 @@ pub enum Received {
         /// What failed, for a person; without secrets.
         message: String,
     },
+    /// The same, and it is this machine that is at fault: it opens no more files, and so no connection.
+    OutOfFiles {
+        /// What to do, for a person.
+        message: String,
+    },
     /// The request may have been written, and no whole response head came back.
     Lost {
         /// Whether it was a time-out (else a reset, or a closed connection).

@@ -9,7 +9,8 @@ use crate::report::money::{CostSpread, worth};
 use crate::report::row::{ResultRow, answer_of};
 use crate::report::spread::Spread;
 use crate::report::{
-    CostSummary, ErrorSummary, GroupSummary, Money, Rate, ReportContext, Summary, TokenSummary,
+    BudgetSummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary, Money, Rate, ReportContext,
+    Summary, TokenSummary,
 };
 
 /// Characters of an error's example.
@@ -105,6 +106,9 @@ impl<'a> SummaryBuilder<'a> {
         }
         notes.extend(context.pin.iter().filter_map(|pin| drifted(pin, tally)));
         let money = self.money(tally.cost, &mut notes);
+        let known_rows = self.costs.rows();
+        let per_row = self.costs.per_row();
+        let budget = context.budget.as_ref();
         Summary {
             run_id: context.run_id.clone(),
             manifest: context.manifest_name.clone(),
@@ -122,9 +126,10 @@ impl<'a> SummaryBuilder<'a> {
             cost: CostSummary {
                 total: tally.cost,
                 unit: context.cost_unit.clone(),
-                known_rows: self.costs.rows(),
+                known_rows,
                 unknown_rows: state.cost_unknown_rows(),
-                per_row: self.costs.per_row(),
+                per_row,
+                in_doubt: DoubtfulCost::of(state, budget, &per_row),
                 money,
             },
             tokens: TokenSummary {
@@ -132,6 +137,7 @@ impl<'a> SummaryBuilder<'a> {
                 known_rows: self.token_rows,
                 unknown_rows: state.tokens_unknown_rows(),
             },
+            budget: budget.map(|limits| BudgetSummary::of(state, limits)),
             latency_ms: self.latency.percentiles(),
             server_ms: self.server.percentiles(),
             queue_ms: self.queue.percentiles(),

@@ -98,7 +98,7 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
     settle.hold(&plan, delivery)?;
     if let Err(stopped) = begun {
         let ended = ProcessEnded { wall_ms: millis(start.elapsed()), polls: 0, throttled: 0 };
-        settle.append(vec![RunEvent::Stopped(stopped), RunEvent::ProcessEnded(ended)])?;
+        settle.append(&[RunEvent::Stopped(stopped), RunEvent::ProcessEnded(ended)])?;
         return Ok(Finished { state, writer, observer });
     }
     fail_point::pass(Point::KeyVerified);
@@ -160,7 +160,7 @@ fn close<O: Observer>(driven: Driven<O>) -> Result<Finished<O>, Error> {
     let mut writer = committer.finish().ok_or_else(gone)?;
     fail_point::pass(Point::RunDone);
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
-    settle.append(vec![RunEvent::ProcessEnded(ProcessEnded {
+    settle.append(&[RunEvent::ProcessEnded(ProcessEnded {
         wall_ms: millis(wall),
         polls,
         throttled: throttled_polls,
@@ -183,11 +183,15 @@ struct Settle<'a, O> {
 }
 
 impl<O: Observer> Settle<'_, O> {
-    fn append(&mut self, events: Vec<RunEvent>) -> Result<(), Error> {
-        self.writer.append(&events)?;
+    fn append(&mut self, events: &[RunEvent]) -> Result<(), Error> {
+        // Subtle: what is impossible must be known before it is durable, or the run could never be read again.
+        let t_ms = self.writer.instant();
         for event in events {
-            self.state.apply(self.writer.t_ms(), &event)?;
-            self.observer.event(&event, self.state);
+            self.state.apply(t_ms, event)?;
+        }
+        self.writer.append_at(t_ms, events)?;
+        for event in events {
+            self.observer.event(event, self.state);
         }
         Ok(())
     }
@@ -198,7 +202,7 @@ impl<O: Observer> Settle<'_, O> {
             return Ok(());
         }
         let counts = self.state.counts();
-        self.append(vec![RunEvent::Closed(Closed {
+        self.append(&[RunEvent::Closed(Closed {
             flowbatch: env!("CARGO_PKG_VERSION").to_owned(),
             rows: [counts.succeeded, counts.failed, counts.in_doubt, counts.rejected],
             cost: Some(self.state.tally().cost),
@@ -221,7 +225,7 @@ impl<O: Observer> Settle<'_, O> {
             return Ok(());
         }
         fail_point::pass(Point::DoubtsFound);
-        self.append(events)?;
+        self.append(&events)?;
         fail_point::pass(Point::DoubtsSettled);
         Ok(())
     }
@@ -242,14 +246,14 @@ impl<O: Observer> Settle<'_, O> {
                 via,
             }));
         }
-        if events.is_empty() { Ok(()) } else { self.append(events) }
+        if events.is_empty() { Ok(()) } else { self.append(&events) }
     }
 
     /// Holds rows that may have run, unless they are to be sent again.
     fn hold(&mut self, plan: &Plan, delivery: Delivery) -> Result<(), Error> {
         let rows = plan.doubt.iter().chain(&plan.settle).filter(|_| delivery == Delivery::AtMostOnce);
         let events: Vec<_> = rows.map(|row| held(*row)).collect();
-        if events.is_empty() { Ok(()) } else { self.append(events) }
+        if events.is_empty() { Ok(()) } else { self.append(&events) }
     }
 }
 

@@ -2,6 +2,7 @@
 //! service.
 
 use std::error::Error as _;
+use std::path::Path;
 use std::time::Duration;
 
 use http::header::{LOCATION, RETRY_AFTER};
@@ -10,6 +11,7 @@ use reqwest::{Request, Response, Url};
 use tokio::time::{Instant, timeout_at};
 
 use crate::fail_point::{self, Point};
+use crate::machine;
 use crate::reply::{Body, Received};
 use crate::workflow::redaction::Redactor;
 use crate::workflow::retry_after::retry_after;
@@ -41,7 +43,9 @@ impl Intake {
         let path = url.path();
         match &received {
             Received::Response { status, .. } => tracing::debug!(path, status, ms, "answered"),
-            Received::NotSent { message } | Received::Lost { message, .. } => {
+            Received::NotSent { message }
+            | Received::OutOfFiles { message }
+            | Received::Lost { message, .. } => {
                 tracing::info!(path, ms, message);
             }
         }
@@ -99,11 +103,27 @@ impl Intake {
     /// an error `Connect` (name, TCP, proxy tunnel, TLS) and no other; `Canceled` and `SendRequest` come later.
     fn failed(&self, url: &Url, error: reqwest::Error) -> Received {
         let unsent = error.is_connect() || error.is_builder();
+        if unsent && is_out_of_files(&error) {
+            return Received::OutOfFiles { message: format!("{}; then resume", machine::OUT_OF_FILES) };
+        }
         let timed_out = error.is_timeout();
         let message = format!("{}: {}", place(url), causes(error));
         let message = self.redactor.clean_text(message);
         if unsent { Received::NotSent { message } } else { Received::Lost { timed_out, message } }
     }
+}
+
+/// Says whether a connection was not made for want of files. The resolver of names does not always tell, so the machine
+/// is asked as well.
+fn is_out_of_files(error: &reqwest::Error) -> bool {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if cause.downcast_ref::<std::io::Error>().is_some_and(machine::is_out_of_files) {
+            return true;
+        }
+        next = cause.source();
+    }
+    cfg!(unix) && !machine::can_open(Path::new("/dev/null"), 1)
 }
 
 /// Host and port, which hold no secret; path and query stay out.

@@ -7,6 +7,7 @@ mod commands;
 mod crash;
 mod dataset;
 mod disk;
+mod faults;
 mod garbage;
 mod hostile;
 mod identity;

@@ -570,3 +570,30 @@ fn what_has_nothing_to_settle_is_refused() {
         assert_eq!(run.tally().cost, total);
     }
 }
+
+#[test]
+fn instants_that_jump_make_no_negative_time_and_overflow_nothing() {
+    let started = |process| {
+        let (at, host) = (String::new(), String::new());
+        RunEvent::ProcessStarted(ProcessStarted { process, at, pid: 1, host, settings: json("") })
+    };
+    let ended = |wall_ms| RunEvent::ProcessEnded(ProcessEnded { wall_ms, polls: u64::MAX, throttled: 0 });
+    let mut run = RunState::new();
+    // Killed, with a clock that ran backwards; then one that is a year ahead, and one that is behind again.
+    for (t_ms, event, wall_ms) in [
+        (9_000, started(1), 0),
+        (4_000, RunEvent::PollTally(crate::model::PollTally { polls: 1, throttled: 0 }), 0),
+        (31_536_000_000, started(2), 0),
+        (31_536_000_500, ended(400), 400),
+        (10_000, started(3), 400),
+        (u64::MAX, RunEvent::PollTally(crate::model::PollTally { polls: u64::MAX, throttled: 1 }), u64::MAX),
+        (7, ended(u64::MAX), u64::MAX),
+        (8, started(4), u64::MAX),
+        (9, ended(1), u64::MAX),
+    ] {
+        run.apply(t_ms, &event).unwrap();
+        if !matches!(event, RunEvent::PollTally(_)) || t_ms < u64::MAX {
+            assert_eq!(run.wall_ms(), wall_ms, "after `{}` at {t_ms}", event.name());
+        }
+    }
+}

@@ -73,11 +73,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
     }
 
-    /// The service refused this row for a reason that holds for every row.
+    /// The service, or this machine, refused this row for a reason that holds for every row.
     fn on_run_refused(&mut self, row: RowNumber, cause: StopCause, error: &RowError) {
         self.give_place_back(row);
         if let Some(invocation) = self.rows.remove(&row) {
-            let (attempt, why) = (invocation.sends, WithdrawnWhy::RunRefused);
+            // What this machine kept from being sent was no send.
+            let unsent = cause == StopCause::Disk;
+            let why = if unsent { WithdrawnWhy::Stop } else { WithdrawnWhy::RunRefused };
+            let attempt = invocation.sends;
             self.committer.append(RunEvent::Withdrawn(Withdrawn { row, attempt, why }));
         }
         self.stop(cause, &error.message);

@@ -187,7 +187,10 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             }
             self.on_timers();
             self.admit();
-            self.committer.flush();
+            self.committer.flush(&self.state);
+            if let Some(impossible) = self.committer.refused().await {
+                return Err(impossible.into());
+            }
             if self.is_finished() && !self.is_searching() {
                 break;
             }

@@ -15,6 +15,7 @@ use crate::workflow::{Call, LogQuery};
 mod budget;
 mod chaos;
 mod deliveries;
+mod impossible;
 mod ordeals;
 
 /// What the provider does with a request.
