@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("artifact", 1),
     ("manifest", 2),
     ("report", 2),
+    ("allowance", 3),
     ("dataset", 3),
     ("journal", 3),
     ("workflow", 3),

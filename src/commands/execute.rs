@@ -7,7 +7,7 @@ use serde_json::value::to_raw_value;
 use tokio::sync::mpsc;
 
 use crate::commands::prepare::Sound;
-use crate::commands::{Failure, Host, Watched, identity, webhooks};
+use crate::commands::{Failure, Host, Watched, identity, rates, webhooks};
 use crate::emulator::{Emulator, Options};
 use crate::journal::{RunFolder, Writer};
 use crate::manifest::{Manifest, Provider, Secret};
@@ -49,6 +49,8 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         let hooked = webhooks::start(spec, &settings.api_key, &run_id, settings.body_limit).await?;
         (settings.webhooks, settings.secrets) = (hooked.webhooks, hooked.secrets);
         let deliveries = hooked.deliveries;
+        let reached = emulator.is_none().then_some((settings.base_url.as_str(), &settings.api_key));
+        let (pace, allowance) = rates::pace(&manifest.limits, reached, state.processes() > 1, host);
         let workflow = Arc::new(Gptbots::new(settings)?);
         let delivery = manifest.limits.delivery;
         let plan = Plan::of(&state, delivery);
@@ -83,6 +85,8 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             delivery,
             writer,
             state,
+            pace,
+            allowance,
             signals,
         };
         let finished = runner::run(job, Boxed(observer)).await?;

@@ -12,6 +12,7 @@ mod list;
 mod mend;
 mod plan;
 mod prepare;
+mod rates;
 mod rehearse;
 mod report;
 mod resume;

@@ -7,6 +7,7 @@ mod budget;
 mod dispatcher;
 mod invocation;
 mod observer;
+mod permit;
 mod pinned;
 mod plan;
 mod run;

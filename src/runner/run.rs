@@ -1,10 +1,12 @@
 //! A run from its plan to its last event.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+use crate::allowance::Allowance;
 use crate::journal::{Committer, Writer};
 use crate::manifest::{FirstPoll, Limits, PollSpec};
 use crate::model::{
@@ -16,7 +18,7 @@ use crate::retry::PollSchedule;
 use crate::runner::dispatcher::{Dispatcher, Driven, Parts, millis};
 use crate::runner::invocation::Prepared;
 use crate::runner::pinned::Trial;
-use crate::runner::{Error, Observer, Plan, Signal};
+use crate::runner::{Error, Observer, Plan, Signal, permit};
 use crate::workflow::{self, Workflow};
 
 /// What the reader of the dataset hands over.
@@ -57,6 +59,10 @@ pub struct Job<W> {
     pub writer: Writer,
     /// What the journal says.
     pub state: RunState,
+    /// The rates to keep, and what calls to slow down lead to; from the process's start on.
+    pub pace: Pace,
+    /// What other processes on this machine leave of the rates; none when that is not known.
+    pub allowance: Option<Allowance>,
     /// Ctrl-C and its like.
     pub signals: mpsc::Receiver<Signal>,
 }
@@ -76,11 +82,15 @@ pub struct Finished<O> {
 pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Result<Finished<O>, Error> {
     let Job { workflow, plan, source, ahead, limits, poll, pin, delivery, mut writer, mut state, .. } = job;
     let (deliveries, mut signals) = (job.deliveries, job.signals);
+    let (mut pace, mut allowance) = (job.pace, job.allowance);
     let start = Instant::now();
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
     settle.doubts(&plan, delivery)?;
     if !plan.is_empty()
-        && let Some(stopped) = stop_before_the_first_send(&*workflow, &mut signals).await
+        && let Some(stopped) = {
+            let asked = verify(&*workflow, &mut pace, &mut allowance, start);
+            stop_before_the_first_send(asked, limits.deadline, &mut signals).await
+        }
     {
         let ended = ProcessEnded { wall_ms: millis(start.elapsed()), polls: 0, throttled: 0 };
         settle.append(vec![RunEvent::Stopped(stopped), RunEvent::ProcessEnded(ended)])?;
@@ -100,7 +110,8 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         state,
         source,
         deliveries,
-        pace: Pace::default(),
+        pace,
+        allowance,
         schedule: PollSchedule::new(first, poll.shortest, poll.longest),
         start,
         ahead,
@@ -111,18 +122,42 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
     close(dispatcher.drive(signals).await?)
 }
 
-/// Asks whether the key is taken. A service that is slow to say so must not keep a signal from being heard.
-async fn stop_before_the_first_send<W: Workflow>(
+/// Asks whether the key is taken, when the rate allows it.
+async fn verify<W: Workflow>(
     workflow: &W,
+    pace: &mut Pace,
+    allowance: &mut Option<Allowance>,
+    start: Instant,
+) -> Result<(), RowError> {
+    if let Some(request) = pace.counts_as() {
+        permit::wait(pace, allowance, request, start).await;
+    }
+    workflow.verify().await
+}
+
+/// Waits until it is known whether the key is taken. What is slow to say so must not keep a signal from being heard,
+/// nor a deadline from being kept.
+async fn stop_before_the_first_send(
+    asked: impl Future<Output = Result<(), RowError>>,
+    deadline: Option<Duration>,
     signals: &mut mpsc::Receiver<Signal>,
 ) -> Option<Stopped> {
+    let deadline = async {
+        match deadline {
+            Some(deadline) => sleep(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
-        verified = workflow.verify() => {
+        verified = asked => {
             let error = verified.err()?;
             Some(Stopped { cause: StopCause::Authentication, detail: error.message })
         }
         Some(Signal::Stop) = signals.recv() => {
             Some(Stopped { cause: StopCause::Interrupted, detail: "interrupted".to_owned() })
+        }
+        () = deadline => {
+            Some(Stopped { cause: StopCause::Deadline, detail: "`limits.deadline` has passed".to_owned() })
         }
     }
 }

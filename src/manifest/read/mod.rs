@@ -2,6 +2,7 @@
 
 mod budget;
 mod dataset;
+mod flow;
 mod input;
 mod limits;
 mod origin;

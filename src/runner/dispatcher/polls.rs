@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::{ErrorKind, Outcome, RowError, RowNumber, RowState, Via};
+use crate::pace::Request;
 use crate::reply::{PollJudgement, Reply};
 use crate::runner::Observer;
 use crate::runner::dispatcher::{Dispatcher, Done};
@@ -71,6 +72,12 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             self.timers.set(Instant::now() + POLL_AGAIN, Timer::Poll(row, invocation.epoch));
             return;
         }
+        if self.pace.has_rate(Request::Poll) { self.wait_to_poll(row) } else { self.poll(row) }
+    }
+
+    /// Asks for a row's result.
+    pub(super) fn poll(&mut self, row: RowNumber) {
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
         let Some(run_id) = invocation.run_id.clone() else { return };
         let workflow = Arc::clone(&self.workflow);
         let task = self.tasks.spawn(async move { Done::Polled(workflow.query(&run_id).await) });

@@ -16,6 +16,7 @@ mod budget;
 mod chaos;
 mod deliveries;
 mod ordeals;
+mod rates;
 
 /// What the provider does with a request.
 #[derive(Clone, Debug)]
@@ -298,6 +299,8 @@ impl Run {
             delivery: Delivery::AtMostOnce,
             budget: None,
             halt: None,
+            rate: None,
+            longest_throttle: crate::pace::LONGEST_THROTTLE,
         };
         Self {
             _temp: temp,
@@ -346,6 +349,11 @@ impl Run {
         is_any.then_some(incoming)
     }
 
+    fn pace(&self) -> Pace {
+        let rates = self.limits.rate.map(|rate| rate.rates()).unwrap_or_default();
+        Pace::new(rates, self.limits.longest_throttle)
+    }
+
     /// One process over what remains.
     async fn go(&self, provider: &Arc<Provider>) -> RunState {
         // The waits of back-off are drawn: the same ones each time.
@@ -379,7 +387,8 @@ impl Run {
             state,
             source,
             deliveries,
-            pace: Pace::default(),
+            pace: self.pace(),
+            allowance: None,
             schedule,
             start: Instant::now(),
             ahead: 16,
@@ -680,6 +689,7 @@ async fn a_row_that_cannot_be_sent_is_rejected_and_costs_nothing() {
         source,
         deliveries: None,
         pace: Pace::default(),
+        allowance: None,
         schedule: PollSchedule::new(None, TICK, TICK),
         start: Instant::now(),
         ahead: 1,
