@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method};
 use reqwest::{Client, ClientBuilder, Request, Url};
+use tokio::time::Instant;
 
 use crate::manifest::{Mode, Secret};
 use crate::model::{ErrorKind, RowError, StopCause};
@@ -76,7 +78,7 @@ impl Gptbots {
         Ok(Self {
             invokes,
             polls,
-            intake: Intake { body_limit: settings.body_limit, redactor },
+            intake: Intake { body_limit: settings.body_limit, redactor, used_up: Mutex::default() },
             authorization,
             mode: settings.mode,
             webhooks: settings.webhooks,
@@ -138,6 +140,10 @@ impl Workflow for Gptbots {
         let body = format!("{{\"workflowRunId\":{}}}", json_string(workflow_run_id));
         let request = self.request(Method::POST, &self.query_url, Some(body.into()));
         judge_poll(&self.intake.exchange(&self.polls, request, FREE_REQUEST_TIMEOUT).await, workflow_run_id)
+    }
+
+    fn used_up(&self) -> Option<Instant> {
+        self.intake.used_up.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

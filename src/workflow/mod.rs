@@ -1,10 +1,10 @@
 //! The provider's side: the [`Workflow`] seam and the GPTBots client behind it. It sends, and asks `reply` what each
 //! answer means; it knows neither rows nor journal, and never sends twice.
 
+mod asked;
 mod exchange;
 mod gptbots;
 mod redaction;
-mod retry_after;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 pub use gptbots::{Gptbots, Settings};
 pub use webhook::{Delivery, Receiver, ReceiverSettings, Tokens, Webhooks, secrets as webhook_secrets};
@@ -34,6 +35,12 @@ pub trait Workflow: Send + Sync + 'static {
 
     /// Asks for the result of a run that the service acknowledged.
     fn query(&self, workflow_run_id: &str) -> impl Future<Output = PollJudgement> + Send;
+
+    /// Gives the instant until which the service will take nothing more, when an answer since the last call has said
+    /// so: a rate limit of its own is used up.
+    fn used_up(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// One invoke.

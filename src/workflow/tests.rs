@@ -2,7 +2,7 @@ mod server;
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -221,7 +221,7 @@ async fn without_tls_at_the_other_end_nothing_was_sent() {
 }
 
 fn intake(body_limit: u64) -> Intake {
-    Intake { body_limit, redactor: Redactor::new([Secret::new(KEY)]) }
+    Intake { body_limit, redactor: Redactor::new([Secret::new(KEY)]), used_up: Mutex::default() }
 }
 
 #[tokio::test]

@@ -61,6 +61,8 @@ struct Provider {
     poll_latency: Duration,
     /// Polls that are asked to slow down, by their place in the order of all.
     throttled_polls: Vec<usize>,
+    /// What it says once, with an answer: for how long it will take nothing more.
+    used_up: Mutex<Option<Duration>>,
     books: Mutex<Books>,
     journal: std::path::PathBuf,
 }
@@ -155,6 +157,10 @@ impl Drop for InFlight<'_> {
 }
 
 impl Workflow for Provider {
+    fn used_up(&self) -> Option<Instant> {
+        self.used_up.lock().unwrap().take().map(|wait| Instant::now() + wait)
+    }
+
     async fn verify(&self) -> Result<(), RowError> {
         Ok(())
     }

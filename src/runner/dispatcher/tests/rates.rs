@@ -173,3 +173,45 @@ async fn what_waits_for_the_rate_holds_no_place() {
     run.go(&provider).await;
     assert_eq!(provider.books.lock().unwrap().most_in_flight, 1, "each is answered before the next may go");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_says_its_limit_is_used_up_is_not_asked_until_it_is_reset() {
+    let run = Run::of(8);
+    let mut provider = Arc::into_inner(run.provider([])).unwrap();
+    // Told with the first answers, 100 ms after the start.
+    provider.used_up = Mutex::new(Some(Duration::from_secs(20)));
+    let provider = Arc::new(provider);
+    let start = Instant::now();
+    let state = run.go(&provider).await;
+    assert_eq!((outcomes(&state), state.tally().throttled), ([8, 0, 0, 0, 0], 0));
+    let sent = instants(&provider.books.lock().unwrap().sent);
+    let after: Vec<_> = sent.iter().map(|at| (*at - start).as_millis()).collect();
+    assert_eq!(after, [0, 0, 0, 0, 20_100, 20_100, 20_100, 20_100]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_used_up_limit_beyond_what_a_pause_may_last_is_put_to_the_test() {
+    let mut run = Run::of(8);
+    run.limits.longest_throttle = Duration::from_secs(10);
+    let mut provider = Arc::into_inner(run.provider([])).unwrap();
+    provider.used_up = Mutex::new(Some(Duration::from_secs(20)));
+    let start = Instant::now();
+    run.go(&Arc::new(provider)).await;
+    assert_eq!(start.elapsed(), Duration::from_millis(200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_manifest_says_how_long_a_pause_may_last_and_a_suspended_run_says_when_to_resume() {
+    let mut run = Run::of(8);
+    run.limits.longest_throttle = Duration::from_secs(30);
+    let provider = run.provider([(1, vec![Throttle(Some(30_000)), Throttle(Some(31_000)), Succeed("1")])]);
+    let start = Instant::now();
+    let state = run.go(&provider).await;
+    let stopped = state.stopped().unwrap();
+    assert_eq!((stopped.cause, start.elapsed().as_secs()), (StopCause::Throttled, 30));
+    let detail = &stopped.detail;
+    assert!(detail.contains("for 62 s on end, and `limits.throttle` allows 30 s: resume at 2"), "{detail}");
+    assert_eq!(state.counts().failed, 0, "no row has used up its attempts");
+    let state = run.go(&provider).await;
+    assert_eq!(outcomes(&state), [8, 0, 0, 0, 0]);
+}
