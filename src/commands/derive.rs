@@ -49,7 +49,18 @@ pub(crate) fn overrides_of(lock: &RunLock) -> Overrides {
 fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
     let cost_unit = cost_unit(&manifest);
     let Manifest {
-        name, description, labels, vars, env, workflow, dataset, accept, output, group_by, ..
+        name,
+        description,
+        labels,
+        vars,
+        env,
+        workflow,
+        dataset,
+        limits,
+        accept,
+        output,
+        group_by,
+        ..
     } = manifest;
     ReportContext {
         run_id: run_id.to_owned(),
@@ -61,6 +72,7 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
         types: dataset.types,
         cost_unit,
         pin: workflow.pin,
+        rate: limits.rate.map(|rate| rate.to_string()),
         price: workflow.price.map(|price| Price { per_unit: price.per_unit, currency: price.currency }),
         accept,
         group_by,

@@ -170,6 +170,9 @@ fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
         None if is_billed(sound) => line.push_str(", no budget"),
         None => {}
     }
+    if let Some(rate) = sound.manifest.limits.rate {
+        line.push_str(&format!(", at {rate} at most"));
+    }
     host.say(&line);
 }
 

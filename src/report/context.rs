@@ -32,6 +32,8 @@ pub struct ReportContext {
     pub price: Option<Price>,
     /// The workflow that was to answer.
     pub pin: Option<Pin>,
+    /// The rate that requests were held to, in words.
+    pub rate: Option<String>,
     /// What still counts as accepted.
     pub accept: Accept,
     /// `report.group_by`, in the order written.

@@ -33,6 +33,7 @@ fn context() -> ReportContext {
         cost_unit: "credit".to_owned(),
         price: None,
         pin: None,
+        rate: None,
         accept: Accept::default(),
         group_by: Vec::new(),
         columns: Vec::new(),

@@ -40,7 +40,11 @@ pub(super) fn asked(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> 
 /// Caps what no service can mean.
 fn believed(wait: Duration) -> Duration {
     if wait > LONGEST {
-        tracing::warn!(asked_s = wait.as_secs(), taken_s = LONGEST.as_secs(), "the service asks for an absurd wait");
+        tracing::warn!(
+            asked_s = wait.as_secs(),
+            taken_s = LONGEST.as_secs(),
+            "the service asks for an absurd wait"
+        );
     }
     wait.min(LONGEST)
 }
@@ -78,7 +82,8 @@ fn date(text: &str) -> Option<Timestamp> {
 /// Says for how long rate limits are used up, by the fields that speak of them; none when there is something left, or
 /// it is not said.
 fn used_up(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let all = |name: &str| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(items);
+    let all =
+        |name: &str| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(items);
     let policies: Vec<_> = all("ratelimit-policy").map(|item| Item::read(&item)).collect();
     let fields: Vec<_> = all("ratelimit").map(|item| Item::read(&item)).collect();
     let standard = fields.iter().filter(|item| item.number("r") == Some(0.0)).filter_map(|item| {
@@ -219,7 +224,10 @@ mod tests {
         for (headers, expected) in [
             (&[("ratelimit", "\"default\";r=0;t=30")][..], Some(30.0)),
             (&[("ratelimit", "\"a,b\";r=0;t=30, \"day\";r=0;t=90, \"hour\";r=5;t=3000")], Some(90.0)),
-            (&[("ratelimit", "\"a\";r=0"), ("ratelimit-policy", "\"b\";q=9;w=7, \"a\";q=3;w=60")], Some(60.0)),
+            (
+                &[("ratelimit", "\"a\";r=0"), ("ratelimit-policy", "\"b\";q=9;w=7, \"a\";q=3;w=60")],
+                Some(60.0),
+            ),
             (&[("ratelimit", "limit=100, remaining=0, reset=50")], Some(50.0)),
             (&[("ratelimit-remaining", "0"), ("ratelimit-reset", "12")], Some(12.0)),
             (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "12.5")], Some(12.5)),

@@ -12,6 +12,7 @@ mod hostile;
 mod identity;
 mod job;
 mod journal;
+mod rates;
 mod repair;
 mod resume;
 mod secrets;

@@ -313,7 +313,8 @@ fn suspended(pause: Duration, left: Duration, longest: Duration) -> String {
     let why = format!(
         "the service asks to slow down for {pause} s on end, and `limits.throttle` allows {longest} s"
     );
-    let from = jiff::SignedDuration::try_from(left).ok().and_then(|left| Timestamp::now().checked_add(left).ok());
+    let from =
+        jiff::SignedDuration::try_from(left).ok().and_then(|left| Timestamp::now().checked_add(left).ok());
     match from.and_then(|from| from.round(Unit::Second).ok()) {
         Some(from) => format!("{why}: resume at {from} or later"),
         None => format!("{why}: resume later"),
