@@ -182,7 +182,7 @@ impl Bucket {
         };
         let due = arrival.saturating_sub(terms.1);
         if due > now {
-            return Ok(Err(due - now));
+            return Ok(Err(due.saturating_sub(now)));
         }
         self.keep(arrival.max(now) + terms.0, terms)?;
         Ok(Ok(()))

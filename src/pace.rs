@@ -144,6 +144,13 @@ impl Pace {
         now >= self.not_before && self.rates.of_mut(request).is_none_or(|rate| rate.take(now))
     }
 
+    /// Notes that a request whose permit was taken before went out only now.
+    pub fn went_out(&mut self, request: Request, now: Duration) {
+        if let Some(rate) = self.rates.of_mut(request) {
+            rate.went_out(now);
+        }
+    }
+
     /// Notes that others have used up the rate until an instant.
     pub fn postpone(&mut self, request: Request, until: Duration) {
         if let Some(rate) = self.rates.of_mut(request) {

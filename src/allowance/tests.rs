@@ -38,7 +38,7 @@ fn a_clock_that_is_set_back_holds_nobody_for_longer_than_one_request() {
     let temp = tempfile::tempdir().unwrap();
     let mut bucket = bucket(temp.path());
     bucket.take(terms(), T0).unwrap();
-    let earlier = T0 - s(86_400.0);
+    let earlier = T0.saturating_sub(s(86_400.0));
     assert_eq!(bucket.wait(terms(), 0, earlier), Duration::ZERO, "not believed");
     assert_eq!(bucket.take(terms(), earlier), Err(s(10.0)), "it may have been a moment ago");
     assert_eq!(

@@ -162,6 +162,7 @@ async fn provider(sound: &Sound, folder: &RunFolder) -> Result<(Option<Emulator>
         concurrency: manifest.limits.concurrency.0,
         secrets: Vec::new(),
         webhooks: Webhooks::default(),
+        has_rate: manifest.limits.rate.is_some(),
     };
     Ok((emulator, settings))
 }

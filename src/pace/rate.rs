@@ -44,6 +44,11 @@ impl Rate {
         is_due
     }
 
+    /// Notes that a request whose permit was taken before went out only now.
+    pub fn went_out(&mut self, now: Duration) {
+        self.next = self.next.max(now.saturating_add(self.interval));
+    }
+
     /// Gives no permit before this instant, nor more than one then: others have used the rate up.
     pub fn postpone(&mut self, until: Duration) {
         self.next = self.next.max(until.saturating_add(self.tolerance));

@@ -2,6 +2,7 @@
 //! answer means; it knows neither rows nor journal, and never sends twice.
 
 mod asked;
+mod connections;
 mod exchange;
 mod gptbots;
 mod redaction;
@@ -22,6 +23,7 @@ pub use webhook::{Delivery, Receiver, ReceiverSettings, Tokens, Webhooks, secret
 
 use crate::manifest::SecretError;
 use crate::model::{RowError, RowNumber};
+use crate::pace::Request;
 use crate::reply::{Judgement, PollJudgement};
 
 /// A workflow that can be invoked.
@@ -39,6 +41,12 @@ pub trait Workflow: Send + Sync + 'static {
     /// Gives the instant until which the service will take nothing more, when an answer since the last call has said
     /// so: a rate limit of its own is used up.
     fn used_up(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Gives the instant at which a connection for requests of a kind came to stand, the last one since the last call: a
+    /// request has gone out only then.
+    fn connected(&self, _request: Request) -> Option<Instant> {
         None
     }
 }

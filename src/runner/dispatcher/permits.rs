@@ -135,6 +135,11 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     fn take_permit(&mut self, request: Request) -> bool {
+        for kind in [Request::Invoke, Request::Poll] {
+            if let Some(connected) = self.workflow.connected(kind) {
+                self.pace.went_out(kind, connected.saturating_duration_since(self.start));
+            }
+        }
         let now = self.now();
         permit::take(&mut self.pace, self.permits.allowance.as_mut(), request, now)
     }

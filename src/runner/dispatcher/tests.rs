@@ -63,6 +63,9 @@ struct Provider {
     throttled_polls: Vec<usize>,
     /// What it says once, with an answer: for how long it will take nothing more.
     used_up: Mutex<Option<Duration>>,
+    /// Each so manieth invoke waits for a new connection so long; the first does.
+    connects: Option<(usize, Duration)>,
+    connected: Mutex<Option<Instant>>,
     books: Mutex<Books>,
     journal: std::path::PathBuf,
 }
@@ -70,6 +73,8 @@ struct Provider {
 #[derive(Default)]
 struct Books {
     sent: Vec<(u64, Instant)>,
+    /// When invokes were written, after what their connection took.
+    written: Vec<Instant>,
     polled: Vec<(u64, Instant)>,
     executed: HashMap<u64, u32>,
     billed: Cost,
@@ -165,6 +170,10 @@ impl Workflow for Provider {
         Ok(())
     }
 
+    fn connected(&self, _: crate::pace::Request) -> Option<Instant> {
+        self.connected.lock().unwrap().take()
+    }
+
     async fn invoke(&self, call: Call) -> Judgement {
         let row = Self::row_of(&call.user_id);
         let attempt = {
@@ -175,6 +184,7 @@ impl Workflow for Provider {
             books.sent.iter().filter(|(sent, _)| *sent == row).count()
         };
         let _in_flight = InFlight(self);
+        self.connect().await;
         self.assert_durable(&format!("\"row\":{row},\"attempt\":{attempt},"));
         let script = self.script(row);
         let ambiguous = |kind| Judgement::Ambiguous { error: RowError::new(kind, "lost"), body: None };
@@ -252,6 +262,16 @@ impl Workflow for Provider {
 }
 
 impl Provider {
+    async fn connect(&self) {
+        let Some((each, takes)) = self.connects else { return };
+        let sent = self.books.lock().unwrap().sent.len();
+        if sent % each == 1 {
+            tokio::time::sleep(takes).await;
+            *self.connected.lock().unwrap() = Some(Instant::now());
+        }
+        self.books.lock().unwrap().written.push(Instant::now());
+    }
+
     fn accept(&self, row: u64, script: &Script) -> Judgement {
         let named = if let AcceptAs(other) = script { *other } else { row };
         let workflow_run_id = format!("run-{named}");

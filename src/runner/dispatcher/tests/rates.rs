@@ -215,3 +215,17 @@ async fn the_manifest_says_how_long_a_pause_may_last_and_a_suspended_run_says_wh
     let state = run.go(&provider).await;
     assert_eq!(outcomes(&state), [8, 0, 0, 0, 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_had_to_wait_for_its_connection_counts_from_when_it_went_out() {
+    let run = run_at(invokes(5, 1), 60, 8);
+    let mut provider = Arc::into_inner(run.provider([])).unwrap();
+    // Each tenth connection takes 150 ms to stand; the others are there.
+    provider.connects = Some((10, Duration::from_millis(150)));
+    let provider = Arc::new(provider);
+    run.go(&provider).await;
+    let books = provider.books.lock().unwrap();
+    let (most, share) = (most_in(&books.written, Duration::from_secs(1)), used(&books.written, per(5, 1)));
+    assert!(most <= 5, "{most} in a window, as written to the socket");
+    assert!(share >= 0.9, "{share}");
+}
