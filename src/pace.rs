@@ -99,6 +99,12 @@ impl Pace {
         self.not_before
     }
 
+    /// Says whether there is neither a rate nor has there ever been a pause: nothing waits for anything here.
+    pub fn is_free(&self) -> bool {
+        self.not_before.is_zero()
+            && ![Request::Invoke, Request::Poll].into_iter().any(|kind| self.has_rate(kind))
+    }
+
     /// Says whether requests of a kind have a rate.
     pub fn has_rate(&self, request: Request) -> bool {
         self.rates.of(request).is_some()

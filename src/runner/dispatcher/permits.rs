@@ -191,6 +191,9 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 
     /// Sees to it that the loop wakes when what waits for a pause or a permit may go on.
     pub(super) fn wake_for_permits(&mut self) {
+        if self.pace.is_free() {
+            return;
+        }
         let now = self.now();
         let mut due = Vec::new();
         if self.first_send().is_some() {
