@@ -171,7 +171,8 @@ fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
         None => {}
     }
     if let Some(rate) = sound.manifest.limits.rate {
-        line.push_str(&format!(", at {rate} at most"));
+        let seconds = estimate::by_rate(&sound.manifest, rows).unwrap_or_default();
+        line.push_str(&format!(", at {rate} at most ({} or more)", estimate::in_time(seconds)));
     }
     host.say(&line);
 }

@@ -35,6 +35,21 @@ pub enum RatesSpec {
 }
 
 impl RateSpec {
+    /// Gives the least time, in whole seconds, that so many invokes and polls take.
+    pub fn least_seconds(&self, invokes: u64, polls: u64) -> u64 {
+        let takes = |requests: u64, PerTime { count, per }| {
+            requests.saturating_mul(per.as_secs()).div_ceil(u64::from(count))
+        };
+        match self.rates {
+            RatesSpec::Shared(rate) => takes(invokes.saturating_add(polls), rate),
+            RatesSpec::Apart { invoke, poll } => {
+                let [invoke, poll] =
+                    [(invokes, invoke), (polls, poll)].map(|(n, rate)| rate.map(|rate| takes(n, rate)));
+                invoke.max(poll).unwrap_or_default()
+            }
+        }
+    }
+
     /// Gives the rates to keep.
     pub fn rates(&self) -> Rates {
         let rate = |PerTime { count, per }| Rate::new(count, per, self.burst);
@@ -118,6 +133,19 @@ mod tests {
         check("1000/day", 1_000, 86_400, "1000/day");
         check("20/10s", 20, 10, "20/10s");
         check("3/1m", 3, 60, "3/min");
+    }
+
+    #[test]
+    fn a_rate_says_how_long_a_run_takes_at_least() {
+        let [three, ninety] = ["3/min", "90/min"].map(|text| per_time(text).unwrap());
+        let check = |rates, invokes, polls, seconds| {
+            assert_eq!(RateSpec { rates, burst: None }.least_seconds(invokes, polls), seconds);
+        };
+        check(RatesSpec::Shared(three), 30, 0, 600);
+        check(RatesSpec::Shared(three), 30, 30, 1_200);
+        check(RatesSpec::Apart { invoke: Some(ninety), poll: None }, 100, 100, 67);
+        check(RatesSpec::Apart { invoke: Some(ninety), poll: Some(three) }, 90, 90, 1_800);
+        check(RatesSpec::Shared(three), u64::MAX, 1, u64::MAX.div_ceil(3));
     }
 
     #[test]

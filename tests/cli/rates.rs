@@ -56,7 +56,10 @@ fn what_one_process_has_used_up_no_other_of_its_key_is_given() {
     let service = Emulator::serve(&bench, SERVICE);
     // Three requests, and then one in half an hour: the first of them asks whether the key is taken.
     job(&bench, &service.url, "async", 9, "rate: {shared: 2/h, burst: 4}, deadline: 1s");
-    bench.run(&["run", "job.yaml", "--id", "r"]).exits(5).says(&["at 2/h of all requests at most"]);
+    bench
+        .run(&["run", "job.yaml", "--id", "r"])
+        .exits(5)
+        .says(&["at 2/h of all requests at most (9 h 0 min or more)"]);
     assert!(!service.accepted().is_empty());
     for command in
         [&["resume", "r"][..], &["run", "job.yaml", "--id", "s", "-o", "elsewhere"], &["resume", "r"]]
@@ -99,7 +102,7 @@ fn the_report_names_the_rate() {
     let bench = Bench::new();
     let service = Emulator::serve(&bench, SERVICE);
     job(&bench, &service.url, "sync", 3, "rate: {invoke: 9000/min, poll: 100/s}");
-    bench.run(&["run", "job.yaml"]).exits(0).says(&["at 9000/min, polls 100/s at most"]);
+    bench.run(&["run", "job.yaml"]).exits(0).says(&["at 9000/min, polls 100/s at most (a second or more)"]);
     let notes = bench.report()["notes"].to_string();
     assert!(notes.contains("requests were held to 9000/min, polls 100/s (`limits.rate`)"), "{notes}");
     let journal = bench.read(bench.run_dir().join("journal.jsonl"));
