@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::Entry;
-use crate::manifest::read::{budget, flow};
+use crate::manifest::read::{budget, rate};
 use crate::manifest::tree::Kind;
 use crate::manifest::{Backoff, Concurrency, Halt, Limits, Price, Retry, RetryAlso, units};
 use crate::model::{Accept, Delivery, Limit};
@@ -59,8 +59,8 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<
     if let Some(entry) = section.take("halt") {
         read_halt(reader, entry, &mut limits.halt);
     }
-    limits.rate = section.take("rate").and_then(|entry| flow::read_rate(reader, entry));
-    if let Some(longest) = section.take("throttle").and_then(|entry| flow::read_throttle(reader, entry)) {
+    limits.rate = section.take("rate").and_then(|entry| rate::read_rate(reader, entry));
+    if let Some(longest) = section.take("throttle").and_then(|entry| rate::read_throttle(reader, entry)) {
         limits.longest_throttle = longest;
     }
     section.finish(&mut reader.diagnostics);

@@ -2,12 +2,12 @@
 
 mod budget;
 mod dataset;
-mod flow;
 mod input;
 mod limits;
 mod origin;
 mod output;
 mod pin;
+mod rate;
 mod reader;
 mod root;
 mod section;
