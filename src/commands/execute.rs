@@ -10,10 +10,10 @@ use crate::commands::prepare::Sound;
 use crate::commands::{Failure, Host, Watched, identity, rates, webhooks};
 use crate::emulator::{Emulator, Options};
 use crate::journal::{RunFolder, Writer};
-use crate::manifest::{Manifest, Provider, Secret};
+use crate::manifest::{Limits, Manifest, Provider, Secret};
 use crate::model::{ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
 use crate::runner::{self, Job, Observer, Plan, Renderer};
-use crate::workflow::{Gptbots, Settings, Webhooks};
+use crate::workflow::{Asks, Gptbots, Settings, Webhooks};
 
 /// How long a drain may last when nobody watches and the manifest does not say.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -50,8 +50,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         let hooked = webhooks::start(spec, &settings.api_key, &run_id, settings.body_limit).await?;
         (settings.webhooks, settings.secrets) = (hooked.webhooks, hooked.secrets);
         let deliveries = hooked.deliveries;
-        let reached = emulator.is_none().then_some((settings.base_url.as_str(), &settings.api_key));
-        let (pace, allowance) = rates::pace(&manifest.limits, reached, state.processes() > 1, host);
+        let kept = rates::keep(&manifest.limits, &mut settings, emulator.is_some(), &state, host);
         let workflow = Arc::new(Gptbots::new(settings)?);
         let delivery = manifest.limits.delivery;
         let plan = Plan::of(&state, delivery);
@@ -64,10 +63,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             doubt = plan.doubt.len(),
             "the run goes on"
         );
-        let mut limits = manifest.limits.clone();
-        if !host.is_interactive() {
-            limits.drain.get_or_insert(DRAIN);
-        }
+        let limits = limits_in_force(&manifest, host);
         let renderer = Renderer::new(Arc::clone(&manifest), run_id, sound.schema);
         let ahead = renderer.ahead();
         let source = runner::read(sound.dataset, renderer, plan.send.clone())
@@ -86,8 +82,9 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             delivery,
             writer,
             state,
-            pace,
-            allowance,
+            pace: kept.pace,
+            allowance: kept.allowance,
+            asks: kept.asks,
             signals,
         };
         let finished = runner::run(job, Boxed(observer)).await?;
@@ -99,6 +96,14 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         drop(finished.writer);
         Ok(finished.state)
     })
+}
+
+fn limits_in_force(manifest: &Manifest, host: &dyn Host) -> Limits {
+    let mut limits = manifest.limits.clone();
+    if !host.is_interactive() {
+        limits.drain.get_or_insert(DRAIN);
+    }
+    limits
 }
 
 /// Writes the process's first events.
@@ -162,7 +167,7 @@ async fn provider(sound: &Sound, folder: &RunFolder) -> Result<(Option<Emulator>
         concurrency: manifest.limits.concurrency.0,
         secrets: Vec::new(),
         webhooks: Webhooks::default(),
-        has_rate: manifest.limits.rate.is_some(),
+        asks: Asks::default(),
     };
     Ok((emulator, settings))
 }

@@ -1,31 +1,49 @@
 //! The pace of a run: the manifest's rates, and where they are shared with other processes of this machine.
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 use crate::allowance::Allowance;
 use crate::commands::Host;
 use crate::manifest::{Limits, Secret};
+use crate::model::RunState;
 use crate::pace::{Pace, Rates};
+use crate::workflow::{Ask, Asks, Settings};
 
-/// Makes the pace of a process. A service on this machine that ends with the run is nobody else's to reach, so `base_url`
-/// is none for it.
-pub(crate) fn pace(
+/// What keeps the rates of a process.
+pub(crate) struct Kept {
+    pub(crate) pace: Pace,
+    /// What other processes leave of them; none when that is not known.
+    pub(crate) allowance: Option<Allowance>,
+    /// Free requests that ask for a permit.
+    pub(crate) asks: Option<mpsc::Receiver<Ask>>,
+}
+
+/// Makes what keeps the rates of a process, and has the client ask for permits. A service of our own, which ends with the
+/// run, is nobody else's to reach: nothing is shared then.
+pub(crate) fn keep(
     limits: &Limits,
-    base_url: Option<(&str, &Secret)>,
-    is_resumed: bool,
+    settings: &mut Settings,
+    is_ours: bool,
+    state: &RunState,
     host: &mut dyn Host,
-) -> (Pace, Option<Allowance>) {
+) -> Kept {
     let Some(spec) = &limits.rate else {
-        return (Pace::new(Rates::default(), limits.longest_throttle), None);
+        let pace = Pace::new(Rates::default(), limits.longest_throttle);
+        return Kept { pace, allowance: None, asks: None };
     };
     let rates = spec.rates();
-    let allowance = base_url.and_then(|(base_url, key)| shared(base_url, key, &rates, host));
+    let allowance = if is_ours { None } else { shared(&settings.base_url, &settings.api_key, &rates, host) };
     let mut pace = Pace::new(rates, limits.longest_throttle);
-    if is_resumed && allowance.as_ref().is_none_or(Allowance::is_fresh) {
+    if state.processes() > 1 && allowance.as_ref().is_none_or(Allowance::is_fresh) {
         // The process before may have sent a moment ago.
-        pace.begin_used_up(std::time::Duration::ZERO);
+        pace.begin_used_up(Duration::ZERO);
     }
-    (pace, allowance)
+    let (asks, asked) = Asks::channel();
+    settings.asks = asks;
+    Kept { pace, allowance, asks: Some(asked) }
 }
 
 fn shared(base_url: &str, key: &Secret, rates: &Rates, host: &mut dyn Host) -> Option<Allowance> {

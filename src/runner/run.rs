@@ -17,8 +17,9 @@ use crate::pace::Pace;
 use crate::retry::PollSchedule;
 use crate::runner::dispatcher::{Dispatcher, Driven, Parts, millis};
 use crate::runner::invocation::Prepared;
+use crate::runner::permit::Permits;
 use crate::runner::pinned::Trial;
-use crate::runner::{Error, Observer, Plan, Signal, permit};
+use crate::runner::{Error, Observer, Plan, Signal};
 use crate::workflow::{self, Workflow};
 
 /// What the reader of the dataset hands over.
@@ -63,6 +64,8 @@ pub struct Job<W> {
     pub pace: Pace,
     /// What other processes on this machine leave of the rates; none when that is not known.
     pub allowance: Option<Allowance>,
+    /// Free requests that ask for a permit.
+    pub asks: Option<mpsc::Receiver<workflow::Ask>>,
     /// Ctrl-C and its like.
     pub signals: mpsc::Receiver<Signal>,
 }
@@ -81,14 +84,14 @@ pub struct Finished<O> {
 /// Runs what remains. Returns when nothing does, or when a stop has drained.
 pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Result<Finished<O>, Error> {
     let Job { workflow, plan, source, ahead, limits, poll, pin, delivery, mut writer, mut state, .. } = job;
-    let (deliveries, mut signals) = (job.deliveries, job.signals);
-    let (mut pace, mut allowance) = (job.pace, job.allowance);
     let start = Instant::now();
+    let (deliveries, mut signals) = (job.deliveries, job.signals);
+    let mut permits = Permits { pace: job.pace, allowance: job.allowance, asks: job.asks, start };
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
     settle.doubts(&plan, delivery)?;
     if !plan.is_empty()
         && let Some(stopped) = {
-            let asked = verify(&*workflow, &mut pace, &mut allowance, start);
+            let asked = permits.given_to(workflow.verify());
             stop_before_the_first_send(asked, limits.deadline, &mut signals).await
         }
     {
@@ -110,8 +113,9 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         state,
         source,
         deliveries,
-        pace,
-        allowance,
+        pace: permits.pace,
+        allowance: permits.allowance,
+        asks: permits.asks,
         schedule: PollSchedule::new(first, poll.shortest, poll.longest),
         start,
         ahead,
@@ -120,19 +124,6 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         dispatcher.take_up(row, run_id);
     }
     close(dispatcher.drive(signals).await?)
-}
-
-/// Asks whether the key is taken, when the rate allows it.
-async fn verify<W: Workflow>(
-    workflow: &W,
-    pace: &mut Pace,
-    allowance: &mut Option<Allowance>,
-    start: Instant,
-) -> Result<(), RowError> {
-    if let Some(request) = pace.counts_as() {
-        permit::wait(pace, allowance, request, start).await;
-    }
-    workflow.verify().await
 }
 
 /// Waits until it is known whether the key is taken. What is slow to say so must not keep a signal from being heard,

@@ -18,7 +18,7 @@ use crate::reply::{Judgement, PollJudgement, judge_invoke, judge_poll};
 use crate::workflow::connections::Connections;
 use crate::workflow::exchange::Intake;
 use crate::workflow::redaction::Redactor;
-use crate::workflow::{Call, Error, Webhooks, Workflow, tls};
+use crate::workflow::{Asks, Call, Error, Webhooks, Workflow, tls};
 
 /// How long a free request may take: asking again is cheaper than waiting.
 const FREE_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,8 +46,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// Further secrets that replies must not bring back; the key is one anyway.
     pub secrets: Vec<Secret>,
-    /// Whether requests have a rate, by which it matters when they really go out.
-    pub has_rate: bool,
+    /// Where free requests ask for a permit, when requests have a rate.
+    pub asks: Asks,
     /// Where asynchronous results are delivered, too.
     pub webhooks: Webhooks,
 }
@@ -56,6 +56,7 @@ pub struct Settings {
 pub struct Gptbots {
     invokes: (Client, Connections),
     polls: (Client, Connections),
+    asks: Asks,
     intake: Intake,
     authorization: HeaderValue,
     mode: Mode,
@@ -82,6 +83,7 @@ impl Gptbots {
         Ok(Self {
             invokes,
             polls,
+            asks: settings.asks,
             intake: Intake { body_limit: settings.body_limit, redactor, used_up: Mutex::default() },
             authorization,
             mode: settings.mode,
@@ -120,6 +122,7 @@ impl Gptbots {
 
 impl Workflow for Gptbots {
     async fn verify(&self) -> Result<(), RowError> {
+        self.asks.permit().await;
         let request = self.request(Method::GET, &self.verify_url, None);
         let received = self.intake.exchange(&self.polls.0, request, FREE_REQUEST_TIMEOUT).await;
         match judge_invoke(&received) {
@@ -192,7 +195,8 @@ fn clients(settings: &Settings, base: &Url) -> Result<[(Client, Connections); 2]
     };
     let built = |builder: ClientBuilder| {
         let connections = Connections::default();
-        let builder = if settings.has_rate { builder.connector_layer(connections.clone()) } else { builder };
+        let builder =
+            if settings.asks.is_needed() { builder.connector_layer(connections.clone()) } else { builder };
         builder.build().map(|client| (client, connections)).map_err(Error::Client)
     };
     // A server that closes an idle connection while we write to it leaves a row in doubt, so invokes use a

@@ -2,6 +2,7 @@
 //! answer means; it knows neither rows nor journal, and never sends twice.
 
 mod asked;
+mod asks;
 mod connections;
 mod exchange;
 mod gptbots;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+pub use asks::{Ask, Asks};
 pub use gptbots::{Gptbots, Settings};
 pub use webhook::{Delivery, Receiver, ReceiverSettings, Tokens, Webhooks, secrets as webhook_secrets};
 

@@ -39,7 +39,7 @@ fn settings(base_url: &str) -> Settings {
         concurrency: 8,
         secrets: vec![Secret::new("hook-token-42")],
         webhooks: Webhooks::default(),
-        has_rate: true,
+        asks: Asks::default(),
     }
 }
 
@@ -516,7 +516,8 @@ async fn an_asynchronous_invoke_carries_its_webhooks_and_their_tokens_never_come
 async fn it_is_known_when_a_connection_came_to_stand_and_what_is_used_up() {
     let headers = "X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 30\r\n";
     let server = Server::answering(response(200, headers, SUCCESS));
-    let client = client(&server.url());
+    let (asks, _asked) = Asks::channel();
+    let client = Gptbots::new(Settings { asks, ..settings(&server.url()) }).unwrap();
     assert_eq!((client.connected(Request::Invoke), client.used_up()), (None, None));
     let before = tokio::time::Instant::now();
     client.invoke(call("{}")).await;

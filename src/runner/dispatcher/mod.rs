@@ -30,7 +30,7 @@ use crate::runner::invocation::{Invocation, Prepared, Stage};
 use crate::runner::pinned::Trial;
 use crate::runner::timers::{Timer, Timers};
 use crate::runner::{Error, Observer, Progress, Rows};
-use crate::workflow::{self, Workflow};
+use crate::workflow::{self, Ask, Workflow};
 
 /// What a person or the system asks of a running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +111,8 @@ pub(crate) struct Parts<W, O> {
     pub(crate) pace: Pace,
     /// What other processes take of the same rates; none when that is not known.
     pub(crate) allowance: Option<Allowance>,
+    /// Free requests that ask for a permit.
+    pub(crate) asks: Option<mpsc::Receiver<Ask>>,
     pub(crate) schedule: PollSchedule,
     pub(crate) start: Instant,
     pub(crate) ahead: usize,
@@ -130,6 +132,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             deliveries,
             pace,
             allowance,
+            asks,
             schedule,
             start,
             ahead,
@@ -163,7 +166,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             admission,
             pending: Reserved::default(),
             pace,
-            permits: Permits::new(allowance),
+            permits: Permits::new(allowance, asks),
             schedule,
             random: fastrand::Rng::new(),
             stop: None,
@@ -205,6 +208,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 () = sleep_until(wake) => self.on_timers(),
                 Some(delivery) = self.deliveries.recv() => self.on_delivery(delivery),
                 Some(signal) = signals.recv() => self.on_signal(signal),
+                Some(ask) = self.permits.asked() => self.on_ask(ask),
             }
             // What has ended meanwhile is taken along, so that one write carries it.
             while let Some(done) = self.tasks.try_join_next_with_id() {

@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use crate::allowance::Allowance;
 use crate::model::{RowNumber, WithdrawnWhy};
 use crate::pace::Request;
@@ -13,7 +15,7 @@ use crate::runner::Observer;
 use crate::runner::dispatcher::Dispatcher;
 use crate::runner::permit;
 use crate::runner::timers::Timer;
-use crate::workflow::Workflow;
+use crate::workflow::{Ask, Workflow};
 
 /// So long before its permit is due an intent is written: what the disk may take without a permit going to waste.
 const LEAD: Duration = Duration::from_millis(50);
@@ -23,8 +25,8 @@ const LEAD: Duration = Duration::from_millis(50);
 pub(super) struct Permits {
     /// Rows whose intent is durable.
     sends: VecDeque<(RowNumber, u32)>,
-    /// Rows whose result is to be asked for.
-    polls: VecDeque<(RowNumber, u32)>,
+    /// What is free: rows whose result is to be asked for, and other requests that count.
+    polls: VecDeque<Free>,
     /// Intents, durable or not, whose request is not sent.
     intents: u32,
     /// Where one rate counts all requests, sends and polls that wait take turns.
@@ -32,10 +34,19 @@ pub(super) struct Permits {
     /// When the rate lets the next request go that waits.
     held_until: Option<Duration>,
     allowance: Option<Allowance>,
+    /// Free requests that ask for a permit.
+    asks: Option<mpsc::Receiver<Ask>>,
+}
+
+/// A free request that waits.
+#[derive(Debug)]
+enum Free {
+    Poll(RowNumber, u32),
+    Other(Ask),
 }
 
 impl Permits {
-    pub(super) fn new(allowance: Option<Allowance>) -> Self {
+    pub(super) fn new(allowance: Option<Allowance>, asks: Option<mpsc::Receiver<Ask>>) -> Self {
         Self {
             sends: VecDeque::new(),
             polls: VecDeque::new(),
@@ -43,7 +54,13 @@ impl Permits {
             poll_is_next: false,
             held_until: None,
             allowance,
+            asks,
         }
+    }
+
+    /// Gives the next free request that asks for a permit. Safe to drop and call again.
+    pub(super) async fn asked(&mut self) -> Option<Ask> {
+        permit::asked(&mut self.asks).await
     }
 
     /// An intent is on its way to the disk.
@@ -68,8 +85,19 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// Puts a row whose result is to be asked for in the line.
     pub(super) fn wait_to_poll(&mut self, row: RowNumber) {
         let Some(invocation) = self.rows.get(&row) else { return };
-        self.permits.polls.push_back((row, invocation.epoch));
+        self.permits.polls.push_back(Free::Poll(row, invocation.epoch));
         self.grant();
+    }
+
+    /// A free request asks for a permit: it goes into the line of polls where all requests count together.
+    pub(super) fn on_ask(&mut self, ask: Ask) {
+        if self.pace.is_shared() {
+            self.permits.polls.push_back(Free::Other(ask));
+            self.grant();
+        } else {
+            // Who asked may have given up.
+            let _ = ask.send(());
+        }
     }
 
     /// Lets go what waits and has a permit.
@@ -84,7 +112,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             self.let_go(request);
         }
         if !self.pace.is_shared() {
-            while self.first_poll().is_some() && self.take_permit(Request::Poll) {
+            while self.has_poll() && self.take_permit(Request::Poll) {
                 self.let_go(Request::Poll);
             }
         }
@@ -102,12 +130,12 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// Says which kind of request is next for the rate of invokes, which may be that of all.
     fn next_to_go(&mut self) -> Option<Request> {
         let send = self.first_send();
-        let poll = self.first_poll().filter(|_| self.pace.is_shared());
+        let poll = self.pace.is_shared() && self.has_poll();
         // Where permits are few, who has written its intent goes first: it has let waiting polls pass before.
         let passes = self.permits.intents == 0
             || self.permits.poll_is_next && self.pace.interval(Request::Invoke) <= LEAD;
         match (send, poll) {
-            (_, Some(_)) if passes => Some(Request::Poll),
+            (_, true) if passes => Some(Request::Poll),
             (Some(_), _) => Some(Request::Invoke),
             // Its intent will be durable in a moment, and it is its turn.
             (None, _) => None,
@@ -124,14 +152,21 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         None
     }
 
-    fn first_poll(&mut self) -> Option<RowNumber> {
-        while let Some((row, epoch)) = self.permits.polls.front().copied() {
-            if self.is_current(row, epoch) {
-                return Some(row);
+    fn has_poll(&mut self) -> bool {
+        while let Some(free) = self.permits.polls.front() {
+            if self.is_wanted(free) {
+                return true;
             }
             self.permits.polls.pop_front();
         }
-        None
+        false
+    }
+
+    fn is_wanted(&self, free: &Free) -> bool {
+        match free {
+            Free::Poll(row, epoch) => self.is_current(*row, *epoch),
+            Free::Other(ask) => !ask.is_closed(),
+        }
     }
 
     fn take_permit(&mut self, request: Request) -> bool {
@@ -152,11 +187,13 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                     self.send(row);
                 }
             }
-            Request::Poll => {
-                if let Some((row, _)) = self.permits.polls.pop_front() {
-                    self.poll(row);
+            Request::Poll => match self.permits.polls.pop_front() {
+                Some(Free::Poll(row, _)) => self.poll(row),
+                Some(Free::Other(ask)) => {
+                    let _ = ask.send(());
                 }
-            }
+                None => {}
+            },
         }
     }
 
@@ -184,7 +221,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             return intents;
         }
         let turns = intents + u32::from(self.permits.poll_is_next);
-        let waiting = self.permits.polls.iter().filter(|(row, epoch)| self.is_current(*row, *epoch));
+        let waiting = self.permits.polls.iter().filter(|free| self.is_wanted(free));
         let polls = waiting.take(usize::try_from(turns).unwrap_or(usize::MAX)).count();
         intents + u32::try_from(polls).unwrap_or(u32::MAX)
     }
@@ -199,7 +236,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         if self.first_send().is_some() {
             due.push(self.pace.due(Request::Invoke, now, 0));
         }
-        if self.first_poll().is_some() {
+        if self.has_poll() {
             due.push(self.pace.due(Request::Poll, now, 0));
         }
         let wants_to_start = !self.queue.is_empty() || !self.fresh.is_empty();

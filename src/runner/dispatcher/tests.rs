@@ -299,6 +299,8 @@ struct Run {
     deliveries: Vec<(u64, u64, u32, Delivered)>,
     /// The same, for what was executed by then: the truth, in one of a few forms.
     honest: Vec<(u64, u64, u32, u32)>,
+    /// Free requests that ask the first process for a permit.
+    asks: Mutex<Option<mpsc::Receiver<Ask>>>,
     /// Whether each was told that it is durable, in the order of the answers.
     told: Arc<Mutex<Vec<bool>>>,
 }
@@ -337,6 +339,7 @@ impl Run {
             signals: vec![],
             deliveries: vec![],
             honest: vec![],
+            asks: Mutex::default(),
             told: Arc::default(),
         }
     }
@@ -415,6 +418,7 @@ impl Run {
             deliveries,
             pace: self.pace(),
             allowance: None,
+            asks: self.asks.lock().unwrap().take(),
             schedule,
             start: Instant::now(),
             ahead: 16,
@@ -716,6 +720,7 @@ async fn a_row_that_cannot_be_sent_is_rejected_and_costs_nothing() {
         deliveries: None,
         pace: Pace::default(),
         allowance: None,
+        asks: None,
         schedule: PollSchedule::new(None, TICK, TICK),
         start: Instant::now(),
         ahead: 1,

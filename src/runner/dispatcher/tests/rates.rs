@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::manifest::{PerTime, RateSpec, RatesSpec};
+use crate::workflow::Asks;
 
 fn per(count: u32, seconds: u64) -> PerTime {
     PerTime { count, per: Duration::from_secs(seconds) }
@@ -228,4 +229,32 @@ async fn a_request_that_had_to_wait_for_its_connection_counts_from_when_it_went_
     let (most, share) = (most_in(&books.written, Duration::from_secs(1)), used(&books.written, per(5, 1)));
     assert!(most <= 5, "{most} in a window, as written to the socket");
     assert!(share >= 0.9, "{share}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_free_requests_take_their_turn_among_polls_where_all_count_together() {
+    for (rate, waits) in [(shared(30, 60), true), (invokes(30, 60), false)] {
+        let run = run_at(rate, 40, 20);
+        let (asks, asked) = Asks::channel();
+        *run.asks.lock().unwrap() = Some(asked);
+        let others = tokio::spawn(async move {
+            let mut at = Vec::new();
+            for _ in 0..10 {
+                // Where it does not count it need not wait, and goes on at once.
+                asks.permit().await;
+                at.push(Instant::now());
+            }
+            at
+        });
+        let (sent, polled) = all_requests(&run, 30_000).await;
+        let others = others.await.unwrap();
+        let took = others[9] - others[0];
+        if waits {
+            let all = [sent, polled, others].concat();
+            assert!(most_in(&all, Duration::from_secs(60)) <= 30);
+            assert!(took > Duration::from_secs(20) && took < Duration::from_secs(400), "{took:?}");
+        } else {
+            assert_eq!(took, Duration::ZERO);
+        }
+    }
 }
