@@ -6,6 +6,7 @@
 //! The way through the modules is the way of one row:
 //! `manifest` → `dataset` → `mapping` → `runner` → `workflow` → `journal` → `report`.
 
+pub mod allowance;
 pub mod artifact;
 pub mod cli;
 pub mod commands;

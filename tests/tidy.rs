@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("machine", 1),
     ("manifest", 2),
     ("report", 2),
+    ("allowance", 3),
     ("dataset", 3),
     ("journal", 3),
     ("workflow", 3),

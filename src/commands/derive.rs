@@ -78,6 +78,7 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
             tokens: budget.tokens,
             cost_per_row: budget.cost_per_row,
         }),
+        rate: limits.rate.map(|rate| rate.to_string()),
         price: workflow.price.map(|price| Price { per_unit: price.per_unit, currency: price.currency }),
         accept,
         group_by,

@@ -7,14 +7,14 @@ use serde_json::value::to_raw_value;
 use tokio::sync::mpsc;
 
 use crate::commands::prepare::Sound;
-use crate::commands::{Failure, Host, Watched, identity, webhooks};
+use crate::commands::{Failure, Host, Watched, identity, rates, webhooks};
 use crate::emulator::{Definition, Emulator, Options};
 use crate::fail_point::{self, Point};
 use crate::journal::{RunFolder, Writer};
-use crate::manifest::{Manifest, Provider, Secret};
+use crate::manifest::{Limits, Manifest, Provider, Secret};
 use crate::model::{ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
 use crate::runner::{self, Job, Plan, Recovery, Renderer};
-use crate::workflow::{Gptbots, Settings, Webhooks};
+use crate::workflow::{Asks, Gptbots, Settings, Webhooks};
 
 /// How long a drain may last when nobody watches and the manifest does not say.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -38,7 +38,8 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     writer.keep_reserve(manifest.limits.concurrency.0)?;
     fail_point::pass(Point::ReserveKept);
     let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
-    let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
+    let rate = manifest.limits.rate.map(|rate| rate.to_string());
+    let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest), rate };
     let observer = host.observer(&watched);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         Failure::environment(Reason::Disk, format!("no threads could be started: {error}"))
@@ -51,6 +52,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         let hooked = webhooks::start(spec, &settings.api_key, &run_id, settings.body_limit).await?;
         (settings.webhooks, settings.secrets) = (hooked.webhooks, hooked.secrets);
         let deliveries = hooked.deliveries;
+        let kept = rates::keep(&manifest.limits, &mut settings, emulator.is_some(), &state, host);
         let workflow = Arc::new(Gptbots::new(settings)?);
         let delivery = manifest.limits.delivery;
         let plan = Plan::of(&state, delivery);
@@ -63,10 +65,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             doubt = plan.doubt.len(),
             "the run goes on"
         );
-        let mut limits = manifest.limits.clone();
-        if !host.is_interactive() {
-            limits.drain.get_or_insert(DRAIN);
-        }
+        let limits = limits_in_force(&manifest, host);
         let renderer = Renderer::new(Arc::clone(&manifest), run_id.clone(), sound.schema);
         let recovery = Recovery { journal: folder.journal(), renderer: renderer.clone(), run_id };
         let ahead = renderer.ahead();
@@ -87,6 +86,9 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             writer,
             state,
             recovery: Some(Arc::new(recovery)),
+            pace: kept.pace,
+            allowance: kept.allowance,
+            asks: kept.asks,
             signals,
         };
         let finished = runner::run(job, observer).await?;
@@ -98,6 +100,14 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         drop(finished.writer);
         Ok(finished.state)
     })
+}
+
+fn limits_in_force(manifest: &Manifest, host: &dyn Host) -> Limits {
+    let mut limits = manifest.limits.clone();
+    if !host.is_interactive() {
+        limits.drain.get_or_insert(DRAIN);
+    }
+    limits
 }
 
 /// Writes the process's first events.
@@ -167,6 +177,7 @@ pub(crate) async fn provider(
         concurrency: manifest.limits.concurrency.0,
         secrets: Vec::new(),
         webhooks: Webhooks::default(),
+        asks: Asks::default(),
     };
     Ok((emulator, settings))
 }

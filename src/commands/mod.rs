@@ -13,6 +13,7 @@ mod list;
 mod mend;
 mod plan;
 mod prepare;
+mod rates;
 mod reconcile;
 mod rehearse;
 mod report;
@@ -69,6 +70,8 @@ pub struct Watched {
     pub done: u64,
     /// The unit of cost.
     pub cost_unit: String,
+    /// The rate that requests are held to, in words.
+    pub rate: Option<String>,
 }
 
 /// A command that ended as it should.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::commands::execute::{begin_process, bug, cost_unit, provider};
+use crate::commands::rates::{self, Kept};
 use crate::commands::run::quoted;
 use crate::commands::{Done, Failure, Host, RunName, Watched, derive};
 use crate::emulator::Definition;
@@ -61,9 +62,10 @@ pub fn reconcile(args: &ReconcileArgs, host: &mut dyn Host) -> Result<Done, Fail
         Failure::environment(Reason::Disk, format!("no threads could be started: {error}"))
     })?;
     let (mut open, books) = runtime.block_on(async {
-        let (emulator, settings) = provider(&open.manifest, definition.as_ref(), &open.folder).await?;
+        let (emulator, mut settings) = provider(&open.manifest, definition.as_ref(), &open.folder).await?;
+        let kept = rates::keep(&open.manifest.limits, &mut settings, emulator.is_some(), &open.state, host);
         let workflow = Arc::new(Gptbots::new(settings)?);
-        let open = follow_up(open, Arc::clone(&workflow), host).await?;
+        let open = Box::pin(follow_up(open, Arc::clone(&workflow), kept, host)).await?;
         let books = compare(&open, &workflow, host).await;
         if let Some(emulator) = emulator {
             emulator.stop().await;
@@ -93,7 +95,12 @@ pub fn reconcile(args: &ReconcileArgs, host: &mut dyn Host) -> Result<Done, Fail
 }
 
 /// Asks for rows in doubt: those with a run id, and those that the run log knows. Nothing is sent again.
-async fn follow_up(open: Open, workflow: Arc<Gptbots>, host: &mut dyn Host) -> Result<Open, Failure> {
+async fn follow_up(
+    open: Open,
+    workflow: Arc<Gptbots>,
+    kept: Kept,
+    host: &mut dyn Host,
+) -> Result<Open, Failure> {
     let Open { folder, lock, manifest, mut writer, mut state, before, unknown_before } = open;
     let mut plan = Plan::of(&state, Delivery::AtMostOnce);
     plan.send = RowSet::new();
@@ -103,7 +110,8 @@ async fn follow_up(open: Open, workflow: Arc<Gptbots>, host: &mut dyn Host) -> R
     begin_process(&mut writer, &mut state, &manifest, Vec::new())?;
     writer.keep_reserve(manifest.limits.concurrency.0)?;
     let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
-    let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
+    let rate = manifest.limits.rate.map(|rate| rate.to_string());
+    let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest), rate };
     let (signal, signals) = mpsc::channel(4);
     host.watch_signals(signal);
     let job = Job {
@@ -119,6 +127,9 @@ async fn follow_up(open: Open, workflow: Arc<Gptbots>, host: &mut dyn Host) -> R
         writer,
         state,
         recovery: Some(Arc::new(recovery(&folder, &manifest, &lock))),
+        pace: kept.pace,
+        allowance: kept.allowance,
+        asks: kept.asks,
         signals,
     };
     let finished = runner::run(job, host.observer(&watched)).await?;

@@ -214,7 +214,8 @@ fn note_before(
         return;
     }
     // A manifest that can't be read is told of later.
-    let settings = derive::frozen(folder, lock, earlier, Secrets::Recorded, host).map(|manifest| manifest.settings());
+    let settings =
+        derive::frozen(folder, lock, earlier, Secrets::Recorded, host).map(|manifest| manifest.settings());
     let settings = settings.unwrap_or_default();
     let mut written = lock.overrides.set.clone();
     written.extend(derive::set_since(earlier));

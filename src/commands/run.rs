@@ -177,6 +177,10 @@ fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
         None if is_billed(sound) => line.push_str(", no budget"),
         None => {}
     }
+    if let Some(rate) = sound.manifest.limits.rate {
+        let seconds = estimate::by_rate(&sound.manifest, rows).unwrap_or_default();
+        line.push_str(&format!(", at {rate} at most ({} or more)", estimate::in_time(seconds)));
+    }
     host.say(&line);
 }
 

@@ -84,6 +84,19 @@ fn eta(left: u64, speed: f64) -> String {
     }
 }
 
+/// What holds requests back at present: a pause, or the rate.
+fn holds(progress: &Progress, rate: Option<&str>) -> Option<String> {
+    if let Some(left) = progress.paused {
+        return Some(format!("paused for {} s: the service asks to slow down", left.as_secs() + 1));
+    }
+    let (held, rate) = (progress.held?, rate?);
+    Some(if held >= Duration::from_secs(2) {
+        format!("next request in {} s: held to {rate}", held.as_secs() + 1)
+    } else {
+        format!("held to {rate}")
+    })
+}
+
 fn stop_note(cause: StopCause, detail: &str, interactive: bool) -> String {
     match cause {
         StopCause::Interrupted if interactive => {
@@ -141,10 +154,10 @@ impl Observer for Bar {
         if !troubles.is_empty() {
             parts.push(troubles);
         }
-        parts.push(match progress.paused {
-            Some(left) => format!("paused for {} s: the service asks to slow down", left.as_secs() + 1),
-            None => format!("{} in flight", progress.in_flight),
-        });
+        if progress.paused.is_none() {
+            parts.push(format!("{} in flight", progress.in_flight));
+        }
+        parts.extend(holds(progress, self.watched.rate.as_deref()));
         self.bar.set_message(parts.join(" · "));
     }
 }
@@ -186,8 +199,8 @@ impl Lines {
         if !troubles.is_empty() {
             line.push_str(&format!(", {troubles}"));
         }
-        if let Some(left) = progress.paused {
-            line.push_str(&format!(", paused for {} s", left.as_secs() + 1));
+        if let Some(held) = holds(progress, self.watched.rate.as_deref()) {
+            line.push_str(&format!(", {held}"));
         }
         line
     }
@@ -220,6 +233,20 @@ mod tests {
         let later = speed.at(Duration::from_secs(100), 200);
         assert_eq!(later, None, "nothing ended for a long while");
         assert_eq!([eta(5, 10.0), eta(700, 10.0), eta(72_000, 10.0)], ["1 s", "1:10 min", "2:00 h"]);
+    }
+
+    #[test]
+    fn what_holds_requests_back_is_said() {
+        let s = Duration::from_secs;
+        let check = |paused, held, rate, expected: Option<&str>| {
+            let progress = Progress { paused, held, ..Progress::default() };
+            assert_eq!(holds(&progress, rate).as_deref(), expected);
+        };
+        check(None, None, Some("3/min"), None);
+        check(None, Some(s(14)), Some("3/min"), Some("next request in 15 s: held to 3/min"));
+        check(None, Some(s(1)), Some("90/min"), Some("held to 90/min"));
+        let paused = "paused for 31 s: the service asks to slow down";
+        check(Some(s(30)), Some(s(14)), Some("3/min"), Some(paused));
     }
 
     #[test]

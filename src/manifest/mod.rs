@@ -11,6 +11,7 @@ mod mask;
 mod meant;
 mod names;
 mod overrides;
+mod rates;
 mod read;
 mod scalar;
 mod schema;
@@ -27,6 +28,7 @@ pub use meant::{
     Manifest, Mode, OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, ReceiverSpec, Retry,
     RetryAlso, Sample, SampleSize, Select, Tls, WebhookSpec, WorkflowSpec,
 };
+pub use rates::{PerTime, RateSpec, RatesSpec};
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource, SecretText};
 pub use units::{row_range, sample_size};

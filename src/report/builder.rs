@@ -104,6 +104,7 @@ impl<'a> SummaryBuilder<'a> {
                 "the service delivered {count} times something else than the answer that counts"
             ));
         }
+        notes.extend(context.rate.iter().map(|rate| format!("requests were held to {rate} (`limits.rate`)")));
         notes.extend(context.pin.iter().filter_map(|pin| drifted(pin, tally)));
         let money = self.money(tally.cost, &mut notes);
         let known_rows = self.costs.rows();

@@ -35,6 +35,8 @@ pub struct ReportContext {
     pub budget: Option<BudgetLimits>,
     /// The workflow that was to answer.
     pub pin: Option<Pin>,
+    /// The rate that requests were held to, in words.
+    pub rate: Option<String>,
     /// What still counts as accepted.
     pub accept: Accept,
     /// `report.group_by`, in the order written.

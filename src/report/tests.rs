@@ -35,6 +35,7 @@ fn context() -> ReportContext {
         price: None,
         budget: None,
         pin: None,
+        rate: None,
         accept: Accept::default(),
         group_by: Vec::new(),
         columns: Vec::new(),

@@ -8,6 +8,7 @@ mod budget;
 mod dispatcher;
 mod invocation;
 mod observer;
+mod permit;
 mod pinned;
 mod plan;
 mod reconcile;

@@ -13,6 +13,8 @@ pub struct Progress {
     pub waiting: usize,
     /// How long nothing may be sent because the service asked so.
     pub paused: Option<Duration>,
+    /// How long until the rate lets another request go, when something waits for that.
+    pub held: Option<Duration>,
     /// How long this process has been running.
     pub elapsed: Duration,
     /// Whether no more rows are started.

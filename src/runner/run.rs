@@ -1,10 +1,12 @@
 //! A run from its plan to its last event.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+use crate::allowance::Allowance;
 use crate::fail_point::{self, Point};
 use crate::journal::{Committer, Writer};
 use crate::manifest::{FirstPoll, Limits, PollSpec};
@@ -16,6 +18,7 @@ use crate::pace::Pace;
 use crate::retry::PollSchedule;
 use crate::runner::dispatcher::{Dispatcher, Driven, Parts, millis};
 use crate::runner::invocation::Prepared;
+use crate::runner::permit::Permits;
 use crate::runner::pinned::Trial;
 use crate::runner::recovery::{Recovery, search};
 use crate::runner::{Error, Observer, Plan, Signal};
@@ -61,6 +64,12 @@ pub struct Job<W> {
     pub state: RunState,
     /// How rows whose replies were lost are looked for, when they can be.
     pub recovery: Option<Arc<Recovery>>,
+    /// The rates to keep, and what calls to slow down lead to; from the process's start on.
+    pub pace: Pace,
+    /// What other processes on this machine leave of the rates; none when that is not known.
+    pub allowance: Option<Allowance>,
+    /// Free requests that ask for a permit.
+    pub asks: Option<mpsc::Receiver<workflow::Ask>>,
     /// Ctrl-C and its like.
     pub signals: mpsc::Receiver<Signal>,
 }
@@ -80,8 +89,9 @@ pub struct Finished<O> {
 pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Result<Finished<O>, Error> {
     let Job { workflow, mut plan, source, ahead, limits, poll, pin, delivery, mut writer, mut state, .. } =
         job;
-    let (deliveries, recovery, mut signals) = (job.deliveries, job.recovery, job.signals);
     let start = Instant::now();
+    let (deliveries, recovery, mut signals) = (job.deliveries, job.recovery, job.signals);
+    let mut permits = Permits { pace: job.pace, allowance: job.allowance, asks: job.asks, start };
     let mut settle = Settle { writer: &mut writer, state: &mut state, observer: &mut observer };
     settle.doubts(&plan)?;
     let lost: RowSet = plan.doubt.iter().chain(&plan.settle).copied().chain(settle.state.lost()).collect();
@@ -90,7 +100,7 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
     let begun = if plan.is_empty() && lost.is_none() {
         Ok(Vec::new())
     } else {
-        begin(&*workflow, lost, &mut signals).await
+        begin(&*workflow, lost, &mut permits, limits.deadline, &mut signals).await
     };
     if let Ok(found) = &begun {
         settle.found(&mut plan, found)?;
@@ -116,7 +126,9 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
         state,
         source,
         deliveries,
-        pace: Pace::default(),
+        pace: permits.pace,
+        allowance: permits.allowance,
+        asks: permits.asks,
         schedule: PollSchedule::new(first, poll.shortest, poll.longest),
         start,
         ahead,
@@ -131,10 +143,12 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
 }
 
 /// Asks whether the key is taken, and looks for rows whose replies were lost; gives those that were found, or why the
-/// run stops. A service that is slow to say so must not keep a signal from being heard.
+/// run stops. What is slow to say so must not keep a signal from being heard, nor a deadline from being kept.
 async fn begin<W: Workflow>(
     workflow: &W,
     lost: Option<(&Recovery, RowSet)>,
+    permits: &mut Permits,
+    deadline: Option<Duration>,
     signals: &mut mpsc::Receiver<Signal>,
 ) -> Result<Vec<(RowNumber, String)>, Stopped> {
     let ask = async {
@@ -145,10 +159,19 @@ async fn begin<W: Workflow>(
             None => Vec::new(),
         })
     };
+    let deadline = async {
+        match deadline {
+            Some(deadline) => sleep(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
-        asked = ask => asked,
+        asked = permits.given_to(ask) => asked,
         Some(Signal::Stop) = signals.recv() => {
             Err(Stopped { cause: StopCause::Interrupted, detail: "interrupted".to_owned() })
+        }
+        () = deadline => {
+            Err(Stopped { cause: StopCause::Deadline, detail: "`limits.deadline` has passed".to_owned() })
         }
     }
 }

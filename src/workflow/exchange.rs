@@ -3,9 +3,10 @@
 
 use std::error::Error as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::{LOCATION, RETRY_AFTER};
+use http::header::LOCATION;
 use jiff::Timestamp;
 use reqwest::{Request, Response, Url};
 use tokio::time::{Instant, timeout_at};
@@ -13,8 +14,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::fail_point::{self, Point};
 use crate::machine;
 use crate::reply::{Body, Received};
+use crate::workflow::asked::{Asked, asked};
 use crate::workflow::redaction::Redactor;
-use crate::workflow::retry_after::retry_after;
 
 /// How responses are taken in.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Intake {
     pub(super) body_limit: u64,
     /// What is cut out of it.
     pub(super) redactor: Redactor,
+    /// Until when the service will take nothing more, by what its answers have said since this was last asked.
+    pub(super) used_up: Mutex<Option<Instant>>,
 }
 
 impl Intake {
@@ -73,7 +76,11 @@ impl Intake {
         }
         let status = response.status();
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, Timestamp::now()));
+        let Asked { retry_after, used_up } = asked(status, response.headers(), Timestamp::now());
+        if let Some(wait) = used_up {
+            let mut noted = self.used_up.lock().unwrap_or_else(PoisonError::into_inner);
+            *noted = (*noted).max(Some(Instant::now() + wait));
+        }
         let target = header(LOCATION).filter(|_| status.is_redirection());
         let location = target.and_then(|target| url.join(target).ok()?.host_str().map(str::to_owned));
         let (body, redacted) = self.redactor.clean(self.body(response, deadline).await);

@@ -13,6 +13,7 @@ mod hostile;
 mod identity;
 mod job;
 mod journal;
+mod rates;
 mod reconcile;
 mod repair;
 mod resume;

@@ -123,6 +123,7 @@ impl Bench {
             }
         }
         command.env("GPTBOTS_API_KEY", "app-test-key-0001");
+        command.env("XDG_STATE_HOME", self.path("state"));
         command.current_dir(self.root()).args(args).stdin(Stdio::null());
         command
     }
@@ -146,7 +147,7 @@ impl Bench {
         let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
         let mut command = Command::new("sh");
         command.arg("-c").arg(next).env("PATH", path).current_dir(self.root()).stdin(Stdio::null());
-        command.env("GPTBOTS_API_KEY", "app-test-key-0001");
+        command.env("GPTBOTS_API_KEY", "app-test-key-0001").env("XDG_STATE_HOME", self.path("state"));
         finish(command)
     }
 

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use crate::manifest::read::budget;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::Entry;
+use crate::manifest::read::{budget, rate};
 use crate::manifest::tree::Kind;
 use crate::manifest::{Backoff, Concurrency, Halt, Limits, Price, Retry, RetryAlso, units};
 use crate::model::{Accept, Delivery, Limit};
+use crate::pace::LONGEST_THROTTLE;
 
 const DEFAULT_CONCURRENCY: usize = 8;
 const MOST_CONCURRENCY: usize = 10_000;
@@ -18,9 +19,6 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HALT_AFTER: u64 = 20;
-
-/// Keys that later versions have.
-const LATER: [&str; 1] = ["rate"];
 
 /// Reads `limits`; amounts of money are in the unit of `price`.
 pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<&Price>) -> Limits {
@@ -37,6 +35,8 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<
         delivery: Delivery::AtMostOnce,
         budget: None,
         halt: Some(Halt { failures: Limit::Share(Decimal::new(5, 1)), after: HALT_AFTER }),
+        rate: None,
+        longest_throttle: LONGEST_THROTTLE,
     };
     let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return limits };
     if let Some(concurrency) = section.take("concurrency").and_then(|entry| read_concurrency(reader, &entry))
@@ -59,7 +59,10 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<
     if let Some(entry) = section.take("halt") {
         read_halt(reader, entry, &mut limits.halt);
     }
-    section.later(&LATER, &mut reader.diagnostics);
+    limits.rate = section.take("rate").and_then(|entry| rate::read_rate(reader, entry));
+    if let Some(longest) = section.take("throttle").and_then(|entry| rate::read_throttle(reader, entry)) {
+        limits.longest_throttle = longest;
+    }
     section.finish(&mut reader.diagnostics);
     limits
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::{Timestamp, Unit};
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
@@ -28,6 +29,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 let Some(row) = self.owners.remove(&id).filter(|row| self.is_on_the_wire(*row, id)) else {
                     return;
                 };
+                self.note_used_up();
                 match done {
                     Done::Invoked(judgement) => self.on_invoked(row, judgement),
                     Done::Polled(judgement) => self.on_polled(row, judgement),
@@ -112,6 +114,16 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
     }
 
+    /// The service has said that it will take nothing more for a while: what would be refused is not sent. Beyond what
+    /// a pause may last it is asked all the same, since it may have meant something else.
+    fn note_used_up(&mut self) {
+        let Some(until) = self.workflow.used_up() else { return };
+        let until = until.saturating_duration_since(self.start);
+        if until.saturating_sub(self.now()) <= self.limits.longest_throttle {
+            self.pace.hold(until);
+        }
+    }
+
     /// Pauses the key, and gives how long that is. A pause that would be too long suspends the run.
     pub(super) fn slow_down(&mut self, asked: Option<Duration>) -> Duration {
         let now = self.now();
@@ -123,8 +135,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 pause
             }
             Pause::TooLong(pause) => {
-                let detail = format!("the service asks to wait for {} s: resume later", pause.as_secs());
-                self.stop(StopCause::Throttled, &detail);
+                let left = self.pace.not_before().saturating_sub(now);
+                self.stop(StopCause::Throttled, &suspended(pause, left, self.limits.longest_throttle));
                 pause
             }
         }
@@ -301,6 +313,20 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             }
         }
         self.stop(StopCause::Bug, "flowbatch itself failed: please report it");
+    }
+}
+
+/// Says why a run is suspended, and from when on it may go on.
+fn suspended(pause: Duration, left: Duration, longest: Duration) -> String {
+    let [pause, longest] = [pause, longest].map(|time| time.as_secs_f64().ceil());
+    let why = format!(
+        "the service asks to slow down for {pause} s on end, and `limits.throttle` allows {longest} s"
+    );
+    let from =
+        jiff::SignedDuration::try_from(left).ok().and_then(|left| Timestamp::now().checked_add(left).ok());
+    match from.and_then(|from| from.round(Unit::Second).ok()) {
+        Some(from) => format!("{why}: resume at {from} or later"),
+        None => format!("{why}: resume later"),
     }
 }
 

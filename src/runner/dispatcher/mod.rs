@@ -3,6 +3,7 @@
 
 mod answers;
 mod deliveries;
+mod permits;
 mod polls;
 mod search;
 mod starts;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+use crate::allowance::Allowance;
 use crate::fail_point::{self, Point};
 use crate::journal::{Appended, Batch, Committer};
 use crate::manifest::Limits;
@@ -25,12 +27,13 @@ use crate::reply::{Judgement, PollJudgement};
 use crate::retry::PollSchedule;
 use crate::runner::admission::Admission;
 use crate::runner::dispatcher::deliveries::Deliveries;
+use crate::runner::dispatcher::permits::Permits;
 use crate::runner::dispatcher::search::Search;
 use crate::runner::invocation::{Invocation, Prepared, Stage};
 use crate::runner::pinned::Trial;
 use crate::runner::timers::{Timer, Timers};
 use crate::runner::{Error, Observer, Progress, Rows};
-use crate::workflow::{self, Workflow};
+use crate::workflow::{self, Ask, Workflow};
 
 /// What a person or the system asks of a running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,12 +80,13 @@ pub(crate) struct Dispatcher<W, O> {
     tasks: JoinSet<Done>,
     owners: HashMap<Id, RowNumber>,
     timers: Timers,
-    /// Whether a timer is set for the end of the present pause.
+    /// The next timer that is set for what waits for a pause or a permit.
     wake_at: Option<Instant>,
     admission: Admission,
     /// What is set aside by intents that are on their way to the disk.
     pending: Reserved,
     pace: Pace,
+    permits: Permits,
     schedule: PollSchedule,
     random: fastrand::Rng,
     stop: Option<StopCause>,
@@ -110,6 +114,10 @@ pub(crate) struct Parts<W, O> {
     /// What webhooks bring, when there is a receiver.
     pub(crate) deliveries: Option<mpsc::Receiver<workflow::Delivery>>,
     pub(crate) pace: Pace,
+    /// What other processes take of the same rates; none when that is not known.
+    pub(crate) allowance: Option<Allowance>,
+    /// Free requests that ask for a permit.
+    pub(crate) asks: Option<mpsc::Receiver<Ask>>,
     pub(crate) schedule: PollSchedule,
     pub(crate) start: Instant,
     pub(crate) ahead: usize,
@@ -128,6 +136,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             source,
             deliveries,
             pace,
+            allowance,
+            asks,
             schedule,
             start,
             ahead,
@@ -162,6 +172,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             admission,
             pending: Reserved::default(),
             pace,
+            permits: Permits::new(allowance, asks),
             schedule,
             random: fastrand::Rng::new(),
             stop: None,
@@ -186,7 +197,9 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 self.on_delivery(delivery);
             }
             self.on_timers();
+            self.grant();
             self.admit();
+            self.wake_for_permits();
             self.committer.flush(&self.state);
             if let Some(impossible) = self.committer.refused().await {
                 return Err(impossible.into());
@@ -204,6 +217,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 () = sleep_until(wake) => self.on_timers(),
                 Some(delivery) = self.deliveries.recv() => self.on_delivery(delivery),
                 Some(signal) = signals.recv() => self.on_signal(signal),
+                Some(ask) = self.permits.asked() => self.on_ask(ask),
             }
             // What has ended meanwhile is taken along, so that one write carries it.
             while let Some(done) = self.tasks.try_join_next_with_id() {
@@ -288,7 +302,6 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         while let Some(timer) = self.timers.due(Instant::now()) {
             match timer {
                 Timer::BackedOff(row, epoch) if self.is_current(row, epoch) => self.on_backed_off(row),
-                Timer::Permit(row, epoch) if self.is_current(row, epoch) => self.on_permit(row),
                 Timer::Poll(row, epoch) if self.is_current(row, epoch) => self.on_poll_due(row),
                 Timer::TimeUp(row, attempt) => self.on_time_up(row, attempt),
                 Timer::Wake => self.wake_at = None,
@@ -296,7 +309,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 Timer::Tally => self.on_tally(),
                 Timer::Deadline => self.stop(StopCause::Deadline, "`limits.deadline` has passed"),
                 Timer::DrainOver => self.give_up_the_wire(),
-                Timer::BackedOff(..) | Timer::Permit(..) | Timer::Poll(..) => {}
+                Timer::BackedOff(..) | Timer::Poll(..) => {}
             }
         }
     }
@@ -311,6 +324,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             in_flight: self.admission.in_flight(),
             waiting: self.rows.values().filter(|row| matches!(row.stage, Stage::BackingOff(_))).count(),
             paused: self.pace.not_before().checked_sub(now).filter(|left| !left.is_zero()),
+            held: self.held(),
             elapsed: now,
             stopping: self.stop.is_some(),
         };
@@ -319,7 +333,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let rows = &self.rows;
         self.run_ids.retain(|_, row| rows.contains_key(row));
         self.timers.prune(TIMERS_A_ROW * self.admission.most_started(), |timer| match timer {
-            Timer::BackedOff(row, epoch) | Timer::Permit(row, epoch) | Timer::Poll(row, epoch) => {
+            Timer::BackedOff(row, epoch) | Timer::Poll(row, epoch) => {
                 rows.get(&row).is_some_and(|invocation| invocation.epoch == epoch)
             }
             Timer::TimeUp(row, attempt) => rows.get(&row).is_some_and(|row| row.sends == attempt),

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::fail_point::{self, Point};
 use crate::model::{ErrorKind, Outcome, RowError, RowNumber, RowState, Via};
+use crate::pace::Request;
 use crate::reply::{PollJudgement, Reply};
 use crate::runner::Observer;
 use crate::runner::dispatcher::{Dispatcher, Done};
@@ -72,6 +73,12 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             self.timers.set(Instant::now() + POLL_AGAIN, Timer::Poll(row, invocation.epoch));
             return;
         }
+        if self.pace.has_rate(Request::Poll) { self.wait_to_poll(row) } else { self.poll(row) }
+    }
+
+    /// Asks for a row's result.
+    pub(super) fn poll(&mut self, row: RowNumber) {
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
         let Some(run_id) = invocation.run_id.clone() else { return };
         fail_point::pass(Point::PollDue);
         let workflow = Arc::clone(&self.workflow);

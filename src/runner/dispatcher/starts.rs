@@ -9,19 +9,19 @@ use crate::model::{
     ErrorKind, Intended, Outcome, Rejected, Reservation, RowError, RowNumber, RowState, RunEvent, StopCause,
     Withdrawn, WithdrawnWhy,
 };
+use crate::pace::Request;
 use crate::runner::Observer;
 use crate::runner::budget::{self, Short, Spent};
 use crate::runner::dispatcher::{Dispatcher, Done, millis};
 use crate::runner::invocation::{Invocation, Prepared, Stage};
-use crate::runner::timers::Timer;
 use crate::workflow::{Call, Workflow};
 
 impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// Starts what may start: rows that were begun before others.
     pub(super) fn admit(&mut self) {
         while self.stop.is_none()
-            && self.may_send()
             && self.admission.has_place()
+            && self.may_intend()
             && self.trial.lets_start(&self.rows)
         {
             let row = match self.queue.pop_front() {
@@ -51,19 +51,6 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             None => Ok(Reservation::default()),
             Some(budget) => budget::reserve(budget, &Spent::of(&self.state, self.pending)),
         }
-    }
-
-    /// Says whether the pace allows a send now; if not, sees to it that the loop wakes when it does.
-    fn may_send(&mut self) -> bool {
-        let not_before = self.start + self.pace.not_before();
-        if not_before <= Instant::now() {
-            return true;
-        }
-        if self.wake_at != Some(not_before) {
-            self.wake_at = Some(not_before);
-            self.timers.set(not_before, Timer::Wake);
-        }
-        false
     }
 
     /// Takes the next row of the dataset that can be sent; those that can't are rejected on the way.
@@ -118,6 +105,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let delivery = self.delivery;
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let now = Instant::now();
+        self.permits.note_intent();
         self.admission.take_place();
         self.trial.begin(row);
         invocation.holds_place = true;
@@ -153,29 +141,20 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         if self.stop.is_some() {
             return self.withdraw(row, WithdrawnWhy::Stop);
         }
+        if self.pace.has_rate(Request::Invoke) {
+            let Some(invocation) = self.rows.get_mut(&row) else { return };
+            invocation.enter(Stage::Permitted);
+            return self.wait_to_send(row);
+        }
         if self.pace.not_before() > self.now() {
             return self.withdraw(row, WithdrawnWhy::Pause);
         }
-        let permit = self.start + self.pace.permit(self.now());
-        if permit <= Instant::now() {
-            return self.send(row);
-        }
-        let Some(invocation) = self.rows.get_mut(&row) else { return };
-        invocation.enter(Stage::Permitted);
-        self.timers.set(permit, Timer::Permit(row, invocation.epoch));
+        self.send(row);
     }
 
-    /// The permit holds, unless the key was paused meanwhile.
-    pub(super) fn on_permit(&mut self, row: RowNumber) {
-        if self.pace.not_before() > self.now() {
-            self.withdraw(row, WithdrawnWhy::Pause);
-        } else {
-            self.send(row);
-        }
-    }
-
-    fn send(&mut self, row: RowNumber) {
+    pub(super) fn send(&mut self, row: RowNumber) {
         let Some(invocation) = self.rows.get_mut(&row) else { return };
+        self.permits.settle_intent();
         let call = Call {
             input: invocation.body.clone(),
             user_id: invocation.user_id.clone(),
@@ -194,6 +173,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// Takes an intent back: nothing was sent.
     pub(super) fn withdraw(&mut self, row: RowNumber, why: WithdrawnWhy) {
         self.give_place_back(row);
+        self.permits.settle_intent();
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let attempt = invocation.sends;
         self.committer.append(RunEvent::Withdrawn(Withdrawn { row, attempt, why }));

@@ -87,7 +87,8 @@ impl Gptbots {
         let mut tries = 1;
         loop {
             let request: Request = self.request(Method::GET, url, None);
-            let refusal = match read(&self.intake.exchange(&self.polls, request, PAGE_TIMEOUT).await) {
+            self.asks.permit().await;
+            let refusal = match read(&self.intake.exchange(&self.polls.0, request, PAGE_TIMEOUT).await) {
                 Listed::Page(page) => return Ok(page),
                 Listed::Refused(error) => return Err(error),
                 Listed::Again(refusal) => refusal,

@@ -21,6 +21,8 @@ async fn an_impossible_event_ends_the_run_before_it_is_durable_and_spoils_nothin
         source,
         deliveries: None,
         pace: Pace::default(),
+        allowance: None,
+        asks: None,
         schedule: PollSchedule::new(None, TICK, TICK),
         start: Instant::now(),
         ahead: 1,
