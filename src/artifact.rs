@@ -1,10 +1,16 @@
 //! A derived file, whole or not at all: written beside its place, made durable, then moved there.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+use crate::fail_point::{self, Point};
+
+/// What a file is called until it is at its place.
+const PREFIX: &str = ".flowbatch-";
+const SUFFIX: &str = ".tmp";
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 64 * 1024;
@@ -22,12 +28,36 @@ impl Artifact {
     pub fn create(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".flowbatch-").suffix(".tmp");
+        builder.prefix(PREFIX).suffix(SUFFIX);
         // A temporary file is its owner's alone unless told otherwise; a result is as readable as any other file.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder_of(&path))?;
-        Ok(Self { writer: BufWriter::with_capacity(BUFFER, file), path })
+        loop {
+            let file = builder.tempfile_in(folder_of(&path))?;
+            // Where nothing can be locked, nothing is swept either.
+            let _ = file.as_file().try_lock();
+            // Subtle: it may have been swept between its making and its lock.
+            if file.path().exists() {
+                return Ok(Self { writer: BufWriter::with_capacity(BUFFER, file), path });
+            }
+        }
+    }
+
+    /// Removes what processes that died have left in a folder: files begun, and held by nobody any more.
+    pub fn sweep(folder: &Path) {
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if !(name.starts_with(PREFIX) && name.ends_with(SUFFIX)) {
+                continue;
+            }
+            // What can't be removed does no harm, and is tried again the next time.
+            if let Ok(file) = File::options().write(true).open(&path)
+                && file.try_lock().is_ok()
+            {
+                let _ = fs::remove_file(&path);
+            }
+        }
     }
 
     /// Writes a whole file at once.
@@ -40,8 +70,11 @@ impl Artifact {
     /// Makes the file durable and moves it to its place, over what stood there.
     pub fn commit(self) -> io::Result<()> {
         let file = self.writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        fail_point::pass(Point::FileWritten);
         file.as_file().sync_all()?;
+        fail_point::pass(Point::FileSynced);
         file.persist(&self.path).map_err(|refused| refused.error)?;
+        fail_point::pass(Point::FileMoved);
         sync_name(&self.path)
     }
 }
@@ -68,8 +101,6 @@ pub fn sync_name(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
@@ -100,6 +131,24 @@ mod tests {
         drop(artifact);
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["report.json"]);
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_swept_and_what_is_being_written_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [".flowbatch-left.tmp", ".flowbatch-notes", "report.json"] {
+            fs::write(folder.path().join(name), "half").unwrap();
+        }
+        let path = folder.path().join("results.csv");
+        let mut artifact = Artifact::create(&path).unwrap();
+        artifact.write_all(b"whole").unwrap();
+        Artifact::sweep(folder.path());
+        artifact.commit().unwrap();
+        let mut left = names(folder.path());
+        left.sort();
+        assert_eq!(left, [".flowbatch-notes", "report.json", "results.csv"]);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        Artifact::sweep(&path);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! The way through the modules is the way of one row:
 //! `manifest` → `dataset` → `mapping` → `runner` → `workflow` → `journal` → `report`.
 
+pub mod allowance;
 pub mod artifact;
 pub mod cli;
 pub mod commands;
@@ -13,8 +14,10 @@ pub mod console;
 pub mod control;
 pub mod dataset;
 pub mod emulator;
+pub mod fail_point;
 pub mod flow_file;
 pub mod journal;
+pub mod machine;
 pub mod manifest;
 pub mod mapping;
 pub mod model;

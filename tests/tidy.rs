@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// A module imports only from strictly lower floors.
 const FLOORS: &[(&str, u32)] = &[
     ("model", 0),
+    ("fail_point", 0),
     ("mapping", 1),
     ("retry", 1),
     ("pace", 1),
@@ -15,8 +16,10 @@ const FLOORS: &[(&str, u32)] = &[
     ("reply", 1),
     ("flow_file", 1),
     ("artifact", 1),
+    ("machine", 1),
     ("manifest", 2),
     ("report", 2),
+    ("allowance", 3),
     ("control", 3),
     ("dataset", 3),
     ("journal", 3),

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use crate::cli::{
-    Again, Changes, Check, Concurrency, Emulate, Format, Init, Plan, Report, Resume, Rows, Run, Runs,
+    Again, Changes, Check, Concurrency, Emulate, Format, Init, Plan, Reconcile, Report, Resume, Rows, Run,
+    Runs,
 };
 use crate::commands::{
-    CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReportArgs, ReportFormat, ResumeArgs, RunArgs,
-    RunName, Widening, quoted,
+    CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReconcileArgs, ReportArgs, ReportFormat,
+    ResumeArgs, RunArgs, RunName, Widening, quoted,
 };
 use crate::model::Outcome;
 use crate::report::Style;
@@ -109,6 +110,12 @@ impl Report {
             Format::Markdown => ReportFormat::Markdown,
         };
         ReportArgs { run: RunName { run: self.run, dir: self.dir.dir }, format, style }
+    }
+}
+
+impl Reconcile {
+    pub(crate) fn into_args(self) -> ReconcileArgs {
+        ReconcileArgs { run: RunName { run: self.run, dir: self.dir.dir }, json: self.json }
     }
 }
 

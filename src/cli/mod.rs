@@ -70,6 +70,7 @@ impl Cli {
             Command::Resume(args) => commands::resume(&args.into_args(style), host),
             Command::Limits(args) => commands::limits(&args.into_args(), host),
             Command::Report(args) => commands::report(&args.into_args(style), host),
+            Command::Reconcile(args) => commands::reconcile(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
             Command::Emulate(args) => commands::emulate(&args.into_args(), host, ready),
             Command::Init(args) => commands::init(&args.into_args(), host),
@@ -120,6 +121,8 @@ enum Command {
     Limits(limits::Limits),
     /// Rebuilds a run's results and reports from its journal, and shows one
     Report(Report),
+    /// Compares a run with the provider's own ledger, and settles costs that are unknown or in doubt. Sends no row
+    Reconcile(Reconcile),
     /// Lists runs, oldest first
     Runs(Runs),
     /// Serves the GPTBots Workflow API on loopback, from a small YAML or a .flow file
@@ -313,6 +316,18 @@ enum Format {
     Text,
     Json,
     Markdown,
+}
+
+#[derive(Debug, Args)]
+struct Reconcile {
+    /// The run: `latest`, an id or its beginning, or a path
+    #[arg(value_hint = ValueHint::DirPath)]
+    run: Option<String>,
+    #[command(flatten)]
+    dir: Dir,
+    /// Prints one JSON object on standard output
+    #[arg(long, env = "FLOWBATCH_JSON", value_parser = switch())]
+    json: bool,
 }
 
 #[derive(Debug, Args)]

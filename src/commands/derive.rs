@@ -1,29 +1,30 @@
 //! Everything that is derived from a run's journal: results, reports, and the verdict.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::artifact::Artifact;
 use crate::commands::execute::cost_unit;
+use crate::commands::interrupt::Interrupt;
 use crate::commands::{Failure, Host};
 use crate::journal::{History, RunFolder, RunLock};
 use crate::manifest::{self, Manifest, OutputFormat, Overrides, Secrets};
 use crate::model::{Reason, SettingsChanged};
-use crate::report::{self, CsvOptions, Price, ReportContext, Summary, Targets};
+use crate::report::{self, BudgetLimits, CsvOptions, Price, ReportContext, Summary, Targets};
 
 /// Reads the manifest that a run was begun with, as changed since.
 pub(crate) fn frozen(
     folder: &RunFolder,
     lock: &RunLock,
     changed: &[SettingsChanged],
+    secrets: Secrets,
     host: &dyn Host,
 ) -> Result<Manifest, Failure> {
     let mut overrides = overrides_of(lock);
     overrides.set.extend(set_since(changed));
     let variable = |name: &str| host.variable(name);
-    let (manifest, _) =
-        manifest::load(&folder.file("manifest.yaml"), &overrides, Secrets::Recorded, &variable)
-            .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
+    let (manifest, _) = manifest::load(&folder.file("manifest.yaml"), &overrides, secrets, &variable)
+        .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;
     Ok(manifest)
 }
 
@@ -72,6 +73,12 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
         types: dataset.types,
         cost_unit,
         pin: workflow.pin,
+        budget: limits.budget.as_ref().map(|budget| BudgetLimits {
+            cost: budget.cost,
+            tokens: budget.tokens,
+            cost_per_row: budget.cost_per_row,
+        }),
+        rate: limits.rate.map(|rate| rate.to_string()),
         price: workflow.price.map(|price| Price { per_unit: price.per_unit, currency: price.currency }),
         accept,
         concurrency: (limits.concurrency.max as u64, limits.concurrency.adaptive),
@@ -88,13 +95,18 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
     }
 }
 
-/// Writes all derived files anew, each whole or not at all.
+/// Writes all derived files anew, each whole or not at all. A signal gives it up.
 pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
+    derive_unless(&Interrupt::watch(&folder.file("manifest.yaml"), host), folder, host)
+}
+
+fn derive_unless(interrupt: &Interrupt, folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
     let history = folder.read()?;
     let lock = folder.lock()?.as_changed(history.state().changed());
-    let manifest = frozen(folder, &lock, history.state().changed(), host)?;
+    let manifest = frozen(folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
     let csv = manifest.output.formats.contains(&OutputFormat::Csv);
     let context = context(manifest, &lock.run_id, &lock);
+    Artifact::sweep(folder.path());
     let mut results = File::create(folder, "results.jsonl")?;
     let mut failures = File::create(folder, "failures.jsonl")?;
     let mut results_csv = csv.then(|| File::create(folder, "results.csv")).transpose()?;
@@ -105,7 +117,7 @@ pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Fai
         results_csv: results_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Write),
         failures_csv: failures_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Write),
     };
-    let summary = summarize(&context, &history, targets)?;
+    let summary = summarize(&context, &history, targets, interrupt)?;
     for file in [Some(results), Some(failures), results_csv, failures_csv].into_iter().flatten() {
         file.commit()?;
     }
@@ -122,22 +134,29 @@ pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Fai
 pub(crate) fn summary(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
     let history = folder.read()?;
     let lock = folder.lock()?.as_changed(history.state().changed());
-    let manifest = frozen(folder, &lock, history.state().changed(), host)?;
-    summarize(&context(manifest, &lock.run_id, &lock), &history, Targets::default())
+    let manifest = frozen(folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
+    summarize(&context(manifest, &lock.run_id, &lock), &history, Targets::default(), &Interrupt::default())
 }
 
-fn summarize(context: &ReportContext, history: &History, targets: Targets<'_>) -> Result<Summary, Failure> {
+fn summarize(
+    context: &ReportContext,
+    history: &History,
+    targets: Targets<'_>,
+    interrupt: &Interrupt,
+) -> Result<Summary, Failure> {
     // A journal that can't be opened a second time gives its error as its first row.
     let rows = || {
         let (rows, error) = match history.rows() {
             Ok(rows) => (Some(rows), None),
             Err(error) => (None, Some(Err(error))),
         };
-        error.into_iter().chain(rows.into_iter().flatten())
+        let rows = error.into_iter().chain(rows.into_iter().flatten());
+        rows.map(|row| interrupt.check().and_then(|()| Ok(row?)))
     };
     report::derive(context, history.state(), rows, targets).map_err(|error| match error {
-        report::Error::Rows(error) => error.into(),
-        other => Failure::environment(Reason::Disk, other.to_string()),
+        report::Error::Rows(failure) => failure,
+        report::Error::Write { file, source } => Failure::disk(Path::new(file))(source),
+        other @ report::Error::Disagree { .. } => Failure::environment(Reason::Disk, other.to_string()),
     })
 }
 
@@ -156,5 +175,65 @@ impl File {
     fn commit(self) -> Result<(), Failure> {
         let Self { path, artifact } = self;
         artifact.commit().map_err(Failure::disk(&path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::journal::{Durability, Runs};
+    use crate::model::{RunEvent, Selected};
+    use crate::runner::{Observer, Signal};
+
+    struct Nobody;
+
+    impl Host for Nobody {
+        fn say(&mut self, _: &str) {}
+        fn confirm(&mut self, _: &str) -> Option<bool> {
+            None
+        }
+        fn variable(&self, _: &str) -> Option<String> {
+            None
+        }
+        fn is_interactive(&self) -> bool {
+            false
+        }
+        fn in_colour(&self) -> bool {
+            false
+        }
+        fn observer(&mut self, _: &crate::commands::Watched) -> Box<dyn Observer> {
+            Box::new(())
+        }
+        fn watch_signals(&self, _: tokio::sync::mpsc::Sender<Signal>) {}
+    }
+
+    #[test]
+    fn a_signal_gives_up_what_is_derived_and_leaves_no_half_file() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = Runs::below(temp.path()).folder("m", "r");
+        let manifest = b"version: 1\nname: m\nworkflow: {provider: emulator, definition: d.yaml}\n\
+            dataset: rows.csv\ninput: {text: '{{row.text}}'}\n";
+        let selection = vec![RunEvent::Selected(Selected { count: 3, ranges: vec![(1, 3)] })];
+        let mut lock = RunLock::example("r", 3);
+        lock.folder = temp.path().display().to_string();
+        fs::write(temp.path().join("rows.csv"), "text\n1\n2\n3\n").unwrap();
+        fs::write(temp.path().join("d.yaml"), "name: d\n").unwrap();
+        let claim = folder.claim().unwrap();
+        drop(folder.begin(claim, &lock, manifest, selection, Durability::Process).unwrap());
+        let names = || {
+            let entries = fs::read_dir(folder.path()).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let before = names();
+        let failure = derive_unless(&Interrupt::heard(), &folder, &Nobody).unwrap_err();
+        assert_eq!((failure.exit.code(), names()), (5, before));
+        derive_unless(&Interrupt::default(), &folder, &Nobody).unwrap();
+        let results = fs::read(folder.file("results.jsonl")).unwrap();
+        derive_unless(&Interrupt::heard(), &folder, &Nobody).unwrap_err();
+        assert_eq!(fs::read(folder.file("results.jsonl")).unwrap(), results);
     }
 }

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use crate::journal::Runs;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Mode};
 use crate::report::{self, Summary};
 
 /// What earlier runs suggest.
@@ -31,7 +31,14 @@ pub(crate) fn from_earlier(runs: &Runs, manifest: &Manifest, rows: u64) -> Optio
     let cost = summary.cost.per_row.mean.and_then(|mean| mean.amount().checked_mul(Decimal::from(rows)));
     let concurrency = manifest.limits.concurrency.max.max(1) as u64;
     let seconds = summary.latency_ms.p50.map(|ms| (ms * rows).div_ceil(concurrency * 1_000));
+    let seconds = seconds.map(|seconds| seconds.max(by_rate(manifest, rows).unwrap_or_default()));
     Some(Estimate { cost, seconds, from: summary.run_id, rows: summary.rows.answered() })
+}
+
+/// Works out how long rows take at least by `limits.rate`, in seconds; none without one.
+pub(crate) fn by_rate(manifest: &Manifest, rows: u64) -> Option<u64> {
+    let polls = if manifest.workflow.mode == Mode::Async { rows } else { 0 };
+    Some(manifest.limits.rate?.least_seconds(rows, polls))
 }
 
 impl Estimate {
@@ -57,7 +64,8 @@ pub(crate) fn rows(count: u64) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
-fn in_time(seconds: u64) -> String {
+/// Says a time.
+pub(crate) fn in_time(seconds: u64) -> String {
     match seconds {
         0..=1 => "a second".to_owned(),
         2..=119 => format!("{seconds} s"),

@@ -7,14 +7,15 @@ use serde_json::value::to_raw_value;
 use tokio::sync::mpsc;
 
 use crate::commands::prepare::Sound;
-use crate::commands::{Failure, Host, Watched, identity, webhooks};
+use crate::commands::{Failure, Host, Watched, identity, rates, webhooks};
 use crate::control::Watch;
-use crate::emulator::{Emulator, Options};
+use crate::emulator::{Definition, Emulator, Options};
+use crate::fail_point::{self, Point};
 use crate::journal::{RunFolder, Writer};
-use crate::manifest::{Manifest, Provider, Secret};
+use crate::manifest::{Limits, Manifest, Provider, Secret};
 use crate::model::{ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
-use crate::runner::{self, Job, Observer, Plan, Renderer};
-use crate::workflow::{Gptbots, Settings, Webhooks};
+use crate::runner::{self, Job, Plan, Recovery, Renderer};
+use crate::workflow::{Asks, Gptbots, Settings, Webhooks};
 
 /// How long a drain may last when nobody watches and the manifest does not say.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -36,8 +37,10 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     let manifest = Arc::clone(&sound.manifest);
     begin_process(&mut writer, &mut state, &manifest, changes)?;
     writer.keep_reserve(manifest.limits.concurrency.max)?;
+    fail_point::pass(Point::ReserveKept);
     let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
-    let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
+    let rate = manifest.limits.rate.map(|rate| rate.to_string());
+    let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest), rate };
     let observer = host.observer(&watched);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         Failure::environment(Reason::Disk, format!("no threads could be started: {error}"))
@@ -45,11 +48,12 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     let (signal, signals) = mpsc::channel(4);
     runtime.block_on(async {
         host.watch_signals(signal);
-        let (emulator, mut settings) = provider(&sound, &folder).await?;
+        let (emulator, mut settings) = provider(&manifest, sound.definition.as_ref(), &folder).await?;
         let spec = manifest.workflow.webhook.as_ref();
         let hooked = webhooks::start(spec, &settings.api_key, &run_id, settings.body_limit).await?;
         (settings.webhooks, settings.secrets) = (hooked.webhooks, hooked.secrets);
         let deliveries = hooked.deliveries;
+        let kept = rates::keep(&manifest.limits, &mut settings, emulator.is_some(), &state, host);
         let workflow = Arc::new(Gptbots::new(settings)?);
         let delivery = manifest.limits.delivery;
         let plan = Plan::of(&state, delivery);
@@ -62,17 +66,12 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             doubt = plan.doubt.len(),
             "the run goes on"
         );
-        let mut limits = manifest.limits.clone();
-        if !host.is_interactive() {
-            limits.drain.get_or_insert(DRAIN);
-        }
-        let renderer = Renderer::new(Arc::clone(&manifest), run_id, sound.schema);
+        let limits = limits_in_force(&manifest, host);
+        let renderer = Renderer::new(Arc::clone(&manifest), run_id.clone(), sound.schema);
+        let recovery = Recovery { journal: folder.journal(), renderer: renderer.clone(), run_id };
         let ahead = renderer.ahead();
         let source = runner::read(sound.dataset, renderer, plan.send.clone())
             .map_err(|error| Failure::environment(Reason::Disk, error.to_string()))?;
-        let poll = manifest.workflow.poll;
-        let pin = manifest.workflow.pin.clone();
-        let control = Some(Watch::new(folder.path(), state.processes()));
         let job = Job {
             workflow,
             plan,
@@ -80,15 +79,19 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
             ahead,
             deliveries,
             limits,
-            poll,
-            pin,
+            poll: manifest.workflow.poll,
+            pin: manifest.workflow.pin.clone(),
             delivery,
             writer,
+            control: Some(Watch::new(folder.path(), state.processes())),
             state,
-            control,
+            recovery: Some(Arc::new(recovery)),
+            pace: kept.pace,
+            allowance: kept.allowance,
+            asks: kept.asks,
             signals,
         };
-        let finished = runner::run(job, Boxed(observer)).await?;
+        let finished = runner::run(job, observer).await?;
         webhooks::stop(hooked.receiver, host).await;
         if let Some(emulator) = emulator {
             emulator.stop().await;
@@ -99,8 +102,16 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     })
 }
 
+fn limits_in_force(manifest: &Manifest, host: &dyn Host) -> Limits {
+    let mut limits = manifest.limits.clone();
+    if !host.is_interactive() {
+        limits.drain.get_or_insert(DRAIN);
+    }
+    limits
+}
+
 /// Writes the process's first events.
-fn begin_process(
+pub(crate) fn begin_process(
     writer: &mut Writer,
     state: &mut RunState,
     manifest: &Manifest,
@@ -114,14 +125,17 @@ fn begin_process(
         settings: to_raw_value(&manifest.settings()).map_err(|e| bug(&e.to_string()))?,
     })];
     events.extend(changes);
-    writer.append(&events)?;
+    // What is impossible must be known before it is durable.
+    let t_ms = writer.instant();
     for event in &events {
-        state.apply(writer.t_ms(), event).map_err(|error| bug(&error.to_string()))?;
+        state.apply(t_ms, event).map_err(|error| bug(&error.to_string()))?;
     }
+    writer.append_at(t_ms, &events)?;
+    fail_point::pass(Point::ProcessStarted);
     Ok(())
 }
 
-fn bug(message: &str) -> Failure {
+pub(crate) fn bug(message: &str) -> Failure {
     Failure::new(ExitCode::Bug, Reason::Bug, message)
 }
 
@@ -130,9 +144,12 @@ pub(crate) fn cost_unit(manifest: &Manifest) -> String {
 }
 
 /// Starts or names the provider, and says how to reach it.
-async fn provider(sound: &Sound, folder: &RunFolder) -> Result<(Option<Emulator>, Settings), Failure> {
-    let manifest = &*sound.manifest;
-    let (emulator, base_url, api_key) = match (&manifest.workflow.provider, &sound.definition) {
+pub(crate) async fn provider(
+    manifest: &Manifest,
+    definition: Option<&Definition>,
+    folder: &RunFolder,
+) -> Result<(Option<Emulator>, Settings), Failure> {
+    let (emulator, base_url, api_key) = match (&manifest.workflow.provider, definition) {
         (Provider::Gptbots { base_url, api_key }, _) => (None, base_url.clone(), secret(api_key)?),
         (Provider::Emulator { .. }, Some(definition)) => {
             // Drawn anew each time: a word of its own would be cut out of replies that happen to hold it.
@@ -160,23 +177,11 @@ async fn provider(sound: &Sound, folder: &RunFolder) -> Result<(Option<Emulator>
         concurrency: manifest.limits.concurrency.max,
         secrets: Vec::new(),
         webhooks: Webhooks::default(),
+        asks: Asks::default(),
     };
     Ok((emulator, settings))
 }
 
 fn secret(source: &crate::manifest::SecretSource) -> Result<Secret, Failure> {
     source.read().map_err(|error| Failure::environment(Reason::Authentication, error.to_string()))
-}
-
-/// An observer of the host's own kind.
-struct Boxed(Box<dyn Observer>);
-
-impl Observer for Boxed {
-    fn event(&mut self, event: &RunEvent, state: &RunState) {
-        self.0.event(event, state);
-    }
-
-    fn tick(&mut self, progress: &runner::Progress, state: &RunState) {
-        self.0.tick(progress, state);
-    }
 }

@@ -8,14 +8,18 @@ mod estimate;
 mod execute;
 mod identity;
 mod init;
+mod interrupt;
 mod limits;
 mod list;
 mod mend;
 mod plan;
 mod prepare;
+mod rates;
+mod reconcile;
 mod rehearse;
 mod report;
 mod resume;
+mod room;
 mod run;
 mod webhooks;
 mod widen;
@@ -26,6 +30,7 @@ pub use init::{InitArgs, init};
 pub use limits::{LimitsArgs, limits};
 pub use list::{ListArgs, list};
 pub use plan::{PlanArgs, plan};
+pub use reconcile::{ReconcileArgs, reconcile};
 pub use report::{ReportArgs, ReportFormat, report};
 pub use resume::{ResumeArgs, Widening, resume};
 pub use run::{RunArgs, quoted, run};
@@ -38,7 +43,7 @@ use crate::journal::LineError;
 use crate::manifest::Diagnostics;
 use crate::model::{ExitCode, Reason, Retry, Verdict};
 use crate::runner::{Observer, Signal};
-use crate::{dataset, emulator, journal, runner, workflow};
+use crate::{dataset, emulator, journal, machine, runner, workflow};
 
 /// What a command needs of the process around it.
 pub trait Host {
@@ -67,6 +72,8 @@ pub struct Watched {
     pub done: u64,
     /// The unit of cost.
     pub cost_unit: String,
+    /// The rate that requests are held to, in words.
+    pub rate: Option<String>,
 }
 
 /// A command that ended as it should.
@@ -85,7 +92,8 @@ impl Done {
 }
 
 /// A command that could not do its work.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct Failure {
     /// The exit code and its reason.
     pub exit: ExitCode,
@@ -95,11 +103,13 @@ pub struct Failure {
     pub message: String,
     /// Commands to go on with.
     pub next: Vec<String>,
+    /// The run's id and folder, when it was begun.
+    pub run: Option<(String, PathBuf)>,
 }
 
 impl Failure {
     fn new(exit: ExitCode, reason: Reason, message: impl Into<String>) -> Self {
-        Self { exit, reason, message: message.into(), next: Vec::new() }
+        Self { exit, reason, message: message.into(), next: Vec::new(), run: None }
     }
 
     fn mistake(message: impl Into<String>) -> Self {
@@ -111,12 +121,26 @@ impl Failure {
     }
 
     fn disk(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |error| Self::environment(Reason::Disk, format!("{}: {error}", path.display()))
+        move |error| Self::environment(Reason::Disk, advised(format!("{}: {error}", path.display()), &error))
     }
 
-    /// Names the way on with a run that is begun already.
+    /// Names the run that is begun already, and the way on with it.
     fn resumed_by(self, folder: &journal::RunFolder) -> Self {
-        Self { next: vec![format!("flowbatch resume {}", run::quoted(folder.path()))], ..self }
+        let failure = self.within(folder);
+        match &failure.run {
+            Some((_, dir)) => {
+                Self { next: vec![format!("flowbatch resume {}", run::quoted(dir))], ..failure }
+            }
+            // It was deleted meanwhile.
+            None => failure,
+        }
+    }
+
+    /// Names the run that it befell, when that was begun.
+    fn within(self, folder: &journal::RunFolder) -> Self {
+        let begun = || folder.lock().ok().filter(|_| folder.is_begun());
+        let run = self.run.clone().or_else(|| Some((begun()?.run_id, folder.path().to_owned())));
+        Self { run, ..self }
     }
 
     /// Gives the verdict for `--json`.
@@ -145,9 +169,22 @@ impl From<journal::Error> for Failure {
             journal::Error::NotFound(_) | journal::Error::NoRun { .. } => {
                 return Self::mistake(error.to_string());
             }
-            _ => Reason::Disk,
+            journal::Error::Io { source, .. } | journal::Error::NotDurable { source, .. } => {
+                return Self::environment(Reason::Disk, advised(error.to_string(), source));
+            }
+            journal::Error::Beyond { .. } | journal::Error::Damaged { .. } | journal::Error::Lock { .. } => {
+                Reason::Disk
+            }
         };
         Self::environment(reason, error.to_string())
+    }
+}
+
+/// Adds to a message what can be done about the machine's error behind it.
+fn advised(message: String, error: &std::io::Error) -> String {
+    match machine::advice(error) {
+        Some(advice) => format!("{message}; {advice}"),
+        None => message,
     }
 }
 
@@ -155,6 +192,9 @@ impl From<dataset::Error> for Failure {
     fn from(error: dataset::Error) -> Self {
         match &error {
             _ if error.is_mistake() => Self::mistake(error.to_string()),
+            _ if error.is_out_of_files() => {
+                Self::environment(Reason::Disk, format!("{error}; {}", machine::OUT_OF_FILES))
+            }
             dataset::Error::Io { .. } => Self::environment(Reason::Disk, error.to_string()),
             _ => Self::environment(Reason::DatasetChanged, error.to_string()),
         }

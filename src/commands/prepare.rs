@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::commands::{Failure, Host};
+use crate::commands::{Failure, Host, room};
 use crate::dataset::{Dataset, Survey, SurveyContext};
 use crate::emulator::Definition;
 use crate::flow_file::InputSchema;
@@ -32,6 +32,7 @@ pub(crate) fn prepare(
     spool: Option<&Path>,
     host: &dyn Host,
 ) -> Result<Sound, Failure> {
+    room::check_reading(path)?;
     let variable = |name: &str| host.variable(name);
     let reading = manifest::read_whole(path, overrides, secrets, &variable);
     let (manifest, diagnostics) = match reading {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::commands::changed::{self, accept};
 use crate::commands::execute::{Session, execute};
@@ -10,14 +10,14 @@ use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
 use crate::commands::run::finish;
 use crate::commands::widen::widen;
-use crate::commands::{Done, Failure, Host, RunName, derive, identity, prepare};
+use crate::commands::{Done, Failure, Host, RunName, derive, identity, prepare, room};
 use crate::journal::{Durability, History, RunFolder, RunLock};
 use crate::manifest::Secrets;
 use crate::model::{
     Delivery, Json, Outcome, Reason, Reopened, RowSet, RowState, RunEvent, RunState, SettingsChanged,
 };
 use crate::report::Style;
-use crate::runner::Plan;
+use crate::runner::{self, Plan};
 
 /// `resume`'s arguments.
 #[derive(Clone, Debug, Default)]
@@ -70,12 +70,16 @@ pub(crate) struct Continue {
 /// Finishes a run.
 pub fn resume(args: &ResumeArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let folder = args.run.find()?;
+    resume_at(&folder, args, host).map_err(|failure| failure.within(&folder))
+}
+
+fn resume_at(folder: &RunFolder, args: &ResumeArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     if args.repair {
-        mend(&folder, args.yes, host)?;
+        mend(folder, args.yes, host)?;
     }
     let ResumeArgs { retry, set, widen, extend, accept_edits, yes, .. } = args.clone();
     go_on(
-        &folder,
+        folder,
         &Continue { retry, set, widen, extend, accept_edits, yes },
         None,
         args.json,
@@ -104,8 +108,11 @@ pub(crate) fn go_on(
     let lock = folder.lock()?.as_changed(history.state().changed());
     check_digests(folder, &history)?;
     let mut changes = changed_settings(on, asked.is_some())?;
+    note_before(&mut changes, folder, &lock, history.state().changed(), host);
     let known: Vec<_> = history.state().changed().iter().cloned().chain(settings_in(&changes)).collect();
-    let state = history.into_state();
+    // The way out for rows whose runs the provider denies for ever.
+    let denied = if on.retry.contains(&Outcome::InDoubt) { history.denied()? } else { RowSet::new() };
+    let mut state = history.into_state();
     // Whether anything remains does not depend on how what remains is delivered.
     let needs_key = !Plan::of(&state, Delivery::AtMostOnce).is_empty()
         || !on.retry.is_empty()
@@ -118,6 +125,7 @@ pub(crate) fn go_on(
         compare_selection(&lock, asked, &state)?;
     }
     if !needs_key {
+        runner::close_complete(&mut writer, &mut state)?;
         host.say("nothing remains to be done: nothing is sent");
         return finish(folder, state, json, style, host);
     }
@@ -129,10 +137,11 @@ pub(crate) fn go_on(
     mention_edits(&lock, host);
     changes.extend(accept(folder, &lock, &sound, &state, on, host)?);
     let mended: RowSet = changes.iter().filter_map(RunEvent::row).collect();
-    let again = reopen(&state, on, host)?;
+    let again = reopen(&state, &denied, on, host)?;
     changes.extend(again.into_iter().filter(|event| event.row().is_none_or(|row| !mended.contains(row))));
     let added = widen(&mut sound, &state, &changes, &on.widen)?;
     changes.extend(added);
+    room::check_files(&sound.manifest, &folder.file("manifest.yaml"), host)?;
     writer.set_durability(sound.manifest.output.durability);
     let run_id = lock.run_id.clone();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
@@ -190,6 +199,35 @@ fn changed_settings(on: &Continue, same_command_line: bool) -> Result<Vec<RunEve
         events.push(RunEvent::SettingsChanged(SettingsChanged { by, key: key.clone(), from, to }));
     }
     Ok(events)
+}
+
+/// Notes what the settings were before they were changed: as the manifest has them, resolved; else as they were last
+/// written behind `--set`; null where neither says anything.
+fn note_before(
+    changes: &mut [RunEvent],
+    folder: &RunFolder,
+    lock: &RunLock,
+    earlier: &[SettingsChanged],
+    host: &dyn Host,
+) {
+    if changes.is_empty() {
+        return;
+    }
+    // A manifest that can't be read is told of later.
+    let settings =
+        derive::frozen(folder, lock, earlier, Secrets::Recorded, host).map(|manifest| manifest.settings());
+    let settings = settings.unwrap_or_default();
+    let mut written = lock.overrides.set.clone();
+    written.extend(derive::set_since(earlier));
+    for event in changes {
+        let RunEvent::SettingsChanged(change) = event else { continue };
+        let value = settings.pointer(&format!("/{}", change.key.replace('.', "/")));
+        let resolved = value.and_then(|value| to_raw_value(value).ok());
+        let last = || written.iter().rev().find(|(key, _)| *key == change.key).map(|(_, text)| as_text(text));
+        if let Some(from) = resolved.or_else(last) {
+            change.from = from;
+        }
+    }
 }
 
 /// Keeps a value as it was written: it is read again as YAML, as it would have been at the run's start.
@@ -266,13 +304,19 @@ fn mention_edits(lock: &RunLock, host: &mut dyn Host) {
 }
 
 /// Rows that the user asks for again, knowingly.
-fn reopen(state: &RunState, on: &Continue, host: &mut dyn Host) -> Result<Vec<RunEvent>, Failure> {
+fn reopen(
+    state: &RunState,
+    denied: &RowSet,
+    on: &Continue,
+    host: &mut dyn Host,
+) -> Result<Vec<RunEvent>, Failure> {
     let by = "resume --retry".to_owned();
     let asked = |row: u64| match state.row(row) {
         RowState::Ended(outcome) if outcome != Outcome::Succeeded && on.retry.contains(&outcome) => {
             Some(outcome)
         }
         RowState::InDoubt(None) if on.retry.contains(&Outcome::InDoubt) => Some(Outcome::InDoubt),
+        RowState::InDoubt(Some(_)) if denied.contains(row) => Some(Outcome::InDoubt),
         _ => None,
     };
     let rows: Vec<_> = state.selected().iter().filter_map(|row| Some((row, asked(row)?))).collect();

@@ -8,7 +8,8 @@ use crate::commands::execute::{Session, cost_unit, execute};
 use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
-use crate::commands::{Done, Failure, Host, derive, estimate, rehearse};
+use crate::commands::{Done, Failure, Host, derive, estimate, rehearse, room};
+use crate::fail_point::{self, Point};
 use crate::journal::{self, Found, Overridden, RunFolder, RunLock, Runs};
 use crate::manifest::{self, Budget, Overrides, Provider, Secrets};
 use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
@@ -91,10 +92,14 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let folder = runs.folder(&sound.manifest.name, &run_id);
     let lock = identity::lock(&sound, &run_id, args.overridden(), git, host);
     announce(&sound, &runs, host);
-    if !args.new && args.id.is_none() {
-        refuse_to_start_over(args, &runs, &lock, host)?;
-    }
+    let is_job = !args.new && args.id.is_none();
+    let left = if is_job { refuse_to_start_over(args, &runs, &lock, host)? } else { None };
     confirm(args, &sound, host)?;
+    room::check_files(&sound.manifest, &args.manifest, host)?;
+    let starting = runs.start(&lock.manifest)?;
+    if is_job {
+        refuse_to_follow(args, &runs, &lock, left.as_deref())?;
+    }
     let claim = match folder.claim() {
         // Another process was quicker to begin it under this id.
         Err(_) if args.id.is_some() && folder.is_begun() => return continue_run(args, &folder, host),
@@ -106,12 +111,14 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let selection = selected(&sound.survey.selection);
     let durability = sound.manifest.output.durability;
     let writer = folder.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
+    drop(starting);
     // A link that can't be made is no reason not to run.
     let _ = folder.point_latest();
+    fail_point::pass(Point::LatestPointed);
     let state = folder.read()?.into_state();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
     let state = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;
-    finish(&folder, state, args.json, args.style, host)
+    finish(&folder, state, args.json, args.style, host).map_err(|failure| failure.within(&folder))
 }
 
 /// The folder of the run with this id, when it was begun.
@@ -130,7 +137,7 @@ fn continue_run(args: &RunArgs, folder: &RunFolder, host: &mut dyn Host) -> Resu
     let spool = folder.file("dataset.input");
     let asked = prepare(&args.manifest, &args.overrides(), Secrets::Needed, Some(&spool), host)?;
     let on = Continue { set: args.set.clone(), yes: args.yes, ..Continue::default() };
-    go_on(folder, &on, Some(&asked), args.json, args.style, host)
+    go_on(folder, &on, Some(&asked), args.json, args.style, host).map_err(|failure| failure.within(folder))
 }
 
 /// Gives the selection as events, each of a bounded length.
@@ -170,6 +177,10 @@ fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
         None if is_billed(sound) => line.push_str(", no budget"),
         None => {}
     }
+    if let Some(rate) = sound.manifest.limits.rate {
+        let seconds = estimate::by_rate(&sound.manifest, rows).unwrap_or_default();
+        line.push_str(&format!(", at {rate} at most ({} or more)", estimate::in_time(seconds)));
+    }
     host.say(&line);
 }
 
@@ -198,18 +209,45 @@ fn confirm(args: &RunArgs, sound: &Sound, host: &mut dyn Host) -> Result<(), Fai
     }
 }
 
-/// `run` never silently starts over: an unfinished run of the same job is finished first, or knowingly left.
+/// `run` never silently starts over: an unfinished run of the same job is finished first, or knowingly left. Gives the id
+/// of the one that is left.
 fn refuse_to_start_over(
     args: &RunArgs,
     runs: &Runs,
     lock: &RunLock,
     host: &mut dyn Host,
-) -> Result<(), Failure> {
-    let anew = format!("{} --new", args.command);
+) -> Result<Option<String>, Failure> {
+    let Some((found, message)) = in_the_way(args, runs, lock)? else { return Ok(None) };
+    if host.confirm(&format!("{message}. Begin a new run all the same?")) == Some(true) {
+        return Ok(Some(found.run_id));
+    }
+    Err(refusal(args, &found, message))
+}
+
+/// Looks again when it is our turn: another process may have begun the same job since, and two of them would pay twice.
+fn refuse_to_follow(args: &RunArgs, runs: &Runs, lock: &RunLock, left: Option<&str>) -> Result<(), Failure> {
+    match in_the_way(args, runs, lock)? {
+        Some((found, message)) if left != Some(found.run_id.as_str()) => Err(refusal(args, &found, message)),
+        _ => Ok(()),
+    }
+}
+
+fn refusal(args: &RunArgs, found: &Found, message: String) -> Failure {
+    let resume = format!("flowbatch resume {}", quoted(found.folder.path()));
+    let next = vec![resume, anew(args)];
+    Failure { next, ..Failure::environment(Reason::Interrupted, message) }
+}
+
+fn anew(args: &RunArgs) -> String {
+    format!("{} --new", args.command)
+}
+
+/// The unfinished run of the same job, if there is one, and what is to be said of it.
+fn in_the_way(args: &RunArgs, runs: &Runs, lock: &RunLock) -> Result<Option<(Found, String)>, Failure> {
     let (found, state) = match unfinished(runs, lock) {
         Ok(Some(unfinished)) => unfinished,
-        Ok(None) => return Ok(()),
-        Err(error) => return Err(Failure { next: vec![anew], ..error.into() }),
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(Failure { next: vec![anew(args)], ..error.into() }),
     };
     let counts = state.counts();
     let cost = state.tally().cost;
@@ -220,11 +258,7 @@ fn refuse_to_start_over(
         counts.succeeded + counts.failed + counts.rejected,
         counts.total,
     );
-    let next = vec![format!("flowbatch resume {}", quoted(found.folder.path())), anew];
-    if host.confirm(&format!("{message}. Begin a new run all the same?")) == Some(true) {
-        return Ok(());
-    }
-    Err(Failure { next, ..Failure::environment(Reason::Interrupted, message) })
+    Ok(Some((found, message)))
 }
 
 /// Finds the newest run of the same job that is not complete. One whose journal can't be read may be such a run.

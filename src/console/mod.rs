@@ -88,8 +88,9 @@ fn log(options: Options) {
 fn fail(failure: &Failure, json: bool) {
     if json {
         let verdict = failure.verdict();
+        let (run_id, run_dir) = failure.run.as_ref().map(|(id, dir)| (id, dir.display().to_string())).unzip();
         let object = serde_json::json!({
-            "run_id": null, "run_dir": null, "exit_code": failure.exit.code(), "verdict": verdict,
+            "run_id": run_id, "run_dir": run_dir, "exit_code": failure.exit.code(), "verdict": verdict,
         });
         print(&format!("{object}\n"));
     }

@@ -84,11 +84,21 @@ fn eta(left: u64, speed: f64) -> String {
     }
 }
 
-/// Says since when the service is away, and when it is tried again.
-fn unreached(progress: &Progress) -> String {
-    let since = progress.unreached.unwrap_or_default().as_secs();
-    let next = progress.paused.map_or(0, |left| left.as_secs() + 1);
-    format!("everything refused for {since} s, next try in {next} s")
+/// What holds requests back at present: an outage, a pause, or the rate.
+fn holds(progress: &Progress, rate: Option<&str>) -> Option<String> {
+    if let Some(since) = progress.unreached {
+        let next = progress.paused.map_or(0, |left| left.as_secs() + 1);
+        return Some(format!("everything refused for {} s, next try in {next} s", since.as_secs()));
+    }
+    if let Some(left) = progress.paused {
+        return Some(format!("paused for {} s: the service asks to slow down", left.as_secs() + 1));
+    }
+    let (held, rate) = (progress.held?, rate?);
+    Some(if held >= Duration::from_secs(2) {
+        format!("next request in {} s: held to {rate}", held.as_secs() + 1)
+    } else {
+        format!("held to {rate}")
+    })
 }
 
 fn stop_note(cause: StopCause, detail: &str, interactive: bool) -> String {
@@ -148,12 +158,14 @@ impl Observer for Bar {
         if !troubles.is_empty() {
             parts.push(troubles);
         }
-        parts.push(match progress.paused {
-            _ if progress.unreached.is_some() => unreached(progress),
-            Some(left) => format!("paused for {} s: the service asks to slow down", left.as_secs() + 1),
-            None if progress.adaptive => format!("{} of {} in flight", progress.in_flight, progress.places),
-            None => format!("{} in flight", progress.in_flight),
-        });
+        if progress.paused.is_none() && progress.unreached.is_none() {
+            parts.push(if progress.adaptive {
+                format!("{} of {} in flight", progress.in_flight, progress.places)
+            } else {
+                format!("{} in flight", progress.in_flight)
+            });
+        }
+        parts.extend(holds(progress, self.watched.rate.as_deref()));
         self.bar.set_message(parts.join(" · "));
     }
 }
@@ -198,10 +210,8 @@ impl Lines {
         if progress.adaptive {
             line.push_str(&format!(", {} of {} in flight", progress.in_flight, progress.places));
         }
-        if progress.unreached.is_some() {
-            line.push_str(&format!(", {}", unreached(progress)));
-        } else if let Some(left) = progress.paused {
-            line.push_str(&format!(", paused for {} s", left.as_secs() + 1));
+        if let Some(held) = holds(progress, self.watched.rate.as_deref()) {
+            line.push_str(&format!(", {held}"));
         }
         line
     }
@@ -234,6 +244,20 @@ mod tests {
         let later = speed.at(Duration::from_secs(100), 200);
         assert_eq!(later, None, "nothing ended for a long while");
         assert_eq!([eta(5, 10.0), eta(700, 10.0), eta(72_000, 10.0)], ["1 s", "1:10 min", "2:00 h"]);
+    }
+
+    #[test]
+    fn what_holds_requests_back_is_said() {
+        let s = Duration::from_secs;
+        let check = |paused, held, rate, expected: Option<&str>| {
+            let progress = Progress { paused, held, ..Progress::default() };
+            assert_eq!(holds(&progress, rate).as_deref(), expected);
+        };
+        check(None, None, Some("3/min"), None);
+        check(None, Some(s(14)), Some("3/min"), Some("next request in 15 s: held to 3/min"));
+        check(None, Some(s(1)), Some("90/min"), Some("held to 90/min"));
+        let paused = "paused for 31 s: the service asks to slow down";
+        check(Some(s(30)), Some(s(14)), Some("3/min"), Some(paused));
     }
 
     #[test]

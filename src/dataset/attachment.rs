@@ -1,7 +1,7 @@
 //! The files that rows name: read from within the manifest's folder only, and put into the input as base64.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use base64::Engine as _;
@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::machine;
 use crate::mapping::{FileInput, Rendered};
 use crate::model::{ErrorKind, RowError};
 
@@ -28,7 +29,8 @@ pub struct Attached {
 /// Reads the files of a rendered input from the manifest's folder.
 ///
 /// # Errors
-/// Of kind [`ErrorKind::MAPPING`], naming the path as the row wrote it: the row is rejected.
+/// Of kind [`ErrorKind::MAPPING`], naming the path as the row wrote it: the row is rejected. Of kind
+/// [`ErrorKind::MACHINE`] when it is not the row's fault.
 pub fn attach(folder: &Path, rendered: Rendered) -> Result<Attached, RowError> {
     let Rendered { value: mut input, files } = rendered;
     if files.is_empty() {
@@ -36,7 +38,7 @@ pub fn attach(folder: &Path, rendered: Rendered) -> Result<Attached, RowError> {
     }
     let mut journal = input.clone();
     for file in &files {
-        let bytes = content(folder, &file.path).map_err(|why| refused(file, &why))?;
+        let bytes = content(folder, &file.path).map_err(|why| refused(file, why))?;
         let sha256 = hex::encode(Sha256::digest(&bytes));
         let wire = json!({"format": file.format, "base64_content": STANDARD.encode(&bytes)});
         let noted = json!({"file": file.path, "format": file.format, "bytes": bytes.len(), "sha256": sha256});
@@ -53,42 +55,60 @@ pub fn attach(folder: &Path, rendered: Rendered) -> Result<Attached, RowError> {
     Ok(Attached { input, journal: Some(journal) })
 }
 
-fn refused(file: &FileInput, why: &str) -> RowError {
-    RowError::new(ErrorKind::MAPPING, format!("file `{}`: {why}", file.path))
+/// Why a file can't be taken.
+enum Why {
+    Wrong(String),
+    /// Another row's file would meet the same.
+    OutOfFiles,
 }
 
-fn content(folder: &Path, written: &str) -> Result<Vec<u8>, String> {
-    let path = inside(folder, written)?;
-    let metadata = fs::metadata(&path).map_err(|error| error.to_string())?;
-    if !metadata.is_file() {
-        return Err("is no regular file".to_owned());
+impl From<io::Error> for Why {
+    fn from(error: io::Error) -> Self {
+        if machine::is_out_of_files(&error) { Self::OutOfFiles } else { Self::Wrong(error.to_string()) }
     }
-    let too_large = || format!("is over the limit of {} MiB", ATTACHMENT_LIMIT >> 20);
+}
+
+fn refused(file: &FileInput, why: Why) -> RowError {
+    let (kind, why) = match why {
+        Why::Wrong(why) => (ErrorKind::MAPPING, why),
+        Why::OutOfFiles => (ErrorKind::MACHINE, machine::OUT_OF_FILES.to_owned()),
+    };
+    RowError::new(kind, format!("file `{}`: {why}", file.path))
+}
+
+fn content(folder: &Path, written: &str) -> Result<Vec<u8>, Why> {
+    let path = inside(folder, written)?;
+    let metadata = fs::metadata(&path)?;
+    if !metadata.is_file() {
+        return Err(Why::Wrong("is no regular file".to_owned()));
+    }
+    let too_large = || Why::Wrong(format!("is over the limit of {} MiB", ATTACHMENT_LIMIT >> 20));
     if metadata.len() > ATTACHMENT_LIMIT {
         return Err(too_large());
     }
-    let file = File::open(&path).map_err(|error| error.to_string())?;
+    let file = File::open(&path)?;
     let mut bytes = Vec::new();
-    file.take(ATTACHMENT_LIMIT + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(ATTACHMENT_LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > ATTACHMENT_LIMIT { Err(too_large()) } else { Ok(bytes) }
 }
 
 /// Resolves a path, links included, and refuses one that leaves the folder: rows are data, and may not choose to send
 /// the machine's other files.
-fn inside(folder: &Path, written: &str) -> Result<PathBuf, String> {
+fn inside(folder: &Path, written: &str) -> Result<PathBuf, Why> {
     const LEAVES: &str = "leaves the manifest's folder; files that rows name must lie in it";
     if written.trim().is_empty() {
-        return Err("the path is empty".to_owned());
+        return Err(Why::Wrong("the path is empty".to_owned()));
     }
     let path = Path::new(written);
     if path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return Err(LEAVES.to_owned());
+        return Err(Why::Wrong(LEAVES.to_owned()));
     }
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let folder = folder.canonicalize().map_err(|error| format!("the manifest's folder: {error}"))?;
+    let folder =
+        folder.canonicalize().map_err(|error| Why::Wrong(format!("the manifest's folder: {error}")))?;
     let found = folder.join(path).canonicalize().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file in the manifest's folder".to_owned(),
-        _ => error.to_string(),
+        io::ErrorKind::NotFound => Why::Wrong("there is no such file in the manifest's folder".to_owned()),
+        _ => error.into(),
     })?;
-    if found.starts_with(&folder) { Ok(found) } else { Err(LEAVES.to_owned()) }
+    if found.starts_with(&folder) { Ok(found) } else { Err(Why::Wrong(LEAVES.to_owned())) }
 }

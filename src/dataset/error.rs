@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::dataset::Malformed;
+use crate::machine;
 use crate::model::RowNumber;
 
 /// Why a dataset can't be used. `label` is a file's name as messages show it.
@@ -90,6 +91,16 @@ impl Error {
     /// Says whether the dataset or the manifest is wrong (exit 2), and not the environment (exit 3).
     pub fn is_mistake(&self) -> bool {
         !matches!(self, Self::Io { .. } | Self::Changed { .. } | Self::Pin { .. })
+    }
+
+    /// Says whether the machine is at fault, and not the dataset.
+    pub fn is_of_machine(&self) -> bool {
+        matches!(self, Self::Io { .. })
+    }
+
+    /// Says whether no more files can be opened.
+    pub fn is_out_of_files(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if machine::is_out_of_files(source))
     }
 
     /// Names the path that an I/O error belongs to; a missing file is a mistake of its own.

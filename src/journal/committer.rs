@@ -10,7 +10,7 @@ use std::thread;
 use tokio::sync::mpsc;
 
 use crate::journal::{Appended, Error, Writer};
-use crate::model::{RowNumber, RunEvent};
+use crate::model::{Impossible, RowNumber, RowState, RunEvent, RunState};
 
 /// A group of events that is durable now.
 #[derive(Debug)]
@@ -30,6 +30,10 @@ pub struct Committer {
     /// How many events were taken, and how many of each row are not durable yet.
     taken: u64,
     pending: HashMap<RowNumber, u32>,
+    /// Where the rows of the group that goes out will stand; empty otherwise.
+    ahead: HashMap<RowNumber, RowState>,
+    /// The event that was not let out, since it can't happen: a bug.
+    refused: Option<Impossible>,
     busy: bool,
     to_thread: Option<mpsc::Sender<Vec<RunEvent>>>,
     from_thread: mpsc::Receiver<Result<Batch, Error>>,
@@ -59,6 +63,8 @@ impl Committer {
             gathered: Vec::new(),
             taken: 0,
             pending: HashMap::new(),
+            ahead: HashMap::new(),
+            refused: None,
             busy: false,
             to_thread: Some(to_thread),
             from_thread,
@@ -77,6 +83,8 @@ impl Committer {
             gathered: Vec::new(),
             taken: 0,
             pending: HashMap::new(),
+            ahead: HashMap::new(),
+            refused: None,
             busy: false,
             to_thread: None,
             from_thread,
@@ -104,12 +112,19 @@ impl Committer {
         self.pending.contains_key(&row)
     }
 
-    /// Hands over what has gathered, if the thread is free. Never blocks.
-    pub fn flush(&mut self) {
-        if self.busy || self.gathered.is_empty() {
+    /// Hands over what has gathered, if the thread is free. Never blocks. `state` is what all earlier groups came to.
+    ///
+    /// Subtle: an event that can't happen is not let out, and nothing behind it is. Once durable it would make the journal
+    /// unreadable.
+    pub fn flush(&mut self, state: &RunState) {
+        if self.busy || self.gathered.is_empty() || self.refused.is_some() {
             return;
         }
-        let group = std::mem::take(&mut self.gathered);
+        let mut group = std::mem::take(&mut self.gathered);
+        self.let_out(&mut group, state);
+        if group.is_empty() {
+            return;
+        }
         #[cfg(test)]
         if let Some((writer, done)) = &mut self.immediate {
             let appended = writer.append(&group);
@@ -121,6 +136,33 @@ impl Committer {
             // A thread that is gone has said why; `durable` reports it.
             self.busy = to_thread.try_send(group).is_ok();
         }
+    }
+
+    /// Cuts a group off before an event that can't happen.
+    fn let_out(&mut self, group: &mut Vec<RunEvent>, state: &RunState) {
+        self.ahead.clear();
+        for (at, event) in group.iter().enumerate() {
+            let Some(row) = event.row() else { continue };
+            match state.foresee(event, self.ahead.get(&row)) {
+                Ok(next) => {
+                    self.ahead.insert(row, next);
+                }
+                Err(impossible) => {
+                    self.refused = Some(impossible);
+                    return group.truncate(at);
+                }
+            }
+        }
+    }
+
+    /// Gives the event that was not let out, once what went before it is durable.
+    pub async fn refused(&mut self) -> Option<Impossible> {
+        let refused = self.refused.take()?;
+        if self.busy {
+            // Whether it is durable or not: the run ends here, and nothing is done about its events any more.
+            let _ = self.durable().await;
+        }
+        Some(refused)
     }
 
     /// Says whether every event is durable.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::journal::{Durability, Entry, Error, FORMAT, History, RunLock, Writer, format};
+use crate::fail_point::{self, Point};
+use crate::journal::{Durability, Entry, Error, FORMAT, History, Replay, RunLock, Writer, format};
 use crate::model::{Digest, Opened, RunEvent};
 
 /// The file that carries a run's lock. Windows lets nobody else read a file that is locked, so there it is another.
@@ -56,6 +57,7 @@ impl RunFolder {
             made => made.map_err(Error::io(&self.path))?,
         }
         let claim = Claim(self.take_lock()?);
+        fail_point::pass(Point::FolderClaimed);
         let taken = || Error::io(&self.path)(io::ErrorKind::AlreadyExists.into());
         if self.is_begun() { Err(taken()) } else { Ok(claim) }
     }
@@ -103,9 +105,11 @@ impl RunFolder {
         let path = self.journal();
         let options = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(&path);
         let file = options.map_err(Error::io(&path))?;
-        let mut writer = Writer::open(&path, file, claim, 0, 0, durability)?;
+        let mut writer = Writer::open(&path, file, claim, &Replay::default(), durability)?;
         write_durably(&self.file("manifest.yaml"), manifest)?;
+        fail_point::pass(Point::ManifestWritten);
         write_durably(&self.file("run.lock.json"), &lock_text)?;
+        fail_point::pass(Point::LockWritten);
         let opened = Opened {
             format: FORMAT,
             run_id: lock.run_id.clone(),
@@ -116,6 +120,7 @@ impl RunFolder {
         let mut first = vec![RunEvent::Opened(opened)];
         first.extend(events);
         writer.append(&first)?;
+        fail_point::pass(Point::RunOpened);
         sync_folder(&self.path)?;
         if let Some(parent) = self.path.parent() {
             sync_folder(parent)?;
@@ -135,8 +140,10 @@ impl RunFolder {
         };
         let claim = Claim(self.take_lock()?);
         let history = self.read()?;
-        let replay = history.replay();
-        let writer = Writer::open(&path, file, claim, replay.events, replay.length, durability)?;
+        let writer = Writer::open(&path, file, claim, history.replay(), durability)?;
+        // Of a process that died. This one keeps its own, if it has anything to send.
+        let _ = fs::remove_file(self.file("journal.reserve"));
+        fail_point::pass(Point::RunTakenUp);
         Ok((writer, history))
     }
 
@@ -236,6 +243,9 @@ fn digest(bytes: &[u8]) -> Digest {
 fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let write = || {
         let mut file = File::create(path)?;
+        if path.ends_with("run.lock.json") {
+            fail_point::tear(Point::LockHalfWritten, bytes, &mut file)?;
+        }
         file.write_all(bytes)?;
         file.sync_all()
     };
@@ -276,7 +286,12 @@ impl Runs {
 
     /// Gives the folder for a run of a manifest.
     pub fn folder(&self, manifest: &str, run_id: &str) -> RunFolder {
-        RunFolder::at(self.root.join(manifest).join(run_id))
+        RunFolder::at(self.of(manifest).join(run_id))
+    }
+
+    /// Gives the folder of a manifest's runs.
+    pub(super) fn of(&self, manifest: &str) -> PathBuf {
+        self.root.join(manifest)
     }
 
     /// Lists all runs, oldest first.

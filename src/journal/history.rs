@@ -6,7 +6,9 @@ use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 use crate::journal::{Entry, Error, Replay, format, replay};
-use crate::model::{Cost, RowFacts, RowNumber, RowState, RunEvent, RunState, Via, WithdrawnWhy};
+use crate::model::{
+    Cost, ErrorKind, RowFacts, RowNumber, RowSet, RowState, RunEvent, RunState, Via, WithdrawnWhy,
+};
 
 /// A journal, folded, with the place of each row's telling events. About twenty bytes a row.
 #[derive(Debug)]
@@ -77,6 +79,22 @@ impl History {
         }))
     }
 
+    /// Gives the rows in doubt whose runs the provider definitely refused to tell of: asking again brings nothing.
+    pub fn denied(&self) -> Result<RowSet, Error> {
+        let mut last = Lookup::open(&self.path)?;
+        let mut denied = RowSet::new();
+        for row in self.state.unsettled_rows() {
+            let places = usize::try_from(row - 1).ok().and_then(|index| self.rows.get(index));
+            if let RowState::InDoubt(Some(_)) = self.state.row(row)
+                && let Some((_, RunEvent::Ended(e))) = last.at(places.map_or(0, |places| places.last))?
+                && e.error.kind == ErrorKind::POLL_REFUSED
+            {
+                denied.insert(row);
+            }
+        }
+        Ok(denied)
+    }
+
     fn facts(
         &self,
         number: RowNumber,
@@ -94,8 +112,8 @@ impl History {
         };
         let open = !matches!(state, RowState::Ended(_) | RowState::Unstarted | RowState::Ready);
         let tally = self.state.tally();
-        let cost =
-            (!open && !tally.cost_unknown.contains(number)).then(|| earlier_cost.checked_add(cost)).flatten();
+        let sum = || earlier_cost.checked_add(cost)?.checked_add(self.state.settled(number));
+        let cost = self.state.is_cost_known(number).then(sum).flatten();
         let tokens =
             (!open && !tally.tokens_unknown.contains(number)).then(|| earlier_tokens.saturating_add(tokens));
         RowFacts { number, state, begun, last, attempts: u32::from(places.attempts), cost, tokens }

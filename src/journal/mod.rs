@@ -2,13 +2,16 @@
 //!
 //! Append-only lines of JSON, one writer, durable in groups. Knows events, not what they mean: that is the fold's.
 
+mod clock;
 mod committer;
 mod folder;
 mod format;
 mod history;
 mod lock_file;
+mod lost;
 mod reader;
 mod repair;
+mod starting;
 mod writer;
 
 pub use crate::model::Durability;
@@ -17,8 +20,10 @@ pub use folder::{Claim, Found, RunFolder, Runs};
 pub use format::{Entry, FORMAT, LineError};
 pub use history::History;
 pub use lock_file::{DatasetIdentity, GitState, Overridden, RunLock};
+pub use lost::{Lost, lost, owners};
 pub use reader::{Replay, Torn, replay};
 pub use repair::{Damage, Repair};
+pub use starting::Starting;
 pub use writer::{Appended, Writer};
 
 use std::io;

@@ -16,12 +16,14 @@ pub struct Torn {
 }
 
 /// How a journal ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replay {
     /// How many events it holds.
     pub events: u64,
     /// The length of its good part, in bytes.
     pub length: u64,
+    /// The instant of its last event, in ms since 1970; 0 without one.
+    pub t_ms: u64,
     /// What stands behind it.
     pub torn: Option<Torn>,
 }
@@ -35,26 +37,45 @@ const LONGEST_LINE: u64 = 8 << 30;
 pub fn replay(path: &Path, mut each: impl FnMut(u64, Entry) -> Result<(), Error>) -> Result<Replay, Error> {
     let file = File::open(path).map_err(Error::io(path))?;
     let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, file));
-    let mut events = 0;
+    let (mut events, mut t_ms) = (0, 0);
     loop {
         let offset = lines.offset;
         let Some(whole) = lines.next().map_err(Error::io(path))? else {
-            return Ok(Replay { events, length: offset, torn: None });
+            return Ok(Replay { events, length: offset, t_ms, torn: None });
         };
         let damaged = |why| Error::Damaged { path: path.to_owned(), offset, n: events, why };
         let decoded = if whole { format::decode(&mut lines.line, events) } else { Err(LineError::Short) };
         match decoded {
-            Ok(entry) => each(offset, entry)?,
-            // Subtle: only a checksum that fails, or a missing end, can come of a torn write. A sound line of another
-            // version or out of order is never cut off.
-            Err(LineError::Short | LineError::Checksum) if lines.at_end().map_err(Error::io(path))? => {
+            Ok(entry) => {
+                t_ms = entry.t_ms.max(t_ms);
+                each(offset, entry)?;
+            }
+            // Subtle: only a checksum that fails, or a missing end, can come of a torn write, and only where the next line
+            // was begun. A sound line of another version or out of order is never cut off.
+            Err(LineError::Short | LineError::Checksum)
+                if is_torn(&lines.line, events) && lines.at_end().map_err(Error::io(path))? =>
+            {
                 let torn = Torn { offset, bytes: lines.offset - offset };
-                return Ok(Replay { events, length: offset, torn: Some(torn) });
+                return Ok(Replay { events, length: offset, t_ms, torn: Some(torn) });
             }
             Err(why) => return Err(damaged(why)),
         }
         events += 1;
     }
+}
+
+/// Says whether the bytes at a journal's end can be what a crash left of its next line: they begin as that line does,
+/// however few they are. Where a file system had made room and written nothing yet, power loss leaves zeros.
+pub(super) fn is_torn(tail: &[u8], next: u64) -> bool {
+    let written = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let head = head(next);
+    let length = written.min(head.len());
+    tail[..length] == head.as_bytes()[..length]
+}
+
+/// What the line of an event begins with.
+pub(super) fn head(n: u64) -> String {
+    format!("{{\"v\":{},\"n\":{n},", format::FORMAT)
 }
 
 /// The lines of a journal, one at a time.

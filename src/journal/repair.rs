@@ -11,8 +11,9 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::fail_point::{self, Point};
 use crate::journal::folder::sync_folder;
-use crate::journal::reader::Lines;
+use crate::journal::reader::{Lines, head, is_torn};
 use crate::journal::repair::events::{bridge, hold};
 use crate::journal::{Claim, Entry, Error, LineError, RunFolder, format};
 use crate::model::{RowSet, RowState, RunEvent, RunState, SettingsChanged};
@@ -86,9 +87,12 @@ impl Repair {
     pub fn commit(self) -> Result<PathBuf, Error> {
         let journal = self.folder.journal();
         let kept = self.kept_at();
+        fail_point::pass(Point::RepairReady);
         fs::copy(&journal, &kept).map_err(Error::io(&kept))?;
         File::options().write(true).open(&kept).and_then(|file| file.sync_all()).map_err(Error::io(&kept))?;
+        fail_point::pass(Point::DamageKept);
         fs::rename(&self.mended, &journal).map_err(Error::io(&journal))?;
+        fail_point::pass(Point::JournalMended);
         sync_folder(self.folder.path())?;
         Ok(kept)
     }
@@ -167,7 +171,10 @@ impl<W: Write> Mender<W> {
                 }
                 Err(why @ (LineError::Short | LineError::Checksum)) => {
                     let is_last = unreadable.bytes == 0 && lines.at_end().map_err(Error::io(&path))?;
-                    if is_last && (!self.is_damaged || (!whole && self.is_next(&raw))) {
+                    // Subtle: behind damage, nothing is left to chance: what may have been a whole line counts as lost.
+                    let is_unfinished = !whole && raw.starts_with(head(self.expected).as_bytes());
+                    let is_torn = is_torn(&raw, self.expected) && (!self.is_damaged || is_unfinished);
+                    if is_last && is_torn {
                         // A torn tail, which any reader cuts off: it was never durable, so nothing came of it.
                         break;
                     }
@@ -182,11 +189,6 @@ impl<W: Write> Mender<W> {
             self.lose(unreadable.bytes / SHORTEST_LINE + 1, &unreadable.rows);
         }
         Ok(!self.is_damaged)
-    }
-
-    /// Says whether bytes begin as the next line does.
-    fn is_next(&self, line: &[u8]) -> bool {
-        line.starts_with(format!("{{\"v\":{},\"n\":{},", format::FORMAT, self.expected).as_bytes())
     }
 
     fn begin_damage(&mut self, offset: u64, why: &impl ToString, selected: u64) -> Result<(), Error> {
@@ -250,12 +252,13 @@ impl<W: Write> Mender<W> {
             self.begin_damage(offset, &format!("event `{}` is impossible there", event.name()), selected)?;
             self.damage.dropped += 1;
             self.damage.selection_unsure |= matches!(event, RunEvent::Selected(_));
-            if let Some(row) = event.row().filter(|row| self.state.selected().contains(*row)) {
+            let place = event.row().filter(|_| tells_the_place(&event));
+            if let Some(row) = place.filter(|row| self.state.selected().contains(*row)) {
                 self.suspects.insert(row);
             }
             return Ok(());
         }
-        if let Some(row) = event.row().filter(|_| !matches!(event, RunEvent::Receipt(_))) {
+        if let Some(row) = event.row().filter(|_| tells_the_place(&event)) {
             // A sound line tells where the row stands, whatever was lost before it.
             self.suspects.remove(row);
         }
@@ -308,6 +311,11 @@ impl<W: Write> Mender<W> {
         let from = serde_json::value::RawValue::NULL.to_owned();
         SettingsChanged { by: BY.to_owned(), key: SettingsChanged::REPAIRED.to_owned(), from, to }
     }
+}
+
+/// Says whether an event tells where its row stands, and not only something about it.
+fn tells_the_place(event: &RunEvent) -> bool {
+    !matches!(event, RunEvent::Receipt(_) | RunEvent::Settled(_))
 }
 
 /// How an event names its row.

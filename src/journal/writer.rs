@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::journal::{Claim, Error, format};
+use crate::fail_point::{self, Point};
+use crate::journal::clock::Clock;
+use crate::journal::{Claim, Error, Replay, format};
 use crate::model::{Durability, RunEvent};
 
 /// What became of a group of events.
@@ -21,17 +22,25 @@ pub enum Appended {
 pub(crate) trait Storage: Send {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     fn sync(&mut self) -> io::Result<()>;
+    /// Fails when what is written can't be found again.
+    fn is_there(&mut self) -> io::Result<()> {
+        Ok(())
+    }
     /// Cuts the file back to what is known to be good.
     fn cut(&mut self, length: u64) -> io::Result<()>;
 }
 
 impl Storage for File {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        fail_point::tear(Point::GroupHalfWritten, bytes, self)?;
         self.write_all(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()?;
+        self.sync_data()
+    }
+
+    fn is_there(&mut self) -> io::Result<()> {
         has_a_name(self)
     }
 
@@ -51,6 +60,7 @@ pub struct Writer {
     length: u64,
     buffer: Vec<u8>,
     broken: bool,
+    pub(super) clock: Clock,
     t_ms: u64,
     /// The run's lock, held as long as the writer lives.
     claim: Option<Claim>,
@@ -67,19 +77,19 @@ impl std::fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Goes on with a journal at the end of its good part: `next` events, `length` bytes. What stands behind is cut
-    /// off. The run's lock lasts as long as the writer.
-    pub(crate) fn open(
+    /// Goes on with a journal at the end of its good part. What stands behind is cut off. The run's lock lasts as long
+    /// as the writer.
+    pub(super) fn open(
         path: &Path,
         file: File,
         claim: Claim,
-        next: u64,
-        length: u64,
+        end: &Replay,
         durability: Durability,
     ) -> Result<Self, Error> {
         let mut storage = file;
-        storage.cut(length).map_err(Error::io(path))?;
-        let mut writer = Self::over(path, Box::new(storage), next, length, durability);
+        storage.cut(end.length).map_err(Error::io(path))?;
+        let mut writer = Self::over(path, Box::new(storage), end.events, end.length, durability);
+        writer.clock = Clock::behind(end.t_ms);
         writer.claim = Some(claim);
         Ok(writer)
     }
@@ -100,6 +110,7 @@ impl Writer {
             length,
             buffer: Vec::new(),
             broken: false,
+            clock: Clock::behind(0),
             t_ms: 0,
             claim: None,
         }
@@ -142,27 +153,41 @@ impl Writer {
         self.next
     }
 
-    /// Appends a group of events and makes it durable, whole or not at all.
+    /// Gives the journal's present instant, for `append_at`.
+    pub fn instant(&mut self) -> u64 {
+        self.clock.now()
+    }
+
+    /// Appends a group of events as of now.
+    pub fn append(&mut self, events: &[RunEvent]) -> Result<Appended, Error> {
+        let t_ms = self.instant();
+        self.append_at(t_ms, events)
+    }
+
+    /// Appends a group of events of one instant and makes it durable, whole or not at all.
     ///
     /// After an error nothing more is appended: what the disk holds is no longer known.
-    pub fn append(&mut self, events: &[RunEvent]) -> Result<Appended, Error> {
+    pub fn append_at(&mut self, t_ms: u64, events: &[RunEvent]) -> Result<Appended, Error> {
         if self.broken {
             let source = io::Error::other("an earlier write failed");
             return Err(Error::NotDurable { path: self.path.clone(), source });
         }
-        // The journal's clock never runs backwards, whatever the machine's does.
-        self.t_ms = self.t_ms.max(now_ms());
+        self.t_ms = self.t_ms.max(t_ms);
         self.buffer.clear();
         for (n, event) in (self.next..).zip(events) {
             format::encode(&mut self.buffer, n, self.t_ms, event).map_err(|e| self.not_durable(e.into()))?;
         }
+        fail_point::pass(Point::GroupReady);
         let appended = match self.storage.append(&self.buffer) {
             Ok(()) => Appended::Durable,
             Err(error) => self.append_in_reserve(error)?,
         };
+        fail_point::pass(Point::GroupWritten);
         if self.durability == Durability::Power {
             self.storage.sync().map_err(|e| self.not_durable(e))?;
         }
+        fail_point::pass(Point::GroupSynced);
+        self.storage.is_there().map_err(|e| self.not_durable(e))?;
         self.next += events.len() as u64;
         self.length += self.buffer.len() as u64;
         if self.buffer.capacity() > BUFFER_KEPT {
@@ -216,12 +241,6 @@ fn has_a_name(_file: &File) -> io::Result<()> {
 
 /// A buffer larger than this is given back after the group that needed it.
 const BUFFER_KEPT: usize = 4 * 1024 * 1024;
-
-/// Gives the wall clock in ms since 1970.
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use crate::manifest::{Concurrency, Retry, SecretSource, SecretText, Span};
+use crate::manifest::{Concurrency, RateSpec, Retry, SecretSource, SecretText, Span};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, RowNumber};
 
@@ -287,6 +287,10 @@ pub struct Limits {
     pub budget: Option<Budget>,
     /// `halt`; none: never.
     pub halt: Option<Halt>,
+    /// `rate`; none: as fast as `concurrency` allows.
+    pub rate: Option<RateSpec>,
+    /// `throttle.longest`: how long calls to slow down may hold the run on end.
+    pub longest_throttle: Duration,
 }
 
 /// `limits.budget`, in the workflow's unit; `cost` or `tokens` is there.

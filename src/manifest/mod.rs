@@ -12,6 +12,7 @@ mod mask;
 mod meant;
 mod names;
 mod overrides;
+mod rates;
 mod read;
 mod scalar;
 mod schema;
@@ -29,6 +30,7 @@ pub use meant::{
     OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, ReceiverSpec, Sample, SampleSize, Select,
     Tls, WebhookSpec, WorkflowSpec,
 };
+pub use rates::{PerTime, RateSpec, RatesSpec};
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource, SecretText};
 pub use units::{row_range, sample_size};

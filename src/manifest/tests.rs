@@ -185,7 +185,7 @@ error: unknown key `    你好` in `limits`
 6 | limits: {\"    你好\": 1, timeout: soon}
   |          ^^^^^^^^^^
   |
-  = help: one of `concurrency`, `timeout`, `deadline`, `drain`, `retry`, `delivery`, `budget`, `halt`
+  = help: one of `concurrency`, `timeout`, `deadline`, `drain`, `retry`, `delivery`, `budget`, `halt`, `rate`, `throttle`
 
 error: `limits.timeout` must be a duration
  --> m.yaml:6:29
@@ -321,6 +321,33 @@ fn thousands_of_mistakes_do_not_flood_the_screen() {
 }
 
 #[test]
+fn a_user_id_that_does_not_tell_rows_apart_is_warned_of_where_it_stands() {
+    let warned = |workflow: &str| {
+        let bench = Bench::new();
+        let path = bench.folder.path().join("m.yaml");
+        std::fs::write(&path, GOOD.replace("api_key: '${KEY}'", workflow)).unwrap();
+        let environment = |_: &str| None;
+        let (_, warnings) = load(&path, &bench.overrides, Secrets::NotNeeded, &environment).unwrap();
+        assert!(!warnings.has_errors());
+        warnings.render(false)
+    };
+    for own in ["'batch'", "'{{row.subject}}'", "'{{run.id}}-{{row_number}}'", "'\\{{row_tag}}'"] {
+        for provider in ["provider: gptbots", "provider: emulator, definition: triage.workflow.yaml"] {
+            let said = warned(&format!("{provider}, user_id: {own}"));
+            let column = format!("workflow: {{{provider}, user_id: ").len() + 1;
+            assert!(said.contains(&format!("m.yaml:3:{column}")), "{own}: {said}");
+            assert!(said.starts_with("warning: `workflow.user_id` is without `{{row_tag}}`"), "{said}");
+            assert!(said.contains("1 warning in"), "{said}");
+        }
+    }
+    for good in
+        ["mode: async", "user_id: '{{row_tag}}'", "user_id: 'x-{{#if row.subject}}{{row_tag}}{{/if}}'"]
+    {
+        assert_eq!(warned(good), "", "{good}");
+    }
+}
+
+#[test]
 fn defaults_are_those_of_the_contract() {
     let manifest = Bench::new().good(GOOD);
     let limits = &manifest.limits;
@@ -338,7 +365,7 @@ fn defaults_are_those_of_the_contract() {
     let settings = manifest.settings();
     assert_eq!(
         settings["limits"].to_string(),
-        r#"{"concurrency":8,"timeout":"10m","deadline":null,"drain":null,"retry":{"attempts":4,"backoff":"1s..1m","also":[],"budget":"20%","outage":"30m"},"delivery":"at_most_once","budget":null,"halt":{"failures":"50%","after":20}}"#
+        r#"{"concurrency":8,"timeout":"10m","deadline":null,"drain":null,"retry":{"attempts":4,"backoff":"1s..1m","also":[],"budget":"20%","outage":"30m"},"delivery":"at_most_once","budget":null,"halt":{"failures":"50%","after":20},"rate":null,"throttle":{"longest":"10m"}}"#
     );
     assert!(!settings.to_string().contains("hidden"), "{settings}");
 }
@@ -407,6 +434,19 @@ fn amounts_of_a_budget_are_in_the_unit_of_the_workflow_exactly() {
 }
 
 #[test]
+fn rates_and_throttles_refuse_what_they_can_not_mean() {
+    refused("limits: {rate: 90}", &["`limits.rate` must be a rate", "write a rate like `90/min`"]);
+    refused("limits: {rate: {}}", &["limits nothing", "{shared: 3/min}"]);
+    refused("limits: {rate: {burst: 2}}", &["limits nothing"]);
+    refused("limits: {rate: {shared: 3/min, poll: 3/min}}", &["can't stand beside `invoke` and `poll`"]);
+    refused("limits: {rate: {invokes: 3/min, poll: 3/min}}", &["did you mean `invoke`?"]);
+    refused("limits: {rate: {invoke: 3/min, burst: 0}}", &["`limits.rate.burst` must be a whole number"]);
+    refused("limits: {throttle: 10m}", &["`limits.throttle` must be a map"]);
+    refused("limits: {throttle: {}}", &["`limits.throttle.longest` is missing"]);
+    refused("limits: {throttle: {longest: 25h}}", &["must lie between 1s and 24h"]);
+}
+
+#[test]
 fn sections_refuse_what_they_can_not_mean() {
     refused(
         "workflow: {}",
@@ -446,7 +486,6 @@ fn sections_refuse_what_they_can_not_mean() {
     refused("limits: {retry: {connect: {backof: 1s..2s}}}", &["did you mean `backoff`"]);
     refused("limits: {concurrency: {adaptive: true}}", &["max: 32"]);
     refused("limits: {timeout: 0s}", &["must lie between 1s and 24h"]);
-    refused("limits: {rate: 90/min}", &["`limits.rate` is not supported by this version of flowbatch yet"]);
     refused("limits: {delivery: exactly_once}", &["can't be `exactly_once`", "`at_least_once`"]);
     refused("limits: {budget: 5}", &["`limits.budget` must be a map"]);
     refused("limits: {budget: {}}", &["bounds nothing", "budget: {cost: 12.5}"]);

@@ -40,6 +40,11 @@ impl Place {
         }
     }
 
+    /// Makes a warning that stands here.
+    pub(super) fn warning(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { is_error: false, ..self.error(message) }
+    }
+
     /// Makes an error that stands here.
     pub(super) fn error(&self, message: impl Into<String>) -> Diagnostic {
         match self {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::model::row_event::{
-    Ambiguous, Answered, Attached, Ended, Intended, Receipt, Refused, Rejected, Reopened, Withdrawn,
+    Ambiguous, Answered, Attached, Ended, Intended, Receipt, Refused, Rejected, Reopened, Settled, Withdrawn,
 };
 use crate::model::{Cost, RowNumber};
 
@@ -169,6 +169,7 @@ pub enum RunEvent {
     Receipt(Receipt),
     Answered(Answered),
     Ended(Ended),
+    Settled(Settled),
     PollTally(PollTally),
     Stopped(Stopped),
     ProcessEnded(ProcessEnded),
@@ -193,6 +194,7 @@ impl RunEvent {
             Self::Receipt(_) => "receipt",
             Self::Answered(_) => "answered",
             Self::Ended(_) => "ended",
+            Self::Settled(_) => "settled",
             Self::PollTally(_) => "poll_tally",
             Self::Stopped(_) => "stopped",
             Self::ProcessEnded(_) => "process_ended",
@@ -213,6 +215,7 @@ impl RunEvent {
             Self::Receipt(e) => Some(e.row),
             Self::Answered(e) => Some(e.row),
             Self::Ended(e) => Some(e.row),
+            Self::Settled(e) => Some(e.row),
             Self::Opened(_)
             | Self::Selected(_)
             | Self::ProcessStarted(_)

@@ -56,6 +56,10 @@ pub(crate) fn step(state: &RowState, event: &RunEvent) -> Option<RowState> {
         (_, RunEvent::Ended(e)) => step_ended(state, e)?,
         (S::Ended(was), RunEvent::Reopened(e)) if *was == e.from && *was != Outcome::Succeeded => S::Ready,
         (S::InDoubt(_), RunEvent::Reopened(e)) if e.from == Outcome::InDoubt => S::Ready,
+        // Whether there is a cost to settle is for the fold to say.
+        (S::Ended(Outcome::Succeeded | Outcome::Failed) | S::InDoubt(_), RunEvent::Settled(_)) => {
+            state.clone()
+        }
         (S::Unstarted, RunEvent::Receipt(_)) => return None,
         (_, RunEvent::Receipt(_)) => state.clone(),
         _ => return None,

@@ -3,6 +3,7 @@
 //! Floor 0. Does no I/O, reads no clock, and knows neither manifest nor provider. Everything above speaks in
 //! these words, so that journal, report and runner can't disagree about what happened.
 
+mod doubt;
 mod event;
 mod facts;
 mod life;
@@ -17,6 +18,7 @@ mod state;
 mod tally;
 mod verdict;
 
+pub use doubt::Doubt;
 pub use event::{
     Closed, Digest, Durability, Json, Opened, Places, PollTally, ProcessEnded, ProcessStarted, RunEvent,
     Selected, SettingsChanged, Stopped,
@@ -30,7 +32,7 @@ pub use reserved::Reserved;
 pub use row::{Record, Row, RowKey, RowNumber, row_tag};
 pub use row_event::{
     Ambiguous, Answered, Attached, Delivery, Ended, Intended, Receipt, Refused, Rejected, Reopened,
-    Reservation, Via, Withdrawn, WithdrawnWhy,
+    Reservation, Settled, Via, Withdrawn, WithdrawnWhy,
 };
 pub use row_set::RowSet;
 pub use state::{Impossible, RunState};

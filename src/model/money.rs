@@ -54,6 +54,15 @@ impl Cost {
         (sum.checked_sub(other.0)? == self.0 && sum.checked_sub(self.0)? == other.0).then_some(Self(sum))
     }
 
+    /// Multiplies exactly, or says that the product does not fit.
+    #[must_use]
+    pub fn checked_mul(self, count: u64) -> Option<Self> {
+        let product = self.0.checked_mul(Decimal::from(count))?;
+        // Subtle: a product whose digits do not fit is rounded, and loses decimal places.
+        let exact = product.is_zero() || product.scale() == self.0.scale();
+        exact.then_some(Self(product))
+    }
+
     /// Takes an amount off, or says that it is not in there exactly.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
@@ -177,6 +186,8 @@ mod tests {
         let small: Cost = "0.0000000000000000000000000001".parse().unwrap();
         assert_eq!(large.checked_add(small), None);
         assert_eq!(small.checked_add(small).unwrap().to_string(), "0.0000000000000000000000000002");
+        assert_eq!(small.checked_mul(30).unwrap().to_string(), "0.0000000000000000000000000030");
+        assert_eq!((large.checked_mul(9), large.checked_mul(0)), (None, Some(Cost::ZERO)));
     }
 
     #[test]

@@ -102,6 +102,8 @@ kinds! {
     POLL_REFUSED = "poll_refused";
     /// flowbatch was stopped or killed between the send and the answer.
     INTERRUPTED = "interrupted";
+    /// The machine refused something, for instance to open another file: the run's trouble, and no row's.
+    MACHINE = "machine";
     /// A bug in flowbatch.
     BUG = "bug";
 }

@@ -73,6 +73,17 @@ impl Reserved {
         self.tokens
     }
 
+    /// Gives the money set aside when a send without a reservation counts with `each`; with nothing where that is not
+    /// known. None when the sum does not fit.
+    pub fn cost_at(&self, each: Option<Cost>) -> Option<Cost> {
+        self.cost?.checked_add(each.unwrap_or_default().checked_mul(self.without_cost)?)
+    }
+
+    /// Gives the tokens set aside, likewise.
+    pub fn tokens_at(&self, each: Option<u64>) -> Option<u64> {
+        self.tokens?.checked_add(each.unwrap_or_default().checked_mul(self.without_tokens)?)
+    }
+
     /// Gives how many sends are not settled for which no money was set aside.
     pub fn without_cost(&self) -> u64 {
         self.without_cost

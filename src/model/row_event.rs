@@ -284,3 +284,16 @@ pub struct Ended {
     #[serde(default)]
     pub backoff_ms: u64,
 }
+
+/// The provider's ledger says what an execution was charged of which no answer told the cost.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Settled {
+    /// The row.
+    pub row: RowNumber,
+    /// The execution, by the provider's run id.
+    pub workflow_run_id: String,
+    /// What it was charged.
+    pub cost: Cost,
+    /// By what: `reconcile`.
+    pub by: String,
+}

@@ -3,14 +3,16 @@
 //! Memory: eight bytes a row, three bits for the sets, and an entry for each row that has begun and not ended for
 //! good. No payload is kept.
 
+mod costs;
 mod view;
 
 use std::collections::BTreeMap;
 
 use crate::model::life::{RowState, step};
+use crate::model::state::costs::Unknowns;
 use crate::model::{
-    Answered, Cost, Intended, Opened, Outcome, Places, Reopened, Reservation, Reserved, RowNumber, RowSet,
-    RunEvent, Selected, SettingsChanged, Stopped, Tally, WithdrawnWhy,
+    Cost, Intended, Opened, Outcome, Places, Reopened, Reservation, Reserved, RowNumber, RowSet, RunEvent,
+    Selected, SettingsChanged, Stopped, Tally, WithdrawnWhy,
 };
 
 /// An event that can't have happened after the ones before it: a damaged journal, or a bug.
@@ -41,8 +43,6 @@ struct OpenRow {
     sends: u32,
     /// Whether record and input stand in the journal already.
     recorded: bool,
-    /// Executions, certain or possible, whose cost is not known.
-    unknown: u32,
     reserved: Reservation,
 }
 
@@ -75,6 +75,9 @@ pub struct RunState {
     ended_counts: [u64; 5],
     open: BTreeMap<RowNumber, OpenRow>,
     tally: Tally,
+    unknowns: Unknowns,
+    /// What the provider's ledger said of executions, by their run ids.
+    settled: BTreeMap<RowNumber, Vec<(Box<str>, Cost)>>,
     reserved: Reserved,
     /// The most that one execution has cost.
     largest: Reservation,
@@ -98,7 +101,8 @@ impl RunState {
     /// Takes in one event, or says that it can't have happened. `t_ms` is its wall-clock instant.
     pub fn apply(&mut self, t_ms: u64, event: &RunEvent) -> Result<(), Impossible> {
         if let Some((_, last)) = &mut self.process
-            && !matches!(event, RunEvent::ProcessStarted(_))
+            // Subtle: of a process that died, the next one may say much later that its run is complete.
+            && !matches!(event, RunEvent::ProcessStarted(_) | RunEvent::Closed(_))
         {
             *last = (*last).max(t_ms);
         }
@@ -165,7 +169,8 @@ impl RunState {
 
     fn finish_process(&mut self, wall_ms: Option<u64>) {
         if let Some((first, last)) = self.process.take() {
-            self.past_wall_ms += wall_ms.unwrap_or(last - first);
+            let wall_ms = wall_ms.unwrap_or(last.saturating_sub(first));
+            self.past_wall_ms = self.past_wall_ms.saturating_add(wall_ms);
         }
         self.past_polls = (self.tally.polls, self.tally.throttled_polls);
     }
@@ -178,8 +183,8 @@ impl RunState {
     }
 
     fn note_polls(&mut self, polls: u64, throttled: u64) {
-        self.tally.polls = self.past_polls.0 + polls;
-        self.tally.throttled_polls = self.past_polls.1 + throttled;
+        self.tally.polls = self.past_polls.0.saturating_add(polls);
+        self.tally.throttled_polls = self.past_polls.1.saturating_add(throttled);
     }
 
     fn apply_to_row(&mut self, event: &RunEvent) -> Result<(), Impossible> {
@@ -190,6 +195,11 @@ impl RunState {
         let Some(next) = step(&state, event) else {
             return Err(Impossible { event: event.name(), row: Some(row), state: Some(state.describe()) });
         };
+        if let RunEvent::Settled(e) = event {
+            let impossible =
+                || Impossible { event: event.name(), row: Some(row), state: Some(state.describe()) };
+            return self.settle(&state, e).ok_or_else(impossible);
+        }
         if state == RowState::Intended {
             self.count_send(row, event);
         }
@@ -197,10 +207,10 @@ impl RunState {
             RunEvent::Intended(e) => self.note_intent(row, e),
             // Subtle: only what was certainly not executed gives its reservation back; what is ambiguous keeps it.
             RunEvent::Withdrawn(_) | RunEvent::Refused(_) => self.reserved.release(self.reservation(row)),
-            RunEvent::Ambiguous(_) => self.note_unknown(row, 1),
+            RunEvent::Ambiguous(_) => self.note_unknown(row),
             // Subtle: what was in doubt turns out to be this very run, so its cost will be known after all.
             RunEvent::Attached(_) if matches!(state, RowState::Held | RowState::InDoubt(None)) => {
-                self.note_unknown(row, -1);
+                self.note_found(row);
             }
             RunEvent::Answered(e) => self.note_answer(row, &state, e),
             RunEvent::Receipt(e) => {
@@ -208,10 +218,10 @@ impl RunState {
                 self.tally.contradictions += u64::from(e.differs);
             }
             RunEvent::Reopened(e) => {
-                self.reopen(row, e.by == Reopened::BY_POLICY);
-                if matches!(state, RowState::InDoubt(Some(_))) {
-                    self.note_unknown(row, 1);
+                if let RowState::InDoubt(Some(run_id)) = &state {
+                    self.note_given_up(row, run_id);
                 }
+                self.reopen(row, e.by == Reopened::BY_POLICY);
             }
             _ => {}
         }
@@ -251,48 +261,6 @@ impl RunState {
         self.open.get(&row).map_or_else(Reservation::default, |open| open.reserved)
     }
 
-    fn note_unknown(&mut self, row: RowNumber, change: i32) {
-        let open = self.open.entry(row).or_insert_with(OpenRow::new);
-        open.unknown = open.unknown.saturating_add_signed(change);
-        let unknown = open.unknown > 0;
-        for set in [&mut self.tally.cost_unknown, &mut self.tally.tokens_unknown] {
-            if unknown {
-                set.insert(row);
-            } else {
-                set.remove(row);
-            }
-        }
-    }
-
-    fn note_answer(&mut self, row: RowNumber, state: &RowState, event: &Answered) {
-        if matches!(state, RowState::Held | RowState::InDoubt(None)) {
-            self.note_unknown(row, -1);
-        }
-        let set_aside = self.reservation(row);
-        let cost = event.cost.and_then(|cost| self.tally.cost.checked_add(cost));
-        self.tally.cost = cost.unwrap_or(self.tally.cost);
-        if cost.is_none() && (event.executed || event.cost.is_some()) {
-            self.tally.cost_unknown.insert(row);
-        } else {
-            self.reserved.release_cost(set_aside.cost);
-        }
-        let tokens = event.tokens.and_then(|tokens| self.tally.tokens.checked_add(tokens));
-        self.tally.tokens = tokens.unwrap_or(self.tally.tokens);
-        if tokens.is_none() && (event.executed || event.tokens.is_some()) {
-            self.tally.tokens_unknown.insert(row);
-        } else {
-            self.reserved.release_tokens(set_aside.tokens);
-        }
-        self.largest.cost = self.largest.cost.max(event.cost);
-        self.largest.tokens = self.largest.tokens.max(event.tokens);
-        if let Some(id) = &event.workflow_id {
-            *self.tally.workflows.entry(id.clone()).or_default() += 1;
-        }
-        if let Some(version) = &event.workflow_version {
-            *self.tally.versions.entry(version.clone()).or_default() += 1;
-        }
-    }
-
     fn reopen(&mut self, row: RowNumber, by_policy: bool) {
         let ended = std::mem::take(self.ended_mut(row));
         if ended.outcome > 0 {
@@ -302,8 +270,6 @@ impl RunState {
         open.sends = open.sends.max(u32::from(ended.sends));
         // A retry that the manifest asks for goes on counting; one that the user asks for begins anew.
         open.attempts = if by_policy { u32::from(ended.attempts) } else { 0 };
-        // Subtle: what is not known of earlier executions stays unknown, whatever the next one costs.
-        open.unknown = open.unknown.max(u32::from(self.tally.cost_unknown.contains(row)));
     }
 
     fn enter(&mut self, row: RowNumber, from: &RowState, next: RowState) {
@@ -367,7 +333,6 @@ impl OpenRow {
             attempts: 0,
             sends: 0,
             recorded: false,
-            unknown: 0,
             reserved: Reservation::default(),
         }
     }

@@ -211,7 +211,11 @@ impl Verdict {
             Some((cause, detail)) if !complete || matches!(cause, StopCause::Pin | StopCause::Bug) => {
                 let exit = cause.exit();
                 let retry = if exit == ExitCode::Interrupted { Retry::Resume } else { Retry::Fix };
-                Self::new(exit, cause.reason(), retry, detail, Some(format!("flowbatch resume {run_id}")))
+                let mut next = format!("flowbatch resume {run_id}");
+                if cause == StopCause::Budget {
+                    next.push_str(&format!(" --set {}=…", budget_key(detail)));
+                }
+                Self::new(exit, cause.reason(), retry, detail, Some(next))
             }
             _ if !complete => {
                 let message = if counts.not_run > 0 {
@@ -241,10 +245,18 @@ impl Verdict {
         }
         let said: Vec<_> =
             over.iter().map(|(word, count, _)| format!("{count} {}", word.replace('_', " "))).collect();
-        let words: Vec<_> = over.iter().map(|(word, _, _)| *word).collect();
+        // A rejected row would only be rejected again.
+        let words: Vec<_> =
+            over.iter().map(|(word, _, _)| *word).filter(|word| *word != "rejected").collect();
         let of = some(counts.total, "row", "rows");
-        let message = format!("{} of {of}: more than `accept` allows", said.join(", "));
-        let next = Some(format!("flowbatch resume {run_id} --retry {}", words.join(",")));
+        let mut message = format!("{} of {of}: more than `accept` allows", said.join(", "));
+        if words.is_empty() {
+            message.push_str(
+                "; mend what is wrong with them, then `resume --accept-edits` (the dataset) or `--retry rejected` (files)",
+            );
+        }
+        let next =
+            (!words.is_empty()).then(|| format!("flowbatch resume {run_id} --retry {}", words.join(",")));
         Self::new(ExitCode::RowsFailed, Reason::RowsFailed, Retry::Fix, &message, next)
     }
 
@@ -252,6 +264,16 @@ impl Verdict {
     pub fn new(exit: ExitCode, reason: Reason, retry: Retry, message: &str, next: Option<String>) -> Self {
         Self { exit_code: exit.code(), reason, retry, message: message.to_owned(), next }
     }
+}
+
+/// Gives the key that a run which its budget stopped needs to go on, out of what was said then.
+fn budget_key(detail: &str) -> &str {
+    let key = |after: &str, before: char| detail.split_once(after)?.1.split_once(before).map(|(key, _)| key);
+    let is_key = |key: &&str| key.starts_with("limits.budget.") && !key.contains(char::is_whitespace);
+    key("--set ", '=')
+        .filter(is_key)
+        .or_else(|| key("(`", '`').filter(is_key))
+        .unwrap_or("limits.budget.cost")
 }
 
 /// Counts in words.
@@ -279,6 +301,23 @@ mod tests {
         let verdict = Verdict::of_run("r", &counts, unsettled, stop.map(|cause| (cause, "because")), &accept);
         assert_eq!((verdict.exit_code, verdict.reason), (exit, reason), "{counts:?} {stop:?}");
         assert_eq!(verdict.retry == Retry::None, exit == 0, "a run that needs nothing is an accepted one");
+    }
+
+    #[test]
+    fn the_next_command_is_one_that_can_succeed() {
+        let next = |counts: &Counts, stop: Option<(StopCause, &str)>| {
+            Verdict::of_run("r", counts, 0, stop, &Accept::default()).next
+        };
+        let over = |key: &str| format!("the budget of 5 (`{key}`) does not allow another row: 5 spent");
+        let budget = |detail: &str| next(&counts(5, 0, 0, 0, 5), Some((StopCause::Budget, detail))).unwrap();
+        assert_eq!(budget(&over("limits.budget.tokens")), "flowbatch resume r --set limits.budget.tokens=…");
+        let unknown =
+            format!("{}; `resume --set limits.budget.cost_per_row=…` says", over("limits.budget.cost"));
+        assert_eq!(budget(&unknown), "flowbatch resume r --set limits.budget.cost_per_row=…");
+        assert_eq!(budget("spent"), "flowbatch resume r --set limits.budget.cost=…");
+        assert_eq!(next(&counts(5, 0, 0, 5, 0), None), None);
+        assert_eq!(next(&counts(5, 1, 0, 5, 0), None).unwrap(), "flowbatch resume r --retry failed");
+        assert_eq!(next(&counts(5, 1, 1, 1, 0), None).unwrap(), "flowbatch resume r --retry failed,in_doubt");
     }
 
     #[test]

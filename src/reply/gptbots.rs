@@ -1,5 +1,6 @@
 //! The GPTBots Workflow API's answers: what each meaning comes to for an invoke, and for a query of the result.
 
+mod records;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,8 @@ use crate::model::{ErrorKind, Json, Outcome, RowError, StopCause};
 use crate::reply::gptbots::table::{Meaning, Trouble, meaning_of};
 use crate::reply::gptbots::wire::{Run, Said};
 use crate::reply::{Body, Delivered, Judgement, PollJudgement, Received, Refusal, Reply};
+
+pub use records::{read_credits, read_run_log};
 
 /// How much of a body is kept when its meaning is unknown, in bytes.
 const BODY_START_BYTES: usize = 4096;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use gptbots::{judge_delivery, judge_invoke, judge_poll, output_of, output_of_text};
+pub use gptbots::{
+    judge_delivery, judge_invoke, judge_poll, output_of, output_of_text, read_credits, read_run_log,
+};
 
 use crate::model::{Cost, Json, Outcome, RowError, StopCause};
 
@@ -16,6 +18,11 @@ pub enum Received {
     /// The request was certainly not sent: no name, no connection, no TLS, no tunnel.
     NotSent {
         /// What failed, for a person; without secrets.
+        message: String,
+    },
+    /// The same, and it is this machine that is at fault: it opens no more files, and so no connection.
+    OutOfFiles {
+        /// What to do, for a person.
         message: String,
     },
     /// The request may have been written, and no whole response head came back.
@@ -151,4 +158,46 @@ pub struct Reply {
     pub raw_text: Option<String>,
     /// Whether secrets were cut out of the body.
     pub redacted: bool,
+}
+
+/// What the answer to a request for a page of a list means.
+#[derive(Clone, Debug)]
+pub enum Listed<T> {
+    /// The page.
+    Page(Page<T>),
+    /// No answer this time: ask again later.
+    Again(Refusal),
+    /// The service definitely refuses to tell, or has no such list.
+    Refused(RowError),
+}
+
+/// A page of a list that the service keeps.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// What could be read.
+    pub entries: Vec<T>,
+    /// How many entries it has, and how many of them can't be read.
+    pub length: usize,
+    /// Of the entries, those that can't be read.
+    pub unreadable: usize,
+    /// How many entries all pages have, when it says so.
+    pub total: Option<u64>,
+}
+
+/// A run, as the service's run log has it. The log tells no status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The provider's run id.
+    pub workflow_run_id: String,
+    /// The text of the input's JSON.
+    pub input: Option<String>,
+}
+
+/// What the service charged for a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// The provider's run id.
+    pub workflow_run_id: String,
+    /// The charge, exactly; none when it can't be read.
+    pub cost: Option<Cost>,
 }

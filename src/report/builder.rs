@@ -9,8 +9,8 @@ use crate::report::money::{CostSpread, worth};
 use crate::report::row::{ResultRow, answer_of};
 use crate::report::spread::Spread;
 use crate::report::{
-    ConcurrencySummary, CostSummary, ErrorSummary, GroupSummary, Money, Rate, ReportContext, Summary,
-    TokenSummary,
+    BudgetSummary, ConcurrencySummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary, Money, Rate,
+    ReportContext, Summary, TokenSummary,
 };
 
 /// Characters of an error's example.
@@ -104,8 +104,12 @@ impl<'a> SummaryBuilder<'a> {
                 "the service delivered {count} times something else than the answer that counts"
             ));
         }
+        notes.extend(context.rate.iter().map(|rate| format!("requests were held to {rate} (`limits.rate`)")));
         notes.extend(context.pin.iter().filter_map(|pin| drifted(pin, tally)));
         let money = self.money(tally.cost, &mut notes);
+        let known_rows = self.costs.rows();
+        let per_row = self.costs.per_row();
+        let budget = context.budget.as_ref();
         Summary {
             run_id: context.run_id.clone(),
             manifest: context.manifest_name.clone(),
@@ -124,9 +128,10 @@ impl<'a> SummaryBuilder<'a> {
             cost: CostSummary {
                 total: tally.cost,
                 unit: context.cost_unit.clone(),
-                known_rows: self.costs.rows(),
+                known_rows,
                 unknown_rows: state.cost_unknown_rows(),
-                per_row: self.costs.per_row(),
+                per_row,
+                in_doubt: DoubtfulCost::of(state, budget, &per_row),
                 money,
             },
             tokens: TokenSummary {
@@ -134,6 +139,7 @@ impl<'a> SummaryBuilder<'a> {
                 known_rows: self.token_rows,
                 unknown_rows: state.tokens_unknown_rows(),
             },
+            budget: budget.map(|limits| BudgetSummary::of(state, limits)),
             latency_ms: self.latency.percentiles(),
             server_ms: self.server.percentiles(),
             queue_ms: self.queue.percentiles(),

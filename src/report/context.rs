@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::mapping::{ColumnTypes, Template};
 use crate::model::{Accept, Pin};
+use crate::report::BudgetLimits;
 
 /// What the journal does not hold, and a report needs: taken from the run's frozen manifest.
 #[derive(Clone, Debug)]
@@ -30,8 +31,12 @@ pub struct ReportContext {
     pub cost_unit: String,
     /// What a unit of cost is worth, when the manifest says so.
     pub price: Option<Price>,
+    /// `limits.budget`, when there is one.
+    pub budget: Option<BudgetLimits>,
     /// The workflow that was to answer.
     pub pin: Option<Pin>,
+    /// The rate that requests were held to, in words.
+    pub rate: Option<String>,
     /// What still counts as accepted.
     pub accept: Accept,
     /// `limits.concurrency`: the ceiling, and whether the number moved below it.

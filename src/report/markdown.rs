@@ -50,6 +50,8 @@ fn head(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
         ("Time", words::time(summary.wall_ms)),
         ("Tokens", phrases.tokens()),
     ];
+    rows.extend(phrases.in_doubt().map(|in_doubt| ("In doubt", escape(&in_doubt))));
+    rows.extend(phrases.budget().map(|budget| ("Budget", escape(&budget))));
     rows.extend(phrases.cost_per_row().map(|spread| ("Cost per row", spread)));
     rows.push(("Sent", phrases.sent()));
     rows.extend(phrases.versions(MAX_VERSIONS).map(|versions| ("Versions", code(&versions))));

@@ -13,6 +13,7 @@ mod json;
 mod layout;
 mod markdown;
 mod money;
+mod open_bill;
 mod phrases;
 mod row;
 mod spread;
@@ -25,6 +26,7 @@ mod words;
 pub use context::{CsvOptions, Price, ReportContext};
 pub use derive::{Error, Targets, derive};
 pub use markdown::render_markdown;
+pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
 pub use row::{Checks, ResultError, ResultRow};
 pub use summary::{
     ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,

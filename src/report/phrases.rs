@@ -159,6 +159,56 @@ impl<'a> Phrases<'a> {
         Some(format!("{mean}p50 {p50}, p95 {p95}, max {max}"))
     }
 
+    /// What rows in doubt may have cost; none when there are no such rows.
+    pub(super) fn in_doubt(&self) -> Option<String> {
+        let doubtful = &self.summary.cost.in_doubt;
+        if doubtful.rows == 0 {
+            return None;
+        }
+        let rows = self.count(doubtful.rows, "row");
+        if let Some(at_most) = doubtful.at_most {
+            let most = self.amount(at_most);
+            return Some(format!(
+                "{rows}, which may have cost at most {most}, by the budget's bound for a row"
+            ));
+        }
+        let eye = |cost: Option<Cost>| cost?.amount().round_sf(6).map(|cost| cost.normalize());
+        let told = doubtful.estimate.and_then(|told| Some((eye(told.at_mean)?, eye(told.at_max)?)));
+        Some(match told {
+            Some((mean, max)) => {
+                let unit = words::unit(&max.to_string(), &self.summary.cost.unit);
+                let (mean, max) = (self.number(&mean), self.number(&max));
+                let about = if mean == max { max } else { format!("{mean} to {max}") };
+                format!(
+                    "{rows}, which may have cost some {about} {unit}: an estimate from the rows whose cost is known"
+                )
+            }
+            None => format!("{rows}, at a cost of which nothing is known"),
+        })
+    }
+
+    /// How a budget stands, when there is one.
+    pub(super) fn budget(&self) -> Option<String> {
+        let budget = self.summary.budget.as_ref()?;
+        let unit = |limit: &str| words::unit(limit, &self.summary.cost.unit);
+        let cost = budget.cost.map(|line| {
+            let (spent, limit) = (line.spent.to_string(), line.limit.to_string());
+            let aside = line.reserved.filter(|reserved| *reserved > Cost::ZERO);
+            self.budget_line(&spent, &limit, &unit(&limit), aside.map(|aside| aside.to_string()))
+        });
+        let tokens = budget.tokens.map(|line| {
+            let aside = line.reserved.filter(|reserved| *reserved > 0).map(|reserved| reserved.to_string());
+            self.budget_line(&line.spent.to_string(), &line.limit.to_string(), "tokens", aside)
+        });
+        let lines: Vec<_> = cost.into_iter().chain(tokens).collect();
+        (!lines.is_empty()).then(|| lines.join("; "))
+    }
+
+    fn budget_line(&self, spent: &str, limit: &str, unit: &str, aside: Option<String>) -> String {
+        let aside = aside.map(|aside| format!(", {} set aside", self.number(&aside))).unwrap_or_default();
+        format!("{} of {} {unit} spent{aside}", self.number(spent), self.number(limit))
+    }
+
     /// How many tokens it used.
     pub(super) fn tokens(&self) -> String {
         let tokens = &self.summary.tokens;

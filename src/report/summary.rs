@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::model::{Cost, Counts, Outcome, RowNumber, Verdict};
+use crate::report::{BudgetSummary, DoubtfulCost};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,8 @@ pub struct Summary {
     pub cost: CostSummary,
     /// Tokens used.
     pub tokens: TokenSummary,
+    /// How `limits.budget` stands; null without one.
+    pub budget: Option<BudgetSummary>,
     /// From the send of a row's last attempt to its result, over the rows that have it.
     pub latency_ms: Percentiles,
     /// The execution time that the service reports.
@@ -96,6 +99,8 @@ pub struct CostSummary {
     pub unknown_rows: u64,
     /// Over the known rows.
     pub per_row: CostPerRow,
+    /// What rows in doubt may have cost; in no total.
+    pub in_doubt: DoubtfulCost,
     /// What the total is worth, when the manifest gives a price and the product is exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub money: Option<Money>,

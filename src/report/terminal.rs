@@ -90,6 +90,12 @@ fn details(page: &mut Page, summary: &Summary, phrases: &Phrases<'_>) {
     if summary.verdict.exit_code != 0 {
         page.field("Verdict", &summary.verdict.message);
     }
+    if let Some(in_doubt) = phrases.in_doubt() {
+        page.field("In doubt", &in_doubt);
+    }
+    if let Some(budget) = phrases.budget() {
+        page.field("Budget", &budget);
+    }
     page.field("Tokens", &phrases.tokens());
     if let Some(spread) = phrases.cost_per_row() {
         page.field("Cost per row", &spread);

@@ -11,6 +11,7 @@ use crate::model::{
     RowError, RowFacts, RowKey, RowNumber, RunEvent, RunState, Selected, StopCause, Stopped, Via,
 };
 
+mod bill;
 mod csv_files;
 mod pages;
 mod results;
@@ -32,7 +33,9 @@ fn context() -> ReportContext {
         types: ColumnTypes::default(),
         cost_unit: "credit".to_owned(),
         price: None,
+        budget: None,
         pin: None,
+        rate: None,
         accept: Accept::default(),
         group_by: Vec::new(),
         columns: Vec::new(),

@@ -64,6 +64,11 @@ impl Breaker {
         self.open.map(|open| open.since)
     }
 
+    /// Says whether something was refused, with no answer since, and too little to hold sends back.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.open.is_none() && self.refusals > 0
+    }
+
     /// The instant before which nothing is sent.
     pub(crate) fn not_before(&self) -> Duration {
         self.open.map_or(Duration::ZERO, |open| open.not_before)

@@ -46,7 +46,7 @@ pub(crate) enum Stage {
     BackingOff(Instant),
     /// Its intent is on the way to the disk.
     Intending,
-    /// Its intent is durable; its permit holds later.
+    /// Its intent is durable; it waits for its permit.
     Permitted,
     /// On the wire since this instant.
     Sent(Instant, AbortHandle),

@@ -4,23 +4,29 @@
 
 mod adaptive;
 mod admission;
+mod books;
 mod breaker;
 mod budget;
 mod dispatcher;
 mod invocation;
 mod observer;
+mod permit;
 mod pinned;
 mod plan;
+mod reconcile;
+mod recovery;
 mod retry_budget;
 mod run;
 mod source;
 mod timers;
 
+pub use books::{Book, Books, Difference, Ledger};
 pub use dispatcher::Signal;
 pub use invocation::{Content, Prepared};
 pub use observer::{Observer, Progress};
 pub use plan::{Next, Plan, next};
-pub use run::{Finished, Job, Rows, run};
+pub use recovery::{Recovery, untold};
+pub use run::{Finished, Job, Rows, close_complete, run};
 pub use source::{Renderer, read};
 
 use crate::journal;

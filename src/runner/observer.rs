@@ -19,6 +19,8 @@ pub struct Progress {
     pub paused: Option<Duration>,
     /// How long everything has been refused, when the run waits for the service to come back.
     pub unreached: Option<Duration>,
+    /// How long until the rate lets another request go, when something waits for that.
+    pub held: Option<Duration>,
     /// How long this process has been running.
     pub elapsed: Duration,
     /// Whether no more rows are started.
@@ -37,4 +39,15 @@ pub trait Observer: Send {
 impl Observer for () {
     fn event(&mut self, _event: &RunEvent, _state: &RunState) {}
     fn tick(&mut self, _progress: &Progress, _state: &RunState) {}
+}
+
+/// One that is only known when the program runs.
+impl Observer for Box<dyn Observer> {
+    fn event(&mut self, event: &RunEvent, state: &RunState) {
+        (**self).event(event, state);
+    }
+
+    fn tick(&mut self, progress: &Progress, state: &RunState) {
+        (**self).tick(progress, state);
+    }
 }

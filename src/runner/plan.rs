@@ -64,6 +64,14 @@ impl Plan {
         plan
     }
 
+    /// A row that may have run is the provider's run: it is asked for, and never sent again.
+    pub(crate) fn attach(&mut self, row: RowNumber, run_id: String) {
+        self.send.remove(row);
+        self.doubt.retain(|doubtful| *doubtful != row);
+        self.settle.retain(|doubtful| *doubtful != row);
+        self.poll.push((row, run_id));
+    }
+
     /// Says whether nothing remains.
     pub fn is_empty(&self) -> bool {
         self.send.is_empty() && self.poll.is_empty() && self.doubt.is_empty() && self.settle.is_empty()
@@ -71,27 +79,4 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Outcome;
-
-    #[test]
-    fn what_remains_follows_from_the_state_alone() {
-        let id = || "id".to_owned();
-        let table = [
-            (RowState::Unstarted, Next::Send),
-            (RowState::Ready, Next::Send),
-            (RowState::Intended, Next::Doubt),
-            (RowState::Held, Next::Settle),
-            (RowState::Attached(id()), Next::Poll(id())),
-            (RowState::InDoubt(Some(id())), Next::Poll(id())),
-            (RowState::InDoubt(None), Next::Nothing),
-            (RowState::Ended(Outcome::Succeeded), Next::Nothing),
-            (RowState::Ended(Outcome::Failed), Next::Nothing),
-            (RowState::Ended(Outcome::Rejected), Next::Nothing),
-        ];
-        for (state, expected) in table {
-            assert_eq!(next(&state), expected, "{state:?}");
-        }
-    }
-}
+mod tests;

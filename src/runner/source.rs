@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::dataset::{Dataset, Item, Malformed, attach, row_sha};
 use crate::flow_file::InputSchema;
+use crate::machine;
 use crate::manifest::Manifest;
 use crate::mapping::{InputTemplate, Scope, ScopeParts};
 use crate::model::{ErrorKind, Json, Record, Row, RowError, RowSet, StopCause, row_tag};
@@ -20,7 +21,7 @@ const AHEAD: usize = 256;
 const AHEAD_WITH_FILES: usize = 4;
 
 /// Makes what is sent out of a row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Renderer {
     manifest: Arc<Manifest>,
     run_id: String,
@@ -60,6 +61,28 @@ impl Renderer {
         }
     }
 
+    /// Gives what `userId` a row carries; none when it can't be rendered.
+    pub(crate) fn user_id(&self, row: &Row) -> Option<String> {
+        let typed = self.manifest.dataset.types.apply(&row.record).ok()?;
+        let tag = row_tag(&self.run_id, row.number);
+        self.manifest.workflow.user_id.render_text(&self.scope(row, &typed, &tag)).ok()
+    }
+
+    fn scope(&self, row: &Row, typed: &Record, tag: &str) -> Scope {
+        let manifest = &*self.manifest;
+        Scope::new(&ScopeParts {
+            row: typed,
+            row_number: row.number,
+            row_key: &row.key.0,
+            row_tag: tag,
+            vars: &manifest.vars,
+            run_id: &self.run_id,
+            manifest_name: &manifest.name,
+            env: &manifest.env,
+            reply: None,
+        })
+    }
+
     fn render(&self, row: &Row) -> Result<Content, RowError> {
         let manifest = &*self.manifest;
         let mapping = |message: String| RowError::new(ErrorKind::MAPPING, message);
@@ -69,17 +92,7 @@ impl Renderer {
             .apply(&row.record)
             .map_err(|message| RowError::new(ErrorKind::MALFORMED, message))?;
         let tag = row_tag(&self.run_id, row.number);
-        let scope = Scope::new(&ScopeParts {
-            row: &typed,
-            row_number: row.number,
-            row_key: &row.key.0,
-            row_tag: &tag,
-            vars: &manifest.vars,
-            run_id: &self.run_id,
-            manifest_name: &manifest.name,
-            env: &manifest.env,
-            reply: None,
-        });
+        let scope = self.scope(row, &typed, &tag);
         let rendered = manifest.input.render(&scope).map_err(|error| mapping(error.message))?;
         let user_id = manifest.workflow.user_id.render_text(&scope);
         let user_id = user_id.map_err(|error| mapping(format!("user_id: {}", error.message)))?;
@@ -119,21 +132,34 @@ pub fn read(dataset: Dataset, renderer: Renderer, wanted: RowSet) -> std::io::Re
     let (rows, receiver) = mpsc::channel(renderer.ahead());
     std::thread::Builder::new().name("dataset".to_owned()).spawn(move || {
         let mut left = wanted.len();
+        let mut refused = None;
         let mut send = |item| {
             left -= 1;
             let prepared = Box::new(renderer.prepare(item));
+            if let Some(error) =
+                prepared.content.as_ref().err().filter(|error| error.kind == ErrorKind::MACHINE)
+            {
+                refused = Some(format!("row {}: {}", prepared.number, error.message));
+                return ControlFlow::Break(());
+            }
             match rows.blocking_send(Rows::Prepared(prepared)) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
             }
         };
-        let detail = match dataset.read(&wanted, &mut send) {
-            Err(error) => error.to_string(),
-            Ok(()) if left > 0 && !rows.is_closed() => format!("the dataset has lost {left} of its rows"),
-            Ok(()) => return,
+        let read = dataset.read(&wanted, &mut send);
+        let (cause, detail) = match (read, refused) {
+            (_, Some(refused)) => (StopCause::Disk, refused),
+            (Err(error), _) if error.is_out_of_files() => (StopCause::Disk, machine::OUT_OF_FILES.to_owned()),
+            (Err(error), _) if error.is_of_machine() => (StopCause::Disk, error.to_string()),
+            (Err(error), _) => (StopCause::DatasetChanged, error.to_string()),
+            (Ok(()), _) if left > 0 && !rows.is_closed() => {
+                (StopCause::DatasetChanged, format!("the dataset has lost {left} of its rows"))
+            }
+            (Ok(()), _) => return,
         };
         // Nobody to tell means that the run is over already.
-        let _ = rows.blocking_send(Rows::Failed { cause: StopCause::DatasetChanged, detail });
+        let _ = rows.blocking_send(Rows::Failed { cause, detail });
     })?;
     Ok(receiver)
 }

@@ -12,13 +12,11 @@ use crate::model::RowNumber;
 pub(crate) enum Timer {
     /// A row's back-off is over. Timers of a row carry its epoch: a row that moved on ignores them.
     BackedOff(RowNumber, u32),
-    /// A row's permit to send holds from now on.
-    Permit(RowNumber, u32),
     /// A row's result is to be asked for.
     Poll(RowNumber, u32),
     /// A row's time is up. Carries the attempt, since an attached row changes its epoch with each poll.
     TimeUp(RowNumber, u32),
-    /// Something that waited for a pause may go on.
+    /// What waited for a pause, or for a permit, may go on.
     Wake,
     /// The observer wants to know.
     Tick,

@@ -2,16 +2,20 @@
 //! service.
 
 use std::error::Error as _;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::{LOCATION, RETRY_AFTER};
+use http::header::LOCATION;
 use jiff::Timestamp;
 use reqwest::{Request, Response, Url};
 use tokio::time::{Instant, timeout_at};
 
+use crate::fail_point::{self, Point};
+use crate::machine;
 use crate::reply::{Body, Received};
+use crate::workflow::asked::{Asked, asked};
 use crate::workflow::redaction::Redactor;
-use crate::workflow::retry_after::retry_after;
 
 /// How responses are taken in.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(super) struct Intake {
     pub(super) body_limit: u64,
     /// What is cut out of it.
     pub(super) redactor: Redactor,
+    /// Until when the service will take nothing more, by what its answers have said since this was last asked.
+    pub(super) used_up: Mutex<Option<Instant>>,
 }
 
 impl Intake {
@@ -40,7 +46,9 @@ impl Intake {
         let path = url.path();
         match &received {
             Received::Response { status, .. } => tracing::debug!(path, status, ms, "answered"),
-            Received::NotSent { message } | Received::Lost { message, .. } => {
+            Received::NotSent { message }
+            | Received::OutOfFiles { message }
+            | Received::Lost { message, .. } => {
                 tracing::info!(path, ms, message);
             }
         }
@@ -63,9 +71,16 @@ impl Intake {
                 return Received::Lost { timed_out: true, message };
             }
         };
+        if url.path().ends_with("/invoke") {
+            fail_point::pass(Point::RequestTaken);
+        }
         let status = response.status();
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, Timestamp::now()));
+        let Asked { retry_after, used_up } = asked(status, response.headers(), Timestamp::now());
+        if let Some(wait) = used_up {
+            let mut noted = self.used_up.lock().unwrap_or_else(PoisonError::into_inner);
+            *noted = (*noted).max(Some(Instant::now() + wait));
+        }
         let target = header(LOCATION).filter(|_| status.is_redirection());
         let location = target.and_then(|target| url.join(target).ok()?.host_str().map(str::to_owned));
         let (body, redacted) = self.redactor.clean(self.body(response, deadline).await);
@@ -95,11 +110,27 @@ impl Intake {
     /// an error `Connect` (name, TCP, proxy tunnel, TLS) and no other; `Canceled` and `SendRequest` come later.
     fn failed(&self, url: &Url, error: reqwest::Error) -> Received {
         let unsent = error.is_connect() || error.is_builder();
+        if unsent && is_out_of_files(&error) {
+            return Received::OutOfFiles { message: format!("{}; then resume", machine::OUT_OF_FILES) };
+        }
         let timed_out = error.is_timeout();
         let message = format!("{}: {}", place(url), causes(error));
         let message = self.redactor.clean_text(message);
         if unsent { Received::NotSent { message } } else { Received::Lost { timed_out, message } }
     }
+}
+
+/// Says whether a connection was not made for want of files. The resolver of names does not always tell, so the machine
+/// is asked as well.
+fn is_out_of_files(error: &reqwest::Error) -> bool {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if cause.downcast_ref::<std::io::Error>().is_some_and(machine::is_out_of_files) {
+            return true;
+        }
+        next = cause.source();
+    }
+    cfg!(unix) && !machine::can_open(Path::new("/dev/null"), 1)
 }
 
 /// Host and port, which hold no secret; path and query stay out.

@@ -1,20 +1,27 @@
 //! The GPTBots Workflow API's client (gptbots-workflow-api.md, sections 2 to 5).
 
+mod records;
+
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method};
 use reqwest::{Client, ClientBuilder, Request, Url};
+use tokio::time::Instant;
 
+use crate::fail_point::{self, Point};
 use crate::manifest::{Mode, Secret};
 use crate::model::{ErrorKind, RowError, StopCause};
-use crate::reply::{Judgement, PollJudgement, judge_invoke, judge_poll};
+use crate::pace;
+use crate::reply::{Judgement, LogEntry, PollJudgement, judge_invoke, judge_poll};
+use crate::workflow::connections::Connections;
 use crate::workflow::exchange::Intake;
 use crate::workflow::redaction::Redactor;
-use crate::workflow::{Call, Error, Webhooks, Workflow, tls};
+use crate::workflow::{Asks, Call, Error, LogQuery, Webhooks, Workflow, tls};
 
 /// How long a free request may take: asking again is cheaper than waiting.
 const FREE_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,14 +49,17 @@ pub struct Settings {
     pub concurrency: usize,
     /// Further secrets that replies must not bring back; the key is one anyway.
     pub secrets: Vec<Secret>,
+    /// Where free requests ask for a permit, when requests have a rate.
+    pub asks: Asks,
     /// Where asynchronous results are delivered, too.
     pub webhooks: Webhooks,
 }
 
 /// A workflow at GPTBots, or at anything that speaks its Workflow API.
 pub struct Gptbots {
-    invokes: Client,
-    polls: Client,
+    invokes: (Client, Connections),
+    polls: (Client, Connections),
+    asks: Asks,
     intake: Intake,
     authorization: HeaderValue,
     mode: Mode,
@@ -57,6 +67,8 @@ pub struct Gptbots {
     verify_url: Url,
     invoke_url: Url,
     query_url: Url,
+    log_url: Url,
+    credits_url: Url,
 }
 
 impl Gptbots {
@@ -70,19 +82,22 @@ impl Gptbots {
         let bearer = format!("Bearer {}", settings.api_key.expose());
         let mut authorization = HeaderValue::try_from(bearer).map_err(|_| Error::ApiKey)?;
         authorization.set_sensitive(true);
-        let (invokes, polls) = clients(&settings, &base)?;
+        let [invokes, polls] = clients(&settings, &base)?;
         let redactor = Redactor::new(settings.secrets.into_iter().chain([settings.api_key]));
         let redactor = redactor.hiding_tokens(settings.webhooks.run_id());
         Ok(Self {
             invokes,
             polls,
-            intake: Intake { body_limit: settings.body_limit, redactor },
+            asks: settings.asks,
+            intake: Intake { body_limit: settings.body_limit, redactor, used_up: Mutex::default() },
             authorization,
             mode: settings.mode,
             webhooks: settings.webhooks,
             verify_url: url("/v1/api-key/verify")?,
             invoke_url: url("/v1/workflow/invoke")?,
             query_url: url("/v1/workflow/query/result")?,
+            log_url: url("/v1/workflow/run/logs")?,
+            credits_url: url("/v1/account/workflow/run/credits")?,
         })
     }
 
@@ -114,8 +129,9 @@ impl Gptbots {
 
 impl Workflow for Gptbots {
     async fn verify(&self) -> Result<(), RowError> {
+        self.asks.permit().await;
         let request = self.request(Method::GET, &self.verify_url, None);
-        let received = self.intake.exchange(&self.polls, request, FREE_REQUEST_TIMEOUT).await;
+        let received = self.intake.exchange(&self.polls.0, request, FREE_REQUEST_TIMEOUT).await;
         match judge_invoke(&received) {
             Judgement::Refused(refusal) if refusal.stop == Some(StopCause::Authentication) => {
                 Err(refusal.error)
@@ -131,13 +147,29 @@ impl Workflow for Gptbots {
     async fn invoke(&self, call: Call) -> Judgement {
         let body = self.invoke_body(&call);
         let request = self.request(Method::POST, &self.invoke_url, Some(body));
-        judge_invoke(&self.intake.exchange(&self.invokes, request, call.timeout).await)
+        fail_point::pass(Point::RequestReady);
+        judge_invoke(&self.intake.exchange(&self.invokes.0, request, call.timeout).await)
     }
 
     async fn query(&self, workflow_run_id: &str) -> PollJudgement {
         let body = format!("{{\"workflowRunId\":{}}}", json_string(workflow_run_id));
         let request = self.request(Method::POST, &self.query_url, Some(body.into()));
-        judge_poll(&self.intake.exchange(&self.polls, request, FREE_REQUEST_TIMEOUT).await, workflow_run_id)
+        judge_poll(&self.intake.exchange(&self.polls.0, request, FREE_REQUEST_TIMEOUT).await, workflow_run_id)
+    }
+
+    fn connected(&self, request: pace::Request) -> Option<Instant> {
+        match request {
+            pace::Request::Invoke => self.invokes.1.take(),
+            pace::Request::Poll => self.polls.1.take(),
+        }
+    }
+
+    fn used_up(&self) -> Option<Instant> {
+        self.intake.used_up.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    async fn run_log(&self, query: &LogQuery) -> Result<Vec<LogEntry>, RowError> {
+        self.read_run_log(query).await
     }
 }
 
@@ -152,7 +184,7 @@ impl fmt::Debug for Gptbots {
 }
 
 /// Makes the clients for invokes and for polls, each with its own connections.
-fn clients(settings: &Settings, base: &Url) -> Result<(Client, Client), Error> {
+fn clients(settings: &Settings, base: &Url) -> Result<[(Client, Connections); 2], Error> {
     // What runs on this machine is reached directly, whatever proxy the environment names.
     let is_local = is_loopback(base);
     let mut tls = if is_local && base.scheme() == "http" {
@@ -173,11 +205,15 @@ fn clients(settings: &Settings, base: &Url) -> Result<(Client, Client), Error> {
             .pool_max_idle_per_host(settings.concurrency);
         if is_local { builder.no_proxy() } else { builder }
     };
+    let built = |builder: ClientBuilder| {
+        let connections = Connections::default();
+        let builder =
+            if settings.asks.is_needed() { builder.connector_layer(connections.clone()) } else { builder };
+        builder.build().map(|client| (client, connections)).map_err(Error::Client)
+    };
     // A server that closes an idle connection while we write to it leaves a row in doubt, so invokes use a
     // connection again only while it is fresh. Polls are free to fail.
-    let invokes = builder().pool_idle_timeout(settings.keep_alive).build().map_err(Error::Client)?;
-    let polls = builder().build().map_err(Error::Client)?;
-    Ok((invokes, polls))
+    Ok([built(builder().pool_idle_timeout(settings.keep_alive))?, built(builder())?])
 }
 
 fn json_string(text: &str) -> String {

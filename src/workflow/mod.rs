@@ -1,10 +1,12 @@
 //! The provider's side: the [`Workflow`] seam and the GPTBots client behind it. It sends, and asks `reply` what each
 //! answer means; it knows neither rows nor journal, and never sends twice.
 
+mod asked;
+mod asks;
+mod connections;
 mod exchange;
 mod gptbots;
 mod redaction;
-mod retry_after;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -15,13 +17,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
+pub use asks::{Ask, Asks};
 pub use gptbots::{Gptbots, Settings};
 pub use webhook::{Delivery, Receiver, ReceiverSettings, Tokens, Webhooks, secrets as webhook_secrets};
 
 use crate::manifest::SecretError;
 use crate::model::{RowError, RowNumber};
-use crate::reply::{Judgement, PollJudgement};
+use crate::pace::Request;
+use crate::reply::{Judgement, LogEntry, PollJudgement};
 
 /// A workflow that can be invoked.
 pub trait Workflow: Send + Sync + 'static {
@@ -34,6 +39,33 @@ pub trait Workflow: Send + Sync + 'static {
 
     /// Asks for the result of a run that the service acknowledged.
     fn query(&self, workflow_run_id: &str) -> impl Future<Output = PollJudgement> + Send;
+
+    /// Gives the instant until which the service will take nothing more, when an answer since the last call has said
+    /// so: a rate limit of its own is used up.
+    fn used_up(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Gives the instant at which a connection for requests of a kind came to stand, the last one since the last call: a
+    /// request has gone out only then.
+    fn connected(&self, _request: Request) -> Option<Instant> {
+        None
+    }
+
+    /// Reads the provider's run log, by which a lost reply may be found again. Fails when the key may not read it, or
+    /// there is none.
+    fn run_log(&self, query: &LogQuery) -> impl Future<Output = Result<Vec<LogEntry>, RowError>> + Send;
+}
+
+/// Which entries of the run log are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogQuery {
+    /// What `userId` carried.
+    pub user_id: String,
+    /// Runs that started from this instant on, in ms since 1970.
+    pub from_ms: u64,
+    /// Runs that started up to this instant.
+    pub to_ms: u64,
 }
 
 /// One invoke.

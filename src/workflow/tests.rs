@@ -2,7 +2,7 @@ mod server;
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -39,6 +39,7 @@ fn settings(base_url: &str) -> Settings {
         concurrency: 8,
         secrets: vec![Secret::new("hook-token-42")],
         webhooks: Webhooks::default(),
+        asks: Asks::default(),
     }
 }
 
@@ -221,7 +222,7 @@ async fn without_tls_at_the_other_end_nothing_was_sent() {
 }
 
 fn intake(body_limit: u64) -> Intake {
-    Intake { body_limit, redactor: Redactor::new([Secret::new(KEY)]) }
+    Intake { body_limit, redactor: Redactor::new([Secret::new(KEY)]), used_up: Mutex::default() }
 }
 
 #[tokio::test]
@@ -509,4 +510,24 @@ async fn an_asynchronous_invoke_carries_its_webhooks_and_their_tokens_never_come
     let client = Gptbots::new(Settings { webhooks, ..settings(&server.url()) }).unwrap();
     client.invoke(call("{}")).await;
     assert_eq!(server.seen()[1].body, r#"{"userId":"fb-run-1","input":{},"isAsync":false}"#);
+}
+
+#[tokio::test]
+async fn it_is_known_when_a_connection_came_to_stand_and_what_is_used_up() {
+    let headers = "X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 30\r\n";
+    let server = Server::answering(response(200, headers, SUCCESS));
+    let (asks, _asked) = Asks::channel();
+    let client = Gptbots::new(Settings { asks, ..settings(&server.url()) }).unwrap();
+    assert_eq!((client.connected(Request::Invoke), client.used_up()), (None, None));
+    let before = tokio::time::Instant::now();
+    client.invoke(call("{}")).await;
+    let after = tokio::time::Instant::now();
+    let connected = client.connected(Request::Invoke).unwrap();
+    assert!(before <= connected && connected <= after);
+    assert_eq!((client.connected(Request::Invoke), client.connected(Request::Poll)), (None, None));
+    let used_up = client.used_up().unwrap();
+    assert!(used_up >= before + Duration::from_secs(30) && used_up <= after + Duration::from_secs(30));
+    assert_eq!(client.used_up(), None, "told once");
+    client.invoke(call("{}")).await;
+    assert_eq!(client.connected(Request::Invoke), None, "the connection stood already");
 }

@@ -32,6 +32,12 @@ fn a_run_stops_at_its_budget_and_goes_on_with_a_larger_one() {
     assert_eq!((&told["cost"]["total"], server.invokes().len()), (&"1.00".into(), 4));
     let message = told["verdict"]["message"].as_str().unwrap();
     assert!(message.contains("`resume --set limits.budget.cost=…`"), "{message}");
+    let next = told["verdict"]["next"].as_str().unwrap();
+    assert!(next.starts_with("flowbatch resume ") && next.ends_with(" --set limits.budget.cost=…"), "{next}");
+    assert_eq!(
+        told["budget"],
+        json!({"cost": {"limit": "1", "spent": "1.00", "reserved": "0"}, "tokens": null})
+    );
     assert_eq!(bench.outcomes()[3..5], ["succeeded", "not_run"]);
     bench.run(&["resume", "r"]).exits(4);
     assert_eq!(server.invokes().len(), 4, "the same budget allows no more");
@@ -87,6 +93,9 @@ fn what_was_lost_is_sent_again_when_asked_for_and_its_cost_stays_unknown() {
     let counts: Vec<_> = (1..=5).map(|row| charged[&format!("fb-r-{row}")]).collect();
     assert_eq!(counts, [1, 2, 1, 3, 1], "each send that was lost had been executed, and billed");
     assert_eq!((&told["cost"]["unknown_rows"], &told["cost"]["known_rows"]), (&2.into(), &3.into()));
+    let doubtful = &told["cost"]["in_doubt"];
+    assert_eq!((&doubtful["rows"], &doubtful["executions"]), (&1.into(), &3.into()), "{doubtful}");
+    assert_eq!((&doubtful["at_most"], &doubtful["basis"]), (&json!(null), &"known_rows".into()));
     let total = amount(told["cost"]["total"].as_str().unwrap());
     assert!(total < sum(&service.charged(), "cost"), "the lost executions are no part of the total");
     let journal = bench.read(bench.run_dir().join("journal.jsonl"));

@@ -36,6 +36,23 @@ fn a_manifest_with_five_mistakes_shows_five_each_with_its_place_and_cure() {
 }
 
 #[test]
+fn a_user_id_without_the_row_tag_is_warned_of_and_does_not_stop_a_run() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.dataset(2);
+    bench.job(&service.url, "sync", "");
+    let warning = "`workflow.user_id` is without `{{row_tag}}`";
+    let manifest = bench.read("job.yaml");
+    for args in [&["check", "job.yaml"][..], &["plan", "job.yaml"], &["run", "job.yaml"]] {
+        bench.write("job.yaml", &manifest);
+        let said = bench.run(args).exits(0).stderr;
+        assert!(!said.contains("warning"), "{said}");
+        bench.write("job.yaml", manifest.replace("  mode: sync\n", "  mode: sync\n  user_id: everyone\n"));
+        bench.run(args).exits(0).says(&[warning, "job.yaml:7:12"]);
+    }
+}
+
+#[test]
 fn mistakes_of_usage_exit_2() {
     let bench = Bench::new();
     for args in [

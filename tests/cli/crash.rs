@@ -1,12 +1,15 @@
 //! The runner killed at any moment: no row is executed twice, none is lost, and the bill stays exact.
 
+#[cfg(debug_assertions)]
+mod loops;
+#[cfg(debug_assertions)]
+mod points;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use crate::support::money::{amount, sum};
-use crate::support::{Bench, Emulator, Ended, Running, by_user, rows_of, until};
+use crate::support::books::Books;
+use crate::support::{Bench, Emulator, Ended, Running, rows_of, until};
 use crate::{FAULTS, SERVICE};
 
 /// Reads a number of the environment: more kills and other moments than those of every day may be asked for.
@@ -28,6 +31,10 @@ fn rows() -> usize {
 struct Dice(u64);
 
 impl Dice {
+    fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
@@ -70,7 +77,7 @@ fn ended_after(bench: &Bench, args: &[&str], growth: u64, gently: bool) -> Optio
 
 /// Kills the runner again and again, then lets it finish. `again` gives the command to go on with.
 fn survive(bench: &Bench, seed: u64, first: &[&str], again: &[&str]) -> Ended {
-    let mut dice = Dice(seed + asked("FLOWBATCH_TEST_SEED", 0));
+    let mut dice = Dice::of(seed + asked("FLOWBATCH_TEST_SEED", 0));
     let mut last = None;
     for kill in 0..kills() {
         let args = if journal(bench).is_some_and(|(_, length)| length > 0) { again } else { first };
@@ -84,36 +91,6 @@ fn survive(bench: &Bench, seed: u64, first: &[&str], again: &[&str]) -> Ended {
     }
     drop(last);
     bench.run(again)
-}
-
-/// The books must agree whatever happened: each row once in the results, at most once at the service, and the totals
-/// those of the service, without the rows whose fate is unknown.
-fn balance(bench: &Bench, accepted: &[Value], charged: &[Value], ended: &Ended) {
-    let results = bench.results();
-    let numbers: Vec<_> = results.iter().map(|row| row["row_number"].as_u64().unwrap()).collect();
-    assert_eq!(numbers, (1..=rows() as u64).collect::<Vec<_>>());
-    let twice: Vec<_> = by_user(accepted).into_iter().filter(|(_, count)| *count > 1).collect();
-    assert!(twice.is_empty(), "executed more than once: {twice:?}");
-    let of =
-        |outcome: &str| results.iter().filter(|row| row["outcome"] == outcome).cloned().collect::<Vec<_>>();
-    let (succeeded, failed, doubtful) = (of("succeeded"), of("failed"), of("in_doubt"));
-    assert_eq!(succeeded.len() + failed.len() + doubtful.len(), rows(), "{:?}", bench.report()["rows"]);
-    let is_doubtful = |line: &Value| {
-        let row: u64 = line["user_id"].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
-        doubtful.iter().any(|result| result["row_number"] == row)
-    };
-    let settled: Vec<_> = charged.iter().filter(|line| !is_doubtful(line)).cloned().collect();
-    let is_paid = |row: &&Value| row["cost"].as_str().is_some_and(|cost| amount(cost) > 0);
-    let paid = succeeded.iter().chain(&failed).filter(is_paid).count();
-    assert_eq!(settled.len(), paid, "every row that was paid for is one that was charged");
-    let told = bench.report();
-    assert_eq!(amount(told["cost"]["total"].as_str().unwrap()), sum(&settled, "cost"));
-    assert_eq!(amount(told["cost"]["total"].as_str().unwrap()), sum(&results, "cost"));
-    let unknown = results.iter().filter(|row| row["cost"].is_null()).count();
-    assert_eq!(told["cost"]["unknown_rows"], unknown);
-    assert!(unknown >= doubtful.len());
-    assert_eq!(told["complete"], true);
-    assert_eq!(ended.code, Some(i32::from(succeeded.len() < rows())), "{ended:?}");
 }
 
 fn external(mode: &str, seed: u64, first: &[&str], again: &[&str]) {
@@ -130,9 +107,7 @@ fn at_service(definition: &str, mode: &str, seed: u64, first: &[&str], again: &[
         "limits: {concurrency: 8, halt: none, timeout: 20s, retry: {attempts: 3, backoff: 1ms..5ms}}\n",
     );
     let ended = survive(&bench, seed, first, again);
-    // A run that was accepted ends on its own; the ledger is complete when all of them have.
-    until("the service is done", || service.charged().len() == service.accepted().len());
-    balance(&bench, &service.accepted(), &service.charged(), &ended);
+    Books::new(rows()).balance_with(&bench.run_dir(), &service, &ended);
     // What is finished is finished.
     let sent = service.accepted().len();
     bench.run(again).exits(ended.code.unwrap());
@@ -172,8 +147,7 @@ fn a_killed_run_takes_the_webhooks_of_earlier_processes_and_keeps_an_exact_bill(
     let webhook = format!("  mode: async\n  webhook: {{listen: 127.0.0.1:{port}}}\n");
     bench.write("job.yaml", bench.read("job.yaml").replace("  mode: async\n", &webhook));
     let ended = survive(&bench, 18, &["run", "job.yaml"], &["resume"]);
-    until("the service is done", || service.charged().len() == service.accepted().len());
-    balance(&bench, &service.accepted(), &service.charged(), &ended);
+    Books::new(rows()).balance_with(&bench.run_dir(), &service, &ended);
 }
 
 #[test]
@@ -198,7 +172,7 @@ fn the_embedded_emulator_dies_with_its_run_and_remembers() {
     let ended = survive(&bench, 15, &["run", "job.yaml"], &["resume"]);
     let ledger = rows_of(&bench.run_dir().join("emulator.jsonl"));
     let of = |event: &str| ledger.iter().filter(|line| line["e"] == event).cloned().collect::<Vec<_>>();
-    balance(&bench, &of("accepted"), &of("charged"), &ended);
+    Books::new(rows()).balance(&bench.run_dir(), &of("accepted"), &of("charged"), &ended);
 }
 
 /// A run folder as a runner leaves it that dies while it lays it out.
@@ -256,7 +230,6 @@ fn a_service_that_dies_and_comes_back_has_each_row_once() {
             service = service.die_and_come_back(&bench, SERVICE);
         }
         let ended = running.end();
-        until("the service is done", || service.charged().len() == service.accepted().len());
-        balance(&bench, &service.accepted(), &service.charged(), &ended);
+        Books::new(rows()).balance_with(&bench.run_dir(), &service, &ended);
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flowbatch::journal::{Durability, Error, RunFolder};
+use flowbatch::model::{Outcome, PollTally, RowState, RunEvent};
 use serde_json::json;
 
 use crate::support::hostile::{Act, Hostile, Request, ok, response, succeeded};
@@ -304,4 +306,64 @@ fn a_run_goes_on_and_is_reported_with_the_variables_that_it_was_begun_with() {
         .run_with(&[("TONE", "loud")], &["run", "job.yaml", "--id", "r", "--limit", "1"])
         .exits(3)
         .says(&["mapping"]);
+}
+
+/// What the whole lines of a journal say of rows: their last answer's outcome and cost.
+fn answers(kept: &str) -> BTreeMap<u64, (Outcome, Option<String>)> {
+    let lines = kept.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let answered = lines.filter(|line| line["e"] == "answered");
+    answered
+        .map(|line| {
+            let outcome = if line["outcome"] == "succeeded" { Outcome::Succeeded } else { Outcome::Failed };
+            (line["row"].as_u64().unwrap(), (outcome, line["cost"].as_str().map(str::to_owned)))
+        })
+        .collect()
+}
+
+#[test]
+fn a_journal_cut_at_every_byte_reopens_and_keeps_every_durable_result() {
+    let (bench, _server) = mixed_run("");
+    let folder = RunFolder::at(bench.run_dir());
+    let whole = fs::read_to_string(folder.journal()).unwrap();
+    let tally = || RunEvent::PollTally(PollTally { polls: 1, throttled: 0 });
+    for cut in (0..=whole.len()).filter(|cut| whole.is_char_boundary(*cut)) {
+        // A new file each time: some file systems make one durable that is cut and written anew, and take their time.
+        fs::remove_file(folder.journal()).unwrap();
+        fs::write(folder.journal(), &whole[..cut]).unwrap();
+        let kept = &whole[..whole[..cut].rfind('\n').map_or(0, |end| end + 1)];
+        let (mut writer, history) = match folder.go_on(Durability::Process) {
+            Ok(opened) => opened,
+            Err(error) => {
+                // Nobody had worked on it, so nothing was sent.
+                assert!(!kept.contains("\"process_started\""), "cut at {cut}: {error}");
+                assert!(matches!(error, Error::NoRun { .. }) && !folder.is_begun(), "cut at {cut}: {error}");
+                continue;
+            }
+        };
+        let answers = answers(kept);
+        let facts: Vec<_> = history.rows().unwrap().map(Result::unwrap).collect();
+        assert_eq!(facts.len(), 6, "cut at {cut}");
+        for facts in facts {
+            let answer = answers.get(&facts.number);
+            if let Some((outcome, cost)) = answer {
+                assert_eq!(facts.state, RowState::Ended(*outcome), "cut at {cut}");
+                let is_answer =
+                    matches!(&facts.last, Some((_, RunEvent::Answered(e))) if e.outcome == *outcome);
+                assert!(is_answer, "cut at {cut}: {facts:?}");
+                assert_eq!(
+                    facts.cost.map(|cost| cost.to_string()),
+                    cost.clone().or_else(|| Some("0".into()))
+                );
+            } else {
+                let is_success = matches!(facts.state, RowState::Ended(Outcome::Succeeded));
+                assert!(!is_success, "cut at {cut}: a result out of nothing: {facts:?}");
+            }
+        }
+        // What was torn is cut off, and the journal goes on behind what was durable.
+        writer.append(&[tally()]).unwrap();
+        drop(writer);
+        let longer = fs::read_to_string(folder.journal()).unwrap();
+        assert!(longer.starts_with(kept) && longer[kept.len()..].lines().count() == 1, "cut at {cut}");
+        assert_eq!(folder.read().unwrap().replay().torn, None, "cut at {cut}");
+    }
 }

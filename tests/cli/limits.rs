@@ -40,7 +40,7 @@ fn a_run_is_slowed_down_while_it_lives() {
     let events = rows_of(&journal);
     let change = events.iter().position(|event| event["e"] == "settings_changed").unwrap();
     let said = ["by", "key", "from", "to"].map(|field| events[change][field].clone());
-    assert_eq!(said, ["limits", "limits.concurrency", "16", "2"].map(Value::from));
+    assert_eq!(said, [json!("limits"), json!("limits.concurrency"), json!(16), json!("2")]);
     assert_eq!(most_in_flight_after(&events, change, 2), 2);
     assert!(!bench.run_dir().join("control.json").exists());
     let dead = bench.run(&["limits", "latest", "-j", "400"]).exits(2);

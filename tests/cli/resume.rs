@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
+use crate::SERVICE;
 use crate::support::hostile::{Act, Hostile, Request, ok, succeeded};
 use crate::support::money::amount;
-use crate::support::{Bench, Ended, Running, until};
+use crate::support::{Bench, Emulator, Ended, Running, until};
 
 fn fine(request: &Request) -> Act {
     succeeded(&format!("r{}", request.row()), &json!({"n": request.row()}))
@@ -198,6 +199,51 @@ fn limits_may_be_changed_on_resume_and_identity_may_not() {
     bench.run(&["resume", "-j", "2", "--set", "accept.in_doubt=1"]).exits(0);
     let journal = fs::read_to_string(bench.run_dir().join("journal.jsonl")).unwrap();
     assert!(journal.contains("settings_changed"), "{journal}");
+}
+
+#[test]
+fn a_changed_setting_is_journalled_with_what_it_was_before() {
+    let (bench, _server, _hangs) = unfinished();
+    bench.run(&["resume", "-j", "2", "--set", "accept.in_doubt=1"]).exits(0);
+    bench.run(&["resume", "-j", "3", "--set", "accept.in_doubt=50%"]).exits(0);
+    let changes: Vec<_> = crate::support::rows_of(&bench.run_dir().join("journal.jsonl"))
+        .into_iter()
+        .filter(|event| event["e"] == "settings_changed")
+        .map(|event| format!("{} {} {}", event["key"].as_str().unwrap(), event["from"], event["to"]))
+        .collect();
+    let before = changes[0].split(' ').nth(1).unwrap();
+    assert!(before.parse::<u64>().is_ok(), "{changes:?}");
+    assert_eq!(
+        changes[1..],
+        ["accept.in_doubt null \"1\"", "limits.concurrency 2 \"3\"", "accept.in_doubt \"1\" \"50%\"",]
+    );
+}
+
+#[test]
+fn a_failure_of_a_run_that_is_there_names_the_run() {
+    let (bench, _server, _hangs) = unfinished();
+    let dir = bench.run_dir();
+    let told = bench.run(&["resume", "--set", "workflow.mode=async", "--json"]).exits(2).json();
+    assert_eq!(told["run_id"], dir.file_name().unwrap().to_str().unwrap());
+    assert_eq!(bench.path(told["run_dir"].as_str().unwrap()), dir);
+    let _ = fs::remove_file(dir.join("journal.reserve"));
+    fs::create_dir_all(dir.join("journal.reserve/inside")).unwrap();
+    let told = bench.run(&["resume", "--json"]).exits(3).json();
+    assert_eq!(told["run_id"], dir.file_name().unwrap().to_str().unwrap());
+    fs::remove_dir_all(dir.join("journal.reserve")).unwrap();
+    bench.run_next(told["verdict"]["next"].as_str().unwrap()).exits(1);
+}
+
+#[test]
+fn of_processes_that_begin_the_same_job_at_once_one_does() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, &SERVICE.replace("1ms..15ms", "100ms"));
+    bench.dataset(60);
+    bench.job(&service.url, "sync", "limits: {concurrency: 2}\n");
+    let all: Vec<_> = (0..4).map(|_| Running::start(bench.command(["run", "job.yaml", "--json"]))).collect();
+    let mut codes: Vec<_> = all.into_iter().map(|running| running.end().code.unwrap()).collect();
+    codes.sort_unstable();
+    assert_eq!((codes, service.accepted().len()), (vec![0, 3, 3, 3], 60));
 }
 
 fn run_on_stdin(bench: &Bench, args: &[&str], input: &str) -> Ended {

@@ -206,3 +206,26 @@ fn accepted_rows_survive_a_second_ctrl_c_and_are_asked_for_later() {
     bench.run(&["resume"]).exits(0);
     assert_eq!((service.accepted().len(), bench.outcomes()), (4, vec!["succeeded".to_owned(); 4]));
 }
+
+#[test]
+fn ctrl_c_while_results_are_derived_leaves_them_whole() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.dataset(400);
+    bench.job(&service.url, "sync", "limits: {concurrency: 32}\n");
+    bench.run(&["run", "job.yaml"]).exits(0);
+    let whole = std::fs::read(bench.run_dir().join("results.jsonl")).unwrap();
+    let left = || {
+        let names = std::fs::read_dir(bench.run_dir()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".tmp")).count()
+    };
+    for _ in 0..8 {
+        let mut running = Running::start(bench.command(["report"]));
+        until("files are being written", || left() > 0 || running.is_over());
+        running.signal("INT");
+        let ended = running.end();
+        assert!(matches!(ended.code, Some(0 | 5)), "{ended:?}");
+        assert_eq!(std::fs::read(bench.run_dir().join("results.jsonl")).unwrap(), whole);
+        assert_eq!(left(), 0);
+    }
+}

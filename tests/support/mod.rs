@@ -1,6 +1,7 @@
 //! What the tests of the program share: a folder to work in, the program, an emulator in a process of its own, and a
 //! server that misbehaves on purpose.
 
+pub(crate) mod books;
 pub(crate) mod hostile;
 pub(crate) mod money;
 
@@ -122,6 +123,7 @@ impl Bench {
             }
         }
         command.env("GPTBOTS_API_KEY", "app-test-key-0001");
+        command.env("XDG_STATE_HOME", self.path("state"));
         command.current_dir(self.root()).args(args).stdin(Stdio::null());
         command
     }
@@ -145,7 +147,7 @@ impl Bench {
         let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
         let mut command = Command::new("sh");
         command.arg("-c").arg(next).env("PATH", path).current_dir(self.root()).stdin(Stdio::null());
-        command.env("GPTBOTS_API_KEY", "app-test-key-0001");
+        command.env("GPTBOTS_API_KEY", "app-test-key-0001").env("XDG_STATE_HOME", self.path("state"));
         finish(command)
     }
 

@@ -171,3 +171,81 @@ fn runs_are_found_by_path_id_prefix_and_latest() {
         assert!(latest.unwrap().ends_with("20260102T000000Z-cccc"));
     }
 }
+
+#[test]
+fn only_what_begins_as_the_next_line_is_a_torn_tail() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = RunFolder::at(temp.path().join("m/r1"));
+    begin(&folder, "r1").append(&[process_started()]).unwrap();
+    let whole = fs::read(folder.journal()).unwrap();
+    let check = |tail: &[u8], torn: bool| {
+        fs::write(folder.journal(), [&whole, tail].concat()).unwrap();
+        match folder.read() {
+            Ok(history) if torn => {
+                let offset = whole.len() as u64;
+                let found = (!tail.is_empty()).then_some(Torn { offset, bytes: tail.len() as u64 });
+                assert_eq!(history.replay().torn, found);
+            }
+            Err(Error::Damaged { offset, .. }) if !torn => assert_eq!(offset, whole.len() as u64),
+            other => panic!("{:?}: {other:?}", String::from_utf8_lossy(tail)),
+        }
+        // A repair is of one mind with a reader.
+        assert_eq!(folder.plan_repair().unwrap().is_none(), torn);
+    };
+    for tail in [
+        &b""[..],
+        b"{",
+        b"{\"v\":1,\"n\":3",
+        b"{\"v\":1,\"n\":3,\"e\":\"answered\",\"t_ms\":17",
+        b"{\"v\":1,\"n\":3,\"e\":\"answered\",\"t_ms\":17\n",
+        b"\0",
+        &[0; 9_000],
+        b"{\"v\":1,\"n\"\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+    ] {
+        check(tail, true);
+    }
+    for tail in [
+        &b"x"[..],
+        b"{\"v\":1,\"n\":4,\"e\":\"answered\"",
+        b"{\"v\":1,\"n\":30",
+        b"\0\0\0{\"v\":1,\"n\":3",
+        &[0xff; 9_000],
+        b"\x01\"v\":1,\"n\":3,\"e\":\"answered\",\"t_ms\":17",
+    ] {
+        check(tail, false);
+    }
+    // The last line that was whole is not taken for one that never was, when its beginning is damaged.
+    let mut damaged = whole.clone();
+    let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    damaged[last + 3] ^= 1;
+    fs::write(folder.journal(), damaged).unwrap();
+    assert!(matches!(folder.read(), Err(Error::Damaged { n: 2, .. })));
+}
+
+#[test]
+fn a_journal_from_the_future_is_gone_on_with_and_its_clock_never_runs_backwards() {
+    const YEAR: u64 = 31_536_000_000;
+    let temp = tempfile::tempdir().unwrap();
+    let folder = RunFolder::at(temp.path().join("m/r1"));
+    let mut writer = begin(&folder, "r1");
+    let ahead = writer.t_ms() + YEAR;
+    writer.clock = super::super::clock::Clock::behind(ahead);
+    writer.append(&[process_started()]).unwrap();
+    assert!(writer.t_ms() >= ahead);
+    drop(writer);
+    let (mut writer, _) = folder.go_on(Durability::Power).unwrap();
+    writer.append(&[process_started()]).unwrap();
+    let tally = |polls| RunEvent::PollTally(PollTally { polls, throttled: 0 });
+    writer.append(&[tally(1)]).unwrap();
+    writer.append(&[tally(2)]).unwrap();
+    let mut instants = Vec::new();
+    crate::journal::replay(&folder.journal(), |_, entry| {
+        instants.push(entry.t_ms);
+        Ok(())
+    })
+    .unwrap();
+    assert!(instants.is_sorted() && instants[2] >= ahead, "{instants:?}");
+    let history = folder.read().unwrap();
+    assert_eq!(history.replay().t_ms, *instants.last().unwrap());
+    assert!(history.state().wall_ms() < YEAR / 2, "{}", history.state().wall_ms());
+}

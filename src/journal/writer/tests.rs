@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::journal::{Committer, replay};
-use crate::model::PollTally;
+use crate::model::{PollTally, RunState};
 
 fn tally(polls: u64) -> RunEvent {
     RunEvent::PollTally(PollTally { polls, throttled: 0 })
@@ -138,7 +138,7 @@ async fn events_come_back_when_they_are_durable_and_in_order() {
             committer.append(tally(appended));
             appended += 1;
         }
-        committer.flush();
+        committer.flush(&RunState::new());
         let batch = committer.durable().await.unwrap();
         assert!(disk.0.lock().unwrap().synced > 0);
         back.extend(batch.events.iter().map(|event| match event {
@@ -157,7 +157,7 @@ async fn a_failed_fsync_reaches_whoever_waits() {
     disk.0.lock().unwrap().sync_fails = true;
     let mut committer = Committer::start(on(&disk)).unwrap();
     committer.append(tally(1));
-    committer.flush();
+    committer.flush(&RunState::new());
     assert!(committer.durable().await.is_err());
 }
 
@@ -169,7 +169,7 @@ fn a_committer_that_is_dropped_leaves_no_reserve_behind() {
     writer.keep_reserve(1).unwrap();
     let mut committer = Committer::start(writer).unwrap();
     committer.append(tally(1));
-    committer.flush();
+    committer.flush(&RunState::new());
     drop(committer);
     assert!(!path.with_extension("reserve").exists());
 }

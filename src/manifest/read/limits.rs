@@ -6,19 +6,17 @@ use rust_decimal::Decimal;
 
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::Entry;
-use crate::manifest::read::{budget, flow};
+use crate::manifest::read::{budget, flow, rate};
 use crate::manifest::tree::Kind;
 use crate::manifest::{Concurrency, Halt, Limits, Price, Retry, units};
 use crate::model::{Accept, Delivery, Limit};
+use crate::pace::LONGEST_THROTTLE;
 
 const DEFAULT_CONCURRENCY: usize = 8;
 const TIMEOUT: Duration = Duration::from_secs(600);
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HALT_AFTER: u64 = 20;
-
-/// Keys that later versions have.
-const LATER: [&str; 1] = ["rate"];
 
 /// Reads `limits`; amounts of money are in the unit of `price`.
 pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<&Price>) -> Limits {
@@ -31,6 +29,8 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<
         delivery: Delivery::AtMostOnce,
         budget: None,
         halt: Some(Halt { failures: Limit::Share(Decimal::new(5, 1)), after: HALT_AFTER }),
+        rate: None,
+        longest_throttle: LONGEST_THROTTLE,
     };
     let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return limits };
     if let Some(concurrency) =
@@ -54,7 +54,10 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, price: Option<
     if let Some(entry) = section.take("halt") {
         read_halt(reader, entry, &mut limits.halt);
     }
-    section.later(&LATER, &mut reader.diagnostics);
+    limits.rate = section.take("rate").and_then(|entry| rate::read_rate(reader, entry));
+    if let Some(longest) = section.take("throttle").and_then(|entry| rate::read_throttle(reader, entry)) {
+        limits.longest_throttle = longest;
+    }
     section.finish(&mut reader.diagnostics);
     limits
 }

@@ -8,6 +8,7 @@ mod limits;
 mod origin;
 mod output;
 mod pin;
+mod rate;
 mod reader;
 mod root;
 mod section;

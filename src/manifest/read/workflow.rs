@@ -15,7 +15,7 @@ use crate::manifest::tree::Kind;
 use crate::manifest::{
     FirstPoll, Mode, PollSpec, Price, Provider, Secret, SecretSource, Tls, WorkflowSpec, files, units,
 };
-use crate::mapping::Template;
+use crate::mapping::{Reference, Template};
 
 /// The keys whose values may be shown in an excerpt; `api_key` is known, and hidden when it is a literal.
 pub(in crate::manifest) const WORKFLOW_KEYS: [&str; 16] = [
@@ -89,10 +89,9 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
     let poll = section.take("poll");
     let poll = read_poll(reader, poll);
     let pin = section.take("pin").and_then(|entry| pin::read(reader, entry));
-    let user_id = section.take("user_id").map_or_else(
-        || Template::parse("{{row_tag}}").ok(),
-        |entry| reader.template(&entry, When::BeforeReply),
-    );
+    let user_id = section
+        .take("user_id")
+        .map_or_else(|| Template::parse("{{row_tag}}").ok(), |entry| read_user_id(reader, &entry));
     let flow_file = section.take("flow_file").and_then(|entry| reader.file(&entry));
     let price = section.take("price").and_then(|entry| read_price(reader, entry));
     let tls = section.take("tls").and_then(|entry| read_tls(reader, entry)).unwrap_or_default();
@@ -125,6 +124,23 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry) -> Option<WorkflowSpec
         body_limit,
         webhook,
     })
+}
+
+/// Reads `user_id`; one that does not tell rows apart is allowed, and said.
+fn read_user_id(reader: &mut Reader<'_>, entry: &Entry) -> Option<Template> {
+    let mistakes = reader.diagnostics.len();
+    let user_id = reader.template(entry, When::BeforeReply)?;
+    let is_tag = |reference: &Reference| reference.path == ["row_tag"];
+    if reader.diagnostics.len() == mistakes && !user_id.references().iter().any(is_tag) {
+        let message = format!(
+            "`{}` is without `{{{{row_tag}}}}`: a reply that is lost can't be found again in the provider's run log",
+            entry.name
+        );
+        let help =
+            "write `{{row_tag}}` somewhere in it, or leave `user_id` out; else such rows stay in doubt";
+        reader.diagnostics.push(entry.node.place.warning(message).with_help(help));
+    }
+    Some(user_id)
 }
 
 fn read_emulator(reader: &mut Reader<'_>, section: &mut Section) -> Option<Provider> {

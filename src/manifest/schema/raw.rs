@@ -7,8 +7,8 @@ use super::raw_flow::{Concurrency, RetryOf};
 use super::raw_workflow::Workflow;
 use super::values::{
     Boolean, ColumnType, Condition, Delimiter, Delivery, Durability, Duration, Durations, FilePath, Format,
-    FullText, Input, Limit, Money, Name, Named, NoHalt, OnBadRow, OutputFormat, RetryAlso, Rows, SampleSize,
-    Sha256, TemplateText, Text, Version, Whole,
+    FullText, Input, Limit, Money, Name, Named, NoHalt, OnBadRow, OutputFormat, PerTime, RetryAlso, Rows,
+    SampleSize, Sha256, TemplateText, Text, Version, Whole,
 };
 
 /// A manifest of flowbatch: a workflow behind an HTTP API, a dataset, and the mapping of a row to the workflow's
@@ -163,6 +163,51 @@ pub(super) struct Limits {
     /// Stops a run whose rows go wrong: a map, or `none`.
     #[schemars(extend("default" = {"failures": "50%", "after": 20}))]
     halt: Halt,
+    /// How fast requests go out with one key to one host: invokes, or a map. By default as fast as `concurrency` allows.
+    rate: Rate,
+    /// What becomes of calls to slow down.
+    throttle: Throttle,
+}
+
+/// A rate of invokes, or a map.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum Rate {
+    /// Of invokes.
+    Invokes(PerTime),
+    /// By kind of request.
+    ByKind(RateMap),
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self::Invokes(PerTime)
+    }
+}
+
+/// How fast requests go out.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["shared"]}, {"anyOf": [{"required": ["invoke"]}, {"required": ["poll"]}]}]))]
+pub(super) struct RateMap {
+    /// Of invokes, such as `90/min`.
+    invoke: PerTime,
+    /// Of queries of results.
+    poll: PerTime,
+    /// Of all requests together, when the provider counts them so; it stands alone.
+    shared: PerTime,
+    /// So many may go at once after a rest, and a window may hold so many more, less one. By default no window holds more than the rate.
+    burst: Whole<1, 10_000>,
+}
+
+/// What becomes of calls to slow down.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["longest"]))]
+pub(super) struct Throttle {
+    /// How long they may hold the run on end; beyond it the run suspends itself, to be resumed.
+    #[schemars(extend("default" = "10m"))]
+    longest: Duration,
 }
 
 /// What is sent again.

@@ -49,7 +49,8 @@ pub(super) struct Workflow {
     poll: Poll,
     /// Which version of the workflow must answer. The first row then goes alone, until its version is known.
     pin: Pin,
-    /// What the provider's run log knows the row by; by default our row tag, by which a lost reply can be found.
+    /// What the provider's run log knows the row by; by default our row tag, by which a lost reply can be found. One
+    /// without `{{row_tag}}` is warned of.
     #[schemars(extend("default" = "{{row_tag}}"))]
     user_id: TemplateText,
     /// A `.flow` export whose Start node the input is checked against before anything is sent.

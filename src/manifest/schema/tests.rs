@@ -265,7 +265,16 @@ fn other_mistakes() -> Vec<(&'static str, Value)> {
         ("/dataset/select/sample", json!({"seed": 7})),
         ("/input", json!([])),
         ("/input", json!(5)),
-        ("/limits/rate", json!("90/min")),
+        ("/limits/rate", json!("90")),
+        ("/limits/rate", json!("0/min")),
+        ("/limits/rate", json!("90/month")),
+        ("/limits/rate", json!({})),
+        ("/limits/rate", json!({"burst": 3})),
+        ("/limits/rate", json!({"shared": "3/min", "poll": "3/min"})),
+        ("/limits/rate", json!("5/")),
+        ("/limits/rate", json!({"invoke": "5/"})),
+        ("/limits/throttle", json!("10m")),
+        ("/limits/throttle", json!({})),
         ("/limits/concurrency", json!(0)),
         ("/limits/concurrency", json!(10_001)),
         ("/limits/concurrency", json!("5")),
@@ -297,6 +306,23 @@ fn the_reader_and_the_schema_agree_on_mistakes() {
     let bench = Bench::new();
     for (pointer, value) in mistakes_of_workflow().into_iter().chain(other_mistakes()) {
         bench.check(pointer, &value, false);
+    }
+}
+
+#[test]
+fn the_reader_and_the_schema_agree_on_rates() {
+    let bench = Bench::new();
+    for (pointer, value) in [
+        ("/limits/rate", json!("90/min")),
+        ("/limits/rate", json!("5 / s")),
+        ("/limits/rate", json!("20/10s")),
+        ("/limits/rate", json!("${RATE:-3/day}")),
+        ("/limits/rate", json!({"shared": "3/min", "burst": 3})),
+        ("/limits/rate", json!({"invoke": "90/min", "poll": "300/min"})),
+        ("/limits/rate", json!({"poll": "1h30m/1h"})),
+        ("/limits/throttle", json!({"longest": "1h"})),
+    ] {
+        bench.check(pointer, &value, value != json!({"poll": "1h30m/1h"}));
     }
 }
 

@@ -149,6 +149,10 @@ kind!(
     FirstPoll, "`auto` or duration", matching(&["auto", DURATION])
 );
 kind!(
+    /// So many requests in a time.
+    PerTime, "rate", matching(&[r" *0*[1-9][0-9]{0,6} */ *(?:s|min|h|day|(?:[0-9]+(?:h|ms|m|s))+) *"])
+);
+kind!(
     /// A range of rows.
     Rows, "range of rows", matching(&[r"[0-9]+ *\.\. *[0-9]*", r"\.\. *[0-9]+"])
 );

@@ -5,8 +5,8 @@ use serde_json::value::to_raw_value;
 
 use super::*;
 use crate::model::{
-    Ambiguous, Attached, Closed, Delivery, Ended, ErrorKind, Json, ProcessEnded, ProcessStarted, Receipt,
-    Refused, Rejected, Reopened, RowError, StopCause, Via, Withdrawn,
+    Ambiguous, Answered, Attached, Closed, Delivery, Ended, ErrorKind, Json, PollTally, ProcessEnded,
+    ProcessStarted, Receipt, Refused, Rejected, Reopened, RowError, Settled, StopCause, Via, Withdrawn,
 };
 
 const ROW: RowNumber = 1;
@@ -120,6 +120,11 @@ fn receipt(row: RowNumber) -> RunEvent {
     RunEvent::Receipt(Receipt { row, method, sha256, token_ok: true, differs: false })
 }
 
+fn settled(row: RowNumber, run_id: &str, cost: &str) -> RunEvent {
+    let (workflow_run_id, by) = (run_id.to_owned(), "reconcile".to_owned());
+    RunEvent::Settled(Settled { row, workflow_run_id, cost: cost.parse().unwrap(), by })
+}
+
 fn run_of(rows: u64) -> RunState {
     let mut state = RunState::new();
     let selected = Selected { count: rows, ranges: vec![(1, rows)] };
@@ -175,6 +180,7 @@ fn events() -> Vec<(&'static str, RunEvent)> {
         ("reopened succeeded", reopened(ROW, Succeeded)),
         ("reopened not_run", reopened(ROW, NotRun)),
         ("receipt", receipt(ROW)),
+        ("settled", settled(ROW, "id", "1")),
     ]
 }
 
@@ -207,6 +213,7 @@ reopened doubt      .         .        .         .         .         .         .
 reopened succeeded  .         .        .         .         .         .         .         .         .         .
 reopened not_run    .         .        .         .         .         .         .         .         .         .
 receipt             .         ready    intended  held      attached  succeeded failed    rejected  doubt     doubt+id
+settled             .         .        .         .         .         succeeded failed    .         doubt     doubt+id
 ";
 
 fn word(state: &RowState) -> &'static str {
@@ -363,12 +370,17 @@ fn wall_time_is_that_of_processes_and_not_of_the_pauses_between() {
     assert_eq!((run.wall_ms(), run.tally().polls, run.is_closed()), (500, 3, true));
     run.apply(10_000, &process(3)).unwrap();
     assert!(!run.is_closed() && run.stopped().is_none());
+    // It died, and the next process found nothing to do but to say so.
+    run.apply(10_020, &RunEvent::PollTally(PollTally { polls: 1, throttled: 0 })).unwrap();
+    let closed = Closed { flowbatch: String::new(), rows: [0; 4], cost: None, tokens: 0 };
+    run.apply(99_000, &RunEvent::Closed(closed)).unwrap();
+    assert_eq!((run.wall_ms(), run.is_closed()), (520, true));
 }
 
 proptest! {
     /// Whatever happens in whatever order, no event half-applies, and counts follow from the rows' states alone.
     #[test]
-    fn counts_follow_from_states(picks in proptest::collection::vec((1_u64..5, 0_usize..26), 0..80)) {
+    fn counts_follow_from_states(picks in proptest::collection::vec((1_u64..5, 0_usize..27), 0..80)) {
         let mut run = run_of(4);
         for (row, pick) in picks {
             let mut event = events().swap_remove(pick).1;
@@ -409,6 +421,7 @@ fn set_row(event: &mut RunEvent, row: RowNumber) {
         RunEvent::Receipt(e) => e.row = row,
         RunEvent::Answered(e) => e.row = row,
         RunEvent::Ended(e) => e.row = row,
+        RunEvent::Settled(e) => e.row = row,
         other => panic!("no event of a row: {}", other.name()),
     }
 }
@@ -493,4 +506,101 @@ fn a_retry_by_policy_goes_on_counting_attempts_and_not_throttled_sends() {
     let by = Reopened::BY_POLICY.to_owned();
     apply(RunEvent::Reopened(Reopened { row: ROW, from: Outcome::Failed, by }));
     assert_eq!(state.attempts(ROW), 1, "the one since a person asked for the row");
+}
+
+/// What a row comes to after some events: the run's total, whether the row's cost is known, and what is set aside.
+fn check_settled(events: &[RunEvent], total: &str, known: bool, set_aside: &str) {
+    let mut run = run_of(1);
+    for event in events {
+        let event = match event {
+            RunEvent::Intended(e) => {
+                let reserved = Reservation { cost: Some("2".parse().unwrap()), tokens: None };
+                RunEvent::Intended(Intended { reserved, ..e.clone() })
+            }
+            other => other.clone(),
+        };
+        run.apply(0, &event).unwrap();
+    }
+    let found = (run.tally().cost.to_string(), run.is_cost_known(1), run.cost_unknown_rows());
+    assert_eq!(found, (total.to_owned(), known, u64::from(!known)), "{events:?}");
+    assert_eq!(run.reserved().cost().unwrap().to_string(), set_aside, "{events:?}");
+}
+
+#[test]
+fn what_the_ledger_settles_is_counted_once() {
+    let intent = || intended(1, Delivery::AtLeastOnce);
+    let untold = [intent(), attached(1, Via::Submit), answered(1, Via::Poll, Outcome::Succeeded, None)];
+    check_settled(&untold, "0", false, "2");
+    check_settled(&[&untold[..], &[settled(1, "id", "0.3")]].concat(), "0.3", true, "2");
+    // A row in doubt whose run the provider does not tell of: its ledger may.
+    let doubt = [intent(), attached(1, Via::Submit), ended(1, Outcome::InDoubt, Some("id"))];
+    check_settled(&doubt, "0", false, "2");
+    let known = [&doubt[..], &[settled(1, "id", "0.3")]].concat();
+    check_settled(&known, "0.3", true, "0");
+    // When the run tells after all, its own word counts, and the ledger's is not added to it.
+    let told = |cost| answered(1, Via::Poll, Outcome::Succeeded, cost);
+    check_settled(&[&known[..], &[told(Some("0.4"))]].concat(), "0.4", true, "0");
+    check_settled(&[&known[..], &[told(None)]].concat(), "0.3", true, "0");
+    // One that is given up and asked again costs twice.
+    let again =
+        [reopened(1, Outcome::InDoubt), intent(), answered(1, Via::Reply, Outcome::Succeeded, Some("1"))];
+    check_settled(&[&known[..], &again].concat(), "1.3", true, "0");
+    check_settled(&[&doubt[..], &again].concat(), "1", false, "2");
+    // A row that stays in doubt, of which it is known what it cost.
+    let held = [intent(), ambiguous(1), ended(1, Outcome::InDoubt, None)];
+    check_settled(&[&held[..], &[settled(1, "a", "0.1")]].concat(), "0.1", true, "2");
+    // Of two lost executions each is settled by itself.
+    let lost = [intent(), ambiguous(1), intent(), ambiguous(1), intent()];
+    let lost = [&lost[..], &[answered(1, Via::Reply, Outcome::Succeeded, Some("1"))]].concat();
+    check_settled(&[&lost[..], &[settled(1, "a", "0.1")]].concat(), "1.1", false, "4");
+    let both = [&lost[..], &[settled(1, "a", "0.1"), settled(1, "b", "0.2")]].concat();
+    check_settled(&both, "1.3", true, "4");
+}
+
+#[test]
+fn what_has_nothing_to_settle_is_refused() {
+    let intent = || intended(1, Delivery::AtMostOnce);
+    let told = [intent(), answered(1, Via::Reply, Outcome::Succeeded, Some("1"))];
+    let doubt = [intent(), attached(1, Via::Submit), ended(1, Outcome::InDoubt, Some("id"))];
+    let twice = [&doubt[..], &[settled(1, "id", "1")]].concat();
+    for (before, event) in [
+        (&told[..], settled(1, "id", "1")),
+        (&doubt, settled(1, "other", "1")),
+        (&twice, settled(1, "id", "1")),
+    ] {
+        let mut run = run_of(1);
+        apply_all(&mut run, before);
+        let total = run.tally().cost;
+        assert!(run.apply(0, &event).is_err(), "{before:?}");
+        assert_eq!(run.tally().cost, total);
+    }
+}
+
+#[test]
+fn instants_that_jump_make_no_negative_time_and_overflow_nothing() {
+    let started = |process| {
+        let (at, host) = (String::new(), String::new());
+        RunEvent::ProcessStarted(ProcessStarted { process, at, pid: 1, host, settings: json("") })
+    };
+    let ended = |wall_ms| {
+        RunEvent::ProcessEnded(ProcessEnded { wall_ms, polls: u64::MAX, throttled: 0, places: None })
+    };
+    let mut run = RunState::new();
+    // Killed, with a clock that ran backwards; then one that is a year ahead, and one that is behind again.
+    for (t_ms, event, wall_ms) in [
+        (9_000, started(1), 0),
+        (4_000, RunEvent::PollTally(crate::model::PollTally { polls: 1, throttled: 0 }), 0),
+        (31_536_000_000, started(2), 0),
+        (31_536_000_500, ended(400), 400),
+        (10_000, started(3), 400),
+        (u64::MAX, RunEvent::PollTally(crate::model::PollTally { polls: u64::MAX, throttled: 1 }), u64::MAX),
+        (7, ended(u64::MAX), u64::MAX),
+        (8, started(4), u64::MAX),
+        (9, ended(1), u64::MAX),
+    ] {
+        run.apply(t_ms, &event).unwrap();
+        if !matches!(event, RunEvent::PollTally(_)) || t_ms < u64::MAX {
+            assert_eq!(run.wall_ms(), wall_ms, "after `{}` at {t_ms}", event.name());
+        }
+    }
 }

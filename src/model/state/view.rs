@@ -1,10 +1,10 @@
 //! What can be asked of a `RunState`.
 
-use crate::model::life::RowState;
-use crate::model::state::{OpenRow, Phase, RunState, print_of};
+use crate::model::life::{RowState, step};
+use crate::model::state::{Impossible, OpenRow, Phase, RunState, print_of};
 use crate::model::{
-    Cost, Counts, Opened, Outcome, Places, Reservation, Reserved, RowNumber, RowSet, SettingsChanged,
-    Stopped, Tally,
+    Cost, Counts, Doubt, Opened, Outcome, Places, Reservation, Reserved, RowNumber, RowSet, RunEvent,
+    SettingsChanged, Stopped, Tally,
 };
 
 impl RunState {
@@ -25,6 +25,18 @@ impl RunState {
             Some(index) => RowState::Ended(Outcome::ALL[index]),
             None => RowState::Unstarted,
         }
+    }
+
+    /// Says where a row will stand after an event, or that the event can't happen. `stands` is where the row will stand
+    /// before it, when events that are not applied yet lie between.
+    pub fn foresee(&self, event: &RunEvent, stands: Option<&RowState>) -> Result<RowState, Impossible> {
+        let impossible = |row, state| Impossible { event: event.name(), row, state };
+        let Some(row) = event.row().filter(|row| self.selected.contains(*row)) else {
+            return Err(impossible(event.row(), None));
+        };
+        let now = stands.is_none().then(|| self.row(row));
+        let Some(state) = stands.or(now.as_ref()) else { return Err(impossible(Some(row), None)) };
+        step(state, event).ok_or_else(|| impossible(Some(row), Some(state.describe())))
     }
 
     /// Gives the number of the row's last send, throttled ones included; 0 when it was never sent.
@@ -91,14 +103,34 @@ impl RunState {
         self.ended_counts[outcome as usize]
     }
 
+    /// Gives the rows in doubt, those on their way included: as many as `counts` says.
+    pub fn doubts(&self) -> impl Iterator<Item = Doubt> + '_ {
+        self.open.iter().filter(|(_, open)| open.phase != Phase::Ready).map(|(row, open)| {
+            let untold = u32::from(self.is_untold(*row, open));
+            Doubt { executions: self.unknown_executions(*row) + untold, reserved: open.reserved.cost }
+        })
+    }
+
     /// Gives how many rows may still be settled without a new send: on their way, or in doubt with a run id.
     pub fn unsettled(&self) -> u64 {
-        let unsettled = |open: &&OpenRow| match open.phase {
+        self.unsettled_rows().count() as u64
+    }
+
+    /// Gives those rows.
+    pub fn unsettled_rows(&self) -> impl Iterator<Item = RowNumber> + '_ {
+        let unsettled = |open: &OpenRow| match open.phase {
             Phase::Ready => false,
             Phase::Intended | Phase::Held | Phase::Attached => true,
             Phase::InDoubt => open.run_id.is_some(),
         };
-        self.open.values().filter(unsettled).count() as u64
+        self.open.iter().filter(move |(_, open)| unsettled(open)).map(|(row, _)| *row)
+    }
+
+    /// Gives the rows that ended in doubt without a run id: only the provider's run log, a webhook or a person settles
+    /// them.
+    pub fn lost(&self) -> impl Iterator<Item = RowNumber> + '_ {
+        let lost = |open: &OpenRow| open.phase == Phase::InDoubt && open.run_id.is_none();
+        self.open.iter().filter(move |(_, open)| lost(open)).map(|(row, _)| *row)
     }
 
     /// Says whether nothing is left to do: every row ended, and none is attached.
@@ -143,21 +175,22 @@ impl RunState {
 
     /// Gives the time that processes have worked on the run, each from its first to its last event.
     pub fn wall_ms(&self) -> u64 {
-        self.past_wall_ms + self.process.map_or(0, |(first, last)| last - first)
+        self.past_wall_ms.saturating_add(self.process.map_or(0, |(first, last)| last.saturating_sub(first)))
     }
 
     /// Gives the rows whose cost is unknown: an execution, certain or possible, without a figure.
     pub fn cost_unknown_rows(&self) -> u64 {
-        self.tally.cost_unknown.len() + self.open_and_not_in(&self.tally.cost_unknown)
+        let untold = |(row, open): &(&RowNumber, &OpenRow)| {
+            !self.tally.cost_unknown.contains(**row) && self.is_untold(**row, open)
+        };
+        self.tally.cost_unknown.len() + self.open.iter().filter(untold).count() as u64
     }
 
     /// Gives the rows whose tokens are unknown.
     pub fn tokens_unknown_rows(&self) -> u64 {
-        self.tally.tokens_unknown.len() + self.open_and_not_in(&self.tally.tokens_unknown)
-    }
-
-    fn open_and_not_in(&self, set: &RowSet) -> u64 {
-        self.open.iter().filter(|(row, open)| open.phase != Phase::Ready && !set.contains(**row)).count()
-            as u64
+        let set = &self.tally.tokens_unknown;
+        let untold =
+            |(row, open): &(&RowNumber, &OpenRow)| open.phase != Phase::Ready && !set.contains(**row);
+        set.len() + self.open.iter().filter(untold).count() as u64
     }
 }

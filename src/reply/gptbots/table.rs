@@ -47,6 +47,10 @@ pub(super) fn meaning_of(received: &Received) -> Meaning<'_> {
         Received::NotSent { message } => {
             return told(Trouble::NotTaken, ErrorKind::CONNECT, format!("nothing was sent: {message}"));
         }
+        // Subtle: a row is not to blame for it, and another attempt would meet the same.
+        Received::OutOfFiles { message } => {
+            return told(Trouble::Stop(StopCause::Disk), ErrorKind::CONNECT, message.clone());
+        }
         Received::Lost { timed_out: true, message } => {
             return told(Trouble::Unknown, ErrorKind::TIMEOUT, format!("no answer in time: {message}"));
         }
@@ -135,7 +139,7 @@ fn told(trouble: Trouble, kind: ErrorKind, message: String) -> Meaning<'static> 
     Meaning::Trouble(trouble, RowError::new(kind, message))
 }
 
-fn whole_text(body: &Body) -> Option<&str> {
+pub(super) fn whole_text(body: &Body) -> Option<&str> {
     match body {
         Body::Whole(bytes) => std::str::from_utf8(bytes).ok(),
         Body::Cut(_) | Body::TooLarge(_) => None,

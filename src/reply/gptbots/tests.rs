@@ -280,6 +280,8 @@ fn every_form_of_answer_means_what_the_table_says() {
 fn no_answer_is_refused_only_when_nothing_was_sent() {
     let lost = |timed_out| Received::Lost { timed_out, message: "x".to_owned() };
     check(&Received::NotSent { message: "refused".to_owned() }, "free connect", "again free connect");
+    let stop = ["stop disk connect", "stop disk connect"];
+    check(&Received::OutOfFiles { message: "no files".to_owned() }, stop[0], stop[1]);
     check(&lost(true), "doubt timeout", "again free timeout");
     check(&lost(false), "doubt connection_lost", "again free connection_lost");
 }

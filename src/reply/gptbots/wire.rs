@@ -187,7 +187,7 @@ fn string(raw: &RawValue) -> Option<String> {
 }
 
 /// The text of a number, or of a string that should hold one.
-fn number_text(raw: &RawValue) -> Option<String> {
+pub(super) fn number_text(raw: &RawValue) -> Option<String> {
     match raw.get().as_bytes().first()? {
         b'"' => string(raw),
         b'-' | b'0'..=b'9' => Some(raw.get().to_owned()),
@@ -201,7 +201,7 @@ fn number(raw: &RawValue) -> Option<Decimal> {
 }
 
 /// A string that is not blank, or the text of a number.
-fn identifier(raw: &RawValue) -> Option<String> {
+pub(super) fn identifier(raw: &RawValue) -> Option<String> {
     number_text(raw).filter(|text| !text.trim().is_empty())
 }
 

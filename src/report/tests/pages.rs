@@ -34,6 +34,9 @@ fn large() -> Summary {
     summary.cost.total = "1385.6028".parse().unwrap();
     summary.cost.money = Some(Money { amount: "13.856028".to_owned(), currency: "USD".to_owned() });
     summary.cost.unknown_rows = 30;
+    summary.cost.in_doubt.rows = 30;
+    let [at_mean, at_max] = ["5.25", "7.50"].map(|cost| cost.parse().ok());
+    summary.cost.in_doubt.estimate = Some(CostEstimate { at_mean, at_max });
     summary.tokens.total = 3_204_123;
     summary.tokens.unknown_rows = 30;
     (summary.invokes, summary.throttled, summary.polls) = (20_412, 454, 41_201);
@@ -59,6 +62,8 @@ Time          4m 12s
 
 Verdict       58 failed, 30 in doubt, 12 rejected of 20000 rows: more than
               `accept` allows
+In doubt      30 rows, which may have cost some 5.25 to 7.5 credits: an estimate
+              from the rows whose cost is known
 Tokens        3,204,123, and 30 rows whose tokens are unknown
 Cost per row  mean 0.175, p50 0.1, p95 0.25, max 0.25
 Sent          20,412 invokes (454 throttled), 41,201 polls
@@ -77,7 +82,7 @@ Errors
      row 2: no such topic
 
 Files         runs/support-triage/20261124T060000Z-7f3a
-Next          flowbatch resume r --retry failed,in_doubt,rejected
+Next          flowbatch resume r --retry failed,in_doubt
 ",
     );
 }
@@ -145,6 +150,7 @@ fn a_stopped_run_says_why_in_markdown_too() {
 | Cost | 0.35 credits (0.0035 USD), and 3 rows whose cost is unknown |
 | Time | 0ms |
 | Tokens | 20, and 3 rows whose tokens are unknown |
+| In doubt | 2 rows, which may have cost some 0.35 to 0.5 credits: an estimate from the rows whose cost is known |
 | Cost per row | mean 0.175, p50 0.1, p95 0.25, max 0.25 |
 | Sent | 5 invokes |
 | Versions | `1.0.1 (3 answers)` |
@@ -195,6 +201,8 @@ fn hostile(text: &str) -> Summary {
     summary.cost.money = Some(Money { amount: "1".to_owned(), currency: text.to_owned() });
     summary.versions = [(text.to_owned(), 1)].into();
     summary.notes = vec![text.to_owned()];
+    let line = BudgetLine { limit: "2000".parse().unwrap(), spent: summary.cost.total, reserved: None };
+    summary.budget = Some(BudgetSummary { cost: Some(line), tokens: None });
     for error in &mut summary.errors {
         (error.kind, error.example) = (text.to_owned(), text.to_owned());
     }

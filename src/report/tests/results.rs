@@ -126,7 +126,9 @@ fn the_summary_counts_and_sums_what_the_rows_say() {
     assert_eq!(
         got["cost"],
         json!({"total": "0.35", "unit": "credit", "known_rows": 2, "unknown_rows": 3,
-               "per_row": {"mean": "0.175", "p50": "0.1", "p95": "0.25", "max": "0.25"}})
+               "per_row": {"mean": "0.175", "p50": "0.1", "p95": "0.25", "max": "0.25"},
+               "in_doubt": {"rows": 2, "executions": 2, "at_most": null, "basis": "known_rows",
+                            "estimate": {"at_mean": "0.350", "at_max": "0.50"}}})
     );
     assert_eq!(got["tokens"], json!({"total": 20, "known_rows": 2, "unknown_rows": 3}));
     assert_eq!(got["latency_ms"], json!({"p50": 200, "p90": 500, "p95": 500, "p99": 500, "max": 500}));
@@ -161,7 +163,7 @@ fn report_json_has_the_fields_of_the_contract_in_their_order_and_can_be_read_bac
     assert_eq!(
         names.join(" "),
         "run_id manifest labels complete verdict coverage success_rate rows attempts invokes polls throttled concurrency cost \
-         tokens latency_ms server_ms queue_ms backoff_ms wall_ms errors groups checks gates versions notes"
+         tokens budget latency_ms server_ms queue_ms backoff_ms wall_ms errors groups checks gates versions notes"
     );
     assert_eq!(read["cost"]["money"], json!({"amount": "0.0035", "currency": "USD"}));
     assert_eq!(serde_json::from_slice::<Summary>(&bytes).unwrap(), summary);

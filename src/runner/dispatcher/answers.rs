@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::{Timestamp, Unit};
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
+use crate::fail_point::{self, Point};
 use crate::manifest::{RetryAlso, RetryClass};
 use crate::model::{
     Ambiguous, Answered, Attached, Delivery, Ended, ErrorKind, Outcome, Refused, Reopened, RowError,
@@ -23,13 +25,16 @@ use crate::workflow::Workflow;
 impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     pub(super) fn on_done(&mut self, done: Result<(Id, Done), JoinError>) {
         match done {
+            Ok((_, Done::Searched(found))) => self.on_searched(found),
             Ok((id, done)) => {
                 let Some(row) = self.owners.remove(&id).filter(|row| self.is_on_the_wire(*row, id)) else {
                     return;
                 };
+                self.note_used_up();
                 match done {
                     Done::Invoked(judgement) => self.on_invoked(row, judgement),
                     Done::Polled(judgement) => self.on_polled(row, judgement),
+                    Done::Searched(_) => {}
                 }
             }
             Err(error) => {
@@ -50,6 +55,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     fn on_invoked(&mut self, row: RowNumber, judgement: Judgement) {
+        fail_point::pass(Point::ReplyTaken);
         let throttled = matches!(&judgement, Judgement::Refused(refusal) if refusal.throttled);
         let probes = self.breaker.probe() == Some(row);
         if let Some(sent) = self.rows.get(&row).and_then(|invocation| invocation.sent_at) {
@@ -73,11 +79,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
     }
 
-    /// The service refused this row for a reason that holds for every row.
+    /// The service, or this machine, refused this row for a reason that holds for every row.
     fn on_run_refused(&mut self, row: RowNumber, cause: StopCause, error: &RowError) {
         self.give_place_back(row);
         if let Some(invocation) = self.rows.remove(&row) {
-            let (attempt, why) = (invocation.sends, WithdrawnWhy::RunRefused);
+            // What this machine kept from being sent was no send.
+            let unsent = cause == StopCause::Disk;
+            let why = if unsent { WithdrawnWhy::Stop } else { WithdrawnWhy::RunRefused };
+            let attempt = invocation.sends;
             self.committer.append(RunEvent::Withdrawn(Withdrawn { row, attempt, why }));
         }
         self.stop(cause, &error.message);
@@ -116,6 +125,16 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
     }
 
+    /// The service has said that it will take nothing more for a while: what would be refused is not sent. Beyond what
+    /// a pause may last it is asked all the same, since it may have meant something else.
+    fn note_used_up(&mut self) {
+        let Some(until) = self.workflow.used_up() else { return };
+        let until = until.saturating_duration_since(self.start);
+        if until.saturating_sub(self.now()) <= self.limits.longest_throttle {
+            self.pace.hold(until);
+        }
+    }
+
     /// Pauses the key, and gives how long that is. A pause that would be too long suspends the run.
     pub(super) fn slow_down(&mut self, asked: Option<Duration>) -> Duration {
         let now = self.now();
@@ -127,8 +146,8 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 pause
             }
             Pause::TooLong(pause) => {
-                let detail = format!("the service asks to wait for {} s: resume later", pause.as_secs());
-                self.stop(StopCause::Throttled, &detail);
+                let left = self.pace.not_before().saturating_sub(now);
+                self.stop(StopCause::Throttled, &suspended(pause, left, self.limits.longest_throttle));
                 pause
             }
         }
@@ -228,6 +247,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             workflow_id,
             via,
         }));
+        fail_point::pass(Point::AttachedAppended);
     }
 
     /// The other row in flight, if any, that the provider runs under this id.
@@ -270,6 +290,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             raw: reply.raw,
             raw_text: reply.raw_text,
         }));
+        fail_point::pass(Point::AnswerAppended);
         if again && self.stop.is_none() {
             invocation.run_id = None;
             let by = Reopened::BY_POLICY.to_owned();
@@ -309,6 +330,20 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             }
         }
         self.stop(StopCause::Bug, "flowbatch itself failed: please report it");
+    }
+}
+
+/// Says why a run is suspended, and from when on it may go on.
+fn suspended(pause: Duration, left: Duration, longest: Duration) -> String {
+    let [pause, longest] = [pause, longest].map(|time| time.as_secs_f64().ceil());
+    let why = format!(
+        "the service asks to slow down for {pause} s on end, and `limits.throttle` allows {longest} s"
+    );
+    let from =
+        jiff::SignedDuration::try_from(left).ok().and_then(|left| Timestamp::now().checked_add(left).ok());
+    match from.and_then(|from| from.round(Unit::Second).ok()) {
+        Some(from) => format!("{why}: resume at {from} or later"),
+        None => format!("{why}: resume later"),
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::fail_point::{self, Point};
 use crate::model::{Outcome, Receipt, RowNumber, RowState, RunEvent, Via};
 use crate::reply::{Delivered, Reply};
 use crate::runner::Observer;
@@ -75,6 +76,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         deliveries.durable += events as u64;
         while deliveries.owed.front().is_some_and(|(at, _)| *at <= deliveries.durable) {
             if let Some((_, teller)) = deliveries.owed.pop_front() {
+                fail_point::pass(Point::DeliveryDurable);
                 // Who delivered may have lost patience.
                 let _ = teller.send(());
             }
@@ -114,6 +116,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 self.committer.append(RunEvent::Receipt(Receipt { row, method, sha256, token_ok, differs }));
             }
         }
+        fail_point::pass(Point::DeliveryAppended);
         self.deliveries.owed.push_back((self.committer.taken(), durable));
     }
 

@@ -33,7 +33,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         tracing::info!(from = from.max, to = to.max, "concurrency is changed");
         self.asked = Some(to);
         let (by, key) = (SettingsChanged::BY_LIMITS.to_owned(), CONCURRENCY.to_owned());
-        let (from, to) = (as_written(from), as_written(to));
+        let (from, to) = (in_force(from), as_written(to));
         self.committer.append(RunEvent::SettingsChanged(SettingsChanged { by, key, from, to }));
     }
 
@@ -56,9 +56,18 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 /// `limits.concurrency` takes no more.
 const MOST: usize = 10_000;
 
+/// Writes a value as the manifest's settings have it.
+fn in_force(concurrency: Concurrency) -> Json {
+    let Concurrency { max, adaptive } = concurrency;
+    raw(if adaptive { format!("{{\"max\":{max},\"adaptive\":true}}") } else { max.to_string() })
+}
+
 /// Writes a value as it would stand behind `--set`: a resume reads it so.
 fn as_written(concurrency: Concurrency) -> Json {
     let Concurrency { max, adaptive } = concurrency;
-    let text = if adaptive { format!("\"{{max: {max}, adaptive: true}}\"") } else { format!("\"{max}\"") };
+    raw(if adaptive { format!("\"{{max: {max}, adaptive: true}}\"") } else { format!("\"{max}\"") })
+}
+
+fn raw(text: String) -> Json {
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

@@ -5,7 +5,10 @@ mod answers;
 mod deliveries;
 mod health;
 mod live;
+mod parts;
+mod permits;
 mod polls;
+mod search;
 mod starts;
 mod stops;
 
@@ -18,6 +21,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::control::Watch;
+use crate::fail_point::{self, Point};
 use crate::journal::{Appended, Batch, Committer};
 use crate::manifest::{Concurrency, Limits};
 use crate::model::{
@@ -29,13 +33,16 @@ use crate::reply::{Judgement, PollJudgement};
 use crate::runner::admission::Admission;
 use crate::runner::breaker::Breaker;
 use crate::runner::dispatcher::deliveries::Deliveries;
-use crate::runner::dispatcher::live::LOOK;
+use crate::runner::dispatcher::permits::Permits;
+use crate::runner::dispatcher::search::Search;
 use crate::runner::invocation::{Invocation, Prepared, Stage};
 use crate::runner::pinned::Trial;
 use crate::runner::retry_budget::RetryBudget;
 use crate::runner::timers::{Timer, Timers};
 use crate::runner::{Error, Observer, Progress, Rows};
-use crate::workflow::{self, Workflow};
+use crate::workflow::Workflow;
+
+pub(crate) use parts::Parts;
 
 /// What a person or the system asks of a running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +62,7 @@ const TALLY: Duration = Duration::from_secs(10);
 enum Done {
     Invoked(Judgement),
     Polled(PollJudgement),
+    Searched(Vec<(RowNumber, String)>),
 }
 
 /// The state of a running process.
@@ -79,10 +87,11 @@ pub(crate) struct Dispatcher<W, O> {
     /// Run ids of rows in flight; those of rows that ended are dropped now and then.
     run_ids: HashMap<String, RowNumber>,
     deliveries: Deliveries,
+    search: Search,
     tasks: JoinSet<Done>,
     owners: HashMap<Id, RowNumber>,
     timers: Timers,
-    /// Whether a timer is set for the end of the present pause.
+    /// The next timer that is set for what waits for a pause or a permit.
     wake_at: Option<Instant>,
     admission: Admission,
     /// What is set aside by intents that are on their way to the disk.
@@ -90,6 +99,7 @@ pub(crate) struct Dispatcher<W, O> {
     breaker: Breaker,
     retry_budget: RetryBudget,
     pace: Pace,
+    permits: Permits,
     schedule: PollSchedule,
     /// Where other limits are asked for, and what is asked and on its way to the disk.
     control: Option<Watch>,
@@ -107,94 +117,7 @@ pub(crate) struct Dispatcher<W, O> {
     ahead: usize,
 }
 
-/// What a dispatcher is made of.
-pub(crate) struct Parts<W, O> {
-    pub(crate) workflow: Arc<W>,
-    pub(crate) observer: O,
-    pub(crate) limits: Limits,
-    pub(crate) trial: Trial,
-    pub(crate) delivery: Delivery,
-    pub(crate) committer: Committer,
-    pub(crate) state: RunState,
-    pub(crate) source: mpsc::Receiver<Rows>,
-    /// What webhooks bring, when there is a receiver.
-    pub(crate) deliveries: Option<mpsc::Receiver<workflow::Delivery>>,
-    pub(crate) pace: Pace,
-    pub(crate) schedule: PollSchedule,
-    pub(crate) control: Option<Watch>,
-    pub(crate) start: Instant,
-    pub(crate) ahead: usize,
-}
-
 impl<W: Workflow, O: Observer> Dispatcher<W, O> {
-    pub(crate) fn new(parts: Parts<W, O>) -> Self {
-        let Parts {
-            workflow,
-            observer,
-            limits,
-            trial,
-            delivery,
-            committer,
-            state,
-            source,
-            deliveries,
-            pace,
-            schedule,
-            control,
-            start,
-            ahead,
-        } = parts;
-        let admission = Admission::new(limits.concurrency, limits.halt);
-        let breaker = Breaker::new(&limits.retry, state.ended(Outcome::Succeeded) > 0);
-        let retry_budget = RetryBudget::new(limits.retry.budget);
-        let mut timers = Timers::default();
-        timers.set(start + TICK, Timer::Tick);
-        timers.set(start + TALLY, Timer::Tally);
-        if control.is_some() {
-            timers.set(start + LOOK, Timer::Look);
-        }
-        if let Some(deadline) = limits.deadline {
-            timers.set(start + deadline, Timer::Deadline);
-        }
-        Self {
-            workflow,
-            observer,
-            limits,
-            trial,
-            delivery,
-            committer,
-            state,
-            start,
-            rows: HashMap::new(),
-            queue: VecDeque::new(),
-            retries: VecDeque::new(),
-            fresh: VecDeque::new(),
-            source: Some(source),
-            run_ids: HashMap::new(),
-            deliveries: Deliveries::new(deliveries),
-            tasks: JoinSet::new(),
-            owners: HashMap::new(),
-            timers,
-            wake_at: None,
-            admission,
-            pending: Reserved::default(),
-            breaker,
-            retry_budget,
-            pace,
-            schedule,
-            control,
-            asked: None,
-            random: fastrand::Rng::new(),
-            stop: None,
-            polls_ended: false,
-            signalled: false,
-            polls: 0,
-            throttled_polls: 0,
-            tallied: 0,
-            ahead: ahead.max(1),
-        }
-    }
-
     /// Runs until nothing remains, or a stop has drained. Gives back the state and the journal.
     pub(crate) async fn drive(mut self, mut signals: mpsc::Receiver<Signal>) -> Result<Driven<O>, Error> {
         let mut incoming = Vec::with_capacity(self.ahead);
@@ -207,9 +130,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 self.on_delivery(delivery);
             }
             self.on_timers();
+            self.grant();
             self.admit();
-            self.committer.flush();
-            if self.is_finished() {
+            self.wake_for_permits();
+            self.committer.flush(&self.state);
+            if let Some(impossible) = self.committer.refused().await {
+                return Err(impossible.into());
+            }
+            if self.is_finished() && !self.is_searching() {
                 break;
             }
             let wake = self.timers.next().unwrap_or(self.start);
@@ -222,6 +150,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 () = sleep_until(wake) => self.on_timers(),
                 Some(delivery) = self.deliveries.recv() => self.on_delivery(delivery),
                 Some(signal) = signals.recv() => self.on_signal(signal),
+                Some(ask) = self.permits.asked() => self.on_ask(ask),
             }
             // What has ended meanwhile is taken along, so that one write carries it.
             while let Some(done) = self.tasks.try_join_next_with_id() {
@@ -260,6 +189,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
         let events = batch.events.len();
         for event in batch.events {
+            pass(&event);
             self.state.apply(batch.t_ms, &event)?;
             tracing::debug!(event = event.name(), row = event.row(), "durable");
             self.observer.event(&event, &self.state);
@@ -308,7 +238,6 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         while let Some(timer) = self.timers.due(Instant::now()) {
             match timer {
                 Timer::BackedOff(row, epoch) if self.is_current(row, epoch) => self.on_backed_off(row),
-                Timer::Permit(row, epoch) if self.is_current(row, epoch) => self.on_permit(row),
                 Timer::Poll(row, epoch) if self.is_current(row, epoch) => self.on_poll_due(row),
                 Timer::TimeUp(row, attempt) => self.on_time_up(row, attempt),
                 Timer::Wake => self.wake_at = None,
@@ -317,7 +246,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
                 Timer::Look => self.on_look(),
                 Timer::Deadline => self.stop(StopCause::Deadline, "`limits.deadline` has passed"),
                 Timer::DrainOver => self.give_up_the_wire(),
-                Timer::BackedOff(..) | Timer::Permit(..) | Timer::Poll(..) => {}
+                Timer::BackedOff(..) | Timer::Poll(..) => {}
             }
         }
     }
@@ -335,6 +264,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             waiting: self.rows.values().filter(|row| matches!(row.stage, Stage::BackingOff(_))).count(),
             paused: self.not_before().checked_sub(now).filter(|left| !left.is_zero()),
             unreached: self.breaker.open_since().map(|since| now.saturating_sub(since)),
+            held: self.held(),
             elapsed: now,
             stopping: self.stop.is_some(),
         };
@@ -343,7 +273,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let rows = &self.rows;
         self.run_ids.retain(|_, row| rows.contains_key(row));
         self.timers.prune(TIMERS_A_ROW * self.admission.most_started(), |timer| match timer {
-            Timer::BackedOff(row, epoch) | Timer::Permit(row, epoch) | Timer::Poll(row, epoch) => {
+            Timer::BackedOff(row, epoch) | Timer::Poll(row, epoch) => {
                 rows.get(&row).is_some_and(|invocation| invocation.epoch == epoch)
             }
             Timer::TimeUp(row, attempt) => rows.get(&row).is_some_and(|row| row.sends == attempt),
@@ -380,6 +310,22 @@ async fn receive(source: &mut Option<mpsc::Receiver<Rows>>, into: &mut Vec<Rows>
         Some(source) => source.recv_many(into, room).await,
         None => std::future::pending().await,
     }
+}
+
+/// An event is durable, and nobody has acted on it.
+fn pass(event: &RunEvent) {
+    fail_point::pass(match event {
+        RunEvent::Intended(_) => Point::IntentDurable,
+        RunEvent::Attached(_) => Point::AttachedDurable,
+        RunEvent::Answered(_) => Point::AnswerDurable,
+        RunEvent::Refused(_) => Point::RefusalDurable,
+        RunEvent::Ambiguous(_) => Point::AmbiguityDurable,
+        RunEvent::Ended(_) => Point::EndDurable,
+        RunEvent::Rejected(_) => Point::RejectionDurable,
+        RunEvent::Withdrawn(_) => Point::WithdrawalDurable,
+        RunEvent::Reopened(_) => Point::ReopeningDurable,
+        _ => return,
+    });
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::fail_point::{self, Point};
 use crate::model::{ErrorKind, Outcome, RowError, RowNumber, RowState, Via};
+use crate::pace::Request;
 use crate::reply::{PollJudgement, Reply};
 use crate::runner::Observer;
 use crate::runner::dispatcher::{Dispatcher, Done};
@@ -71,7 +73,14 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             self.timers.set(Instant::now() + POLL_AGAIN, Timer::Poll(row, invocation.epoch));
             return;
         }
+        if self.pace.has_rate(Request::Poll) { self.wait_to_poll(row) } else { self.poll(row) }
+    }
+
+    /// Asks for a row's result.
+    pub(super) fn poll(&mut self, row: RowNumber) {
+        let Some(invocation) = self.rows.get_mut(&row) else { return };
         let Some(run_id) = invocation.run_id.clone() else { return };
+        fail_point::pass(Point::PollDue);
         let workflow = Arc::clone(&self.workflow);
         let task = self.tasks.spawn(async move { Done::Polled(workflow.query(&run_id).await) });
         self.owners.insert(task.id(), row);
@@ -81,6 +90,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     }
 
     pub(super) fn on_polled(&mut self, row: RowNumber, judgement: PollJudgement) {
+        fail_point::pass(Point::PollTaken);
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let throttled = matches!(&judgement, PollJudgement::Again(refusal) if refusal.throttled);
         if let Stage::Polling(sent, _) = invocation.stage {
@@ -96,6 +106,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
         match judgement {
             PollJudgement::Answered(reply) => {
+                fail_point::pass(Point::ResultTaken);
                 self.learn(row, &reply, Via::Poll);
                 self.on_answered(row, Via::Poll, *reply);
             }
@@ -130,7 +141,10 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 
     /// Learns from an attached row's result how long runs take.
     pub(super) fn learn(&mut self, row: RowNumber, reply: &Reply, via: Via) {
-        let Some(invocation) = self.rows.get(&row) else { return };
+        // Of a run that is older than this process, or whose reply was lost, it is not known when it began.
+        let Some(invocation) = self.rows.get(&row).filter(|invocation| invocation.sent_at.is_some()) else {
+            return;
+        };
         let elapsed = invocation.attached_at.elapsed();
         // A webhook comes as the run ends; a poll finds it ended.
         let said = reply.server_ms.map(Duration::from_millis).or((via == Via::Webhook).then_some(elapsed));

@@ -4,24 +4,25 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::fail_point::{self, Point};
 use crate::manifest::RetryClass;
 use crate::model::{
     ErrorKind, Intended, Outcome, Rejected, Reservation, RowError, RowNumber, RowState, RunEvent, StopCause,
     Withdrawn, WithdrawnWhy,
 };
+use crate::pace::Request;
 use crate::runner::Observer;
 use crate::runner::budget::{self, Short, Spent};
 use crate::runner::dispatcher::{Dispatcher, Done, millis};
 use crate::runner::invocation::{Invocation, Prepared, Stage};
-use crate::runner::timers::Timer;
 use crate::workflow::{Call, Workflow};
 
 impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// Starts what may start: rows that were begun before others.
     pub(super) fn admit(&mut self) {
         while self.stop.is_none()
-            && self.may_send()
             && self.admission.has_place()
+            && self.may_intend()
             && self.trial.lets_start(&self.rows)
         {
             let Some(row) = self.next_row() else { return };
@@ -39,11 +40,21 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
     }
 
-    /// Takes the row that is to be sent next: one that was begun, when it may be sent again, else one of the dataset.
+    /// Takes the row that is to be sent next: one that was begun, when it may be sent again, else one of the dataset. Once
+    /// something is refused, the other way round: another row tells more, and at a low rate one row alone would use up
+    /// its attempts before it is known that everything is refused.
     fn next_row(&mut self) -> Option<RowNumber> {
-        if let Some(row) = self.queue.pop_front().or_else(|| self.take_retry()) {
+        if let Some(row) = self.queue.pop_front() {
             return Some(row);
         }
+        if self.breaker.is_in_doubt() {
+            self.take_fresh().or_else(|| self.take_retry())
+        } else {
+            self.take_retry().or_else(|| self.take_fresh())
+        }
+    }
+
+    fn take_fresh(&mut self) -> Option<RowNumber> {
         let row = self.begin_fresh()?;
         self.retry_budget.note_first_send();
         Some(row)
@@ -55,19 +66,6 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             None => Ok(Reservation::default()),
             Some(budget) => budget::reserve(budget, &Spent::of(&self.state, self.pending)),
         }
-    }
-
-    /// Says whether pace and breaker allow a send now; if not, sees to it that the loop wakes when they do.
-    fn may_send(&mut self) -> bool {
-        let not_before = self.start + self.not_before();
-        if not_before <= Instant::now() {
-            return !self.is_probing();
-        }
-        if self.wake_at != Some(not_before) {
-            self.wake_at = Some(not_before);
-            self.timers.set(not_before, Timer::Wake);
-        }
-        false
     }
 
     /// Takes the next row of the dataset that can be sent; those that can't are rejected on the way.
@@ -122,6 +120,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let delivery = self.delivery;
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let now = Instant::now();
+        self.permits.note_intent();
         self.admission.take_place(self.start.elapsed());
         self.trial.begin(row);
         self.breaker.begin(row);
@@ -150,6 +149,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
         self.pending.add(reserved);
         self.committer.append(RunEvent::Intended(intended));
+        fail_point::pass(Point::IntentAppended);
     }
 
     /// The intent would survive now: the row goes out, or waits for the pace's permit, or is withdrawn.
@@ -160,26 +160,17 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         if self.is_held_back(row) {
             return self.withdraw(row, WithdrawnWhy::Pause);
         }
-        let permit = self.start + self.pace.permit(self.now());
-        if permit <= Instant::now() {
-            return self.send(row);
+        if self.pace.has_rate(Request::Invoke) {
+            let Some(invocation) = self.rows.get_mut(&row) else { return };
+            invocation.enter(Stage::Permitted);
+            return self.wait_to_send(row);
         }
-        let Some(invocation) = self.rows.get_mut(&row) else { return };
-        invocation.enter(Stage::Permitted);
-        self.timers.set(permit, Timer::Permit(row, invocation.epoch));
+        self.send(row);
     }
 
-    /// The permit holds, unless the key was paused meanwhile.
-    pub(super) fn on_permit(&mut self, row: RowNumber) {
-        if self.is_held_back(row) {
-            self.withdraw(row, WithdrawnWhy::Pause);
-        } else {
-            self.send(row);
-        }
-    }
-
-    fn send(&mut self, row: RowNumber) {
+    pub(super) fn send(&mut self, row: RowNumber) {
         let Some(invocation) = self.rows.get_mut(&row) else { return };
+        self.permits.settle_intent();
         let call = Call {
             input: invocation.body.clone(),
             user_id: invocation.user_id.clone(),
@@ -198,6 +189,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// Takes an intent back: nothing was sent.
     pub(super) fn withdraw(&mut self, row: RowNumber, why: WithdrawnWhy) {
         self.give_place_back(row);
+        self.permits.settle_intent();
         let Some(invocation) = self.rows.get_mut(&row) else { return };
         let attempt = invocation.sends;
         self.committer.append(RunEvent::Withdrawn(Withdrawn { row, attempt, why }));

@@ -8,16 +8,18 @@ use super::*;
 use crate::journal::{Durability, RunFolder, RunLock};
 use crate::manifest::{Backoff, ClassRetry, Concurrency, Halt, Retry, RetryAlso, RetryClass};
 use crate::model::{Cost, ErrorKind, Limit, RowError, RowKey, RowState, Selected, Verdict};
-use crate::reply::{Delivered, Refusal, Reply};
+use crate::reply::{Delivered, LogEntry, Refusal, Reply};
 use crate::runner::{Content, Plan};
-use crate::workflow::Call;
+use crate::workflow::{self, Ask, Call, LogQuery};
 
 mod budget;
 mod chaos;
 mod deliveries;
 mod flow;
+mod impossible;
 mod ordeals;
 mod polling;
+mod rates;
 
 /// What the provider does with a request.
 #[derive(Clone, Debug)]
@@ -62,6 +64,11 @@ struct Provider {
     poll_latency: Duration,
     /// Polls that are asked to slow down, by their place in the order of all.
     throttled_polls: Vec<usize>,
+    /// What it says once, with an answer: for how long it will take nothing more.
+    used_up: Mutex<Option<Duration>>,
+    /// Each so manieth invoke waits for a new connection so long; the first does.
+    connects: Option<(usize, Duration)>,
+    connected: Mutex<Option<Instant>>,
     books: Mutex<Books>,
     journal: std::path::PathBuf,
     /// More requests than this at a time are asked to slow down.
@@ -75,6 +82,8 @@ struct Provider {
 #[derive(Default)]
 struct Books {
     sent: Vec<(u64, Instant)>,
+    /// When invokes were written, after what their connection took.
+    written: Vec<Instant>,
     polled: Vec<(u64, Instant)>,
     executed: HashMap<u64, u32>,
     billed: Cost,
@@ -162,8 +171,20 @@ impl Drop for InFlight<'_> {
 }
 
 impl Workflow for Provider {
+    fn used_up(&self) -> Option<Instant> {
+        self.used_up.lock().unwrap().take().map(|wait| Instant::now() + wait)
+    }
+
     async fn verify(&self) -> Result<(), RowError> {
         Ok(())
+    }
+
+    async fn run_log(&self, _: &LogQuery) -> Result<Vec<LogEntry>, RowError> {
+        Ok(Vec::new())
+    }
+
+    fn connected(&self, _: crate::pace::Request) -> Option<Instant> {
+        self.connected.lock().unwrap().take()
     }
 
     async fn invoke(&self, call: Call) -> Judgement {
@@ -176,6 +197,7 @@ impl Workflow for Provider {
             books.sent.iter().filter(|(sent, _)| *sent == row).count()
         };
         let _in_flight = InFlight(self);
+        self.connect().await;
         self.assert_durable(&format!("\"row\":{row},\"attempt\":{attempt},"));
         if let Some(refused) = self.turn_away().await {
             return refused;
@@ -271,6 +293,16 @@ impl Provider {
         Some(Judgement::Refused(refusal(ErrorKind::THROTTLED, Some(1_000), true)))
     }
 
+    async fn connect(&self) {
+        let Some((each, takes)) = self.connects else { return };
+        let sent = self.books.lock().unwrap().sent.len();
+        if sent % each == 1 {
+            tokio::time::sleep(takes).await;
+            *self.connected.lock().unwrap() = Some(Instant::now());
+        }
+        self.books.lock().unwrap().written.push(Instant::now());
+    }
+
     fn accept(&self, row: u64, script: &Script) -> Judgement {
         let named = if let AcceptAs(other) = script { *other } else { row };
         let workflow_run_id = format!("run-{named}");
@@ -300,6 +332,8 @@ struct Run {
     honest: Vec<(u64, u64, u32, u32)>,
     /// The shortest and the longest time between two polls.
     interval: Option<(Duration, Duration)>,
+    /// Free requests that ask the first process for a permit.
+    asks: Mutex<Option<mpsc::Receiver<Ask>>>,
     /// Whether each was told that it is durable, in the order of the answers.
     told: Arc<Mutex<Vec<bool>>>,
 }
@@ -326,6 +360,8 @@ impl Run {
             delivery: Delivery::AtMostOnce,
             budget: None,
             halt: None,
+            rate: None,
+            longest_throttle: crate::pace::LONGEST_THROTTLE,
         };
         Self {
             _temp: temp,
@@ -337,6 +373,7 @@ impl Run {
             deliveries: vec![],
             honest: vec![],
             interval: Some((Duration::from_secs(2), Duration::from_secs(15))),
+            asks: Mutex::default(),
             told: Arc::default(),
         }
     }
@@ -375,6 +412,11 @@ impl Run {
         is_any.then_some(incoming)
     }
 
+    fn pace(&self) -> Pace {
+        let rates = self.limits.rate.map(|rate| rate.rates()).unwrap_or_default();
+        Pace::new(rates, self.limits.longest_throttle)
+    }
+
     /// One process over what remains.
     async fn go(&self, provider: &Arc<Provider>) -> RunState {
         // The waits of back-off are drawn: the same ones each time.
@@ -408,7 +450,9 @@ impl Run {
             state,
             source,
             deliveries,
-            pace: Pace::default(),
+            pace: self.pace(),
+            allowance: None,
+            asks: self.asks.lock().unwrap().take(),
             schedule,
             control: Some(Watch::new(self.folder.path(), 1)),
             start: Instant::now(),
@@ -710,6 +754,8 @@ async fn a_row_that_cannot_be_sent_is_rejected_and_costs_nothing() {
         source,
         deliveries: None,
         pace: Pace::default(),
+        allowance: None,
+        asks: None,
         schedule: PollSchedule::new(None, Some((TICK, TICK))),
         control: None,
         start: Instant::now(),

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::fail_point::{self, Point};
 use crate::manifest::Secret;
 use crate::model::RowNumber;
 use crate::reply::{Body, Delivered, Received, judge_delivery};
@@ -159,6 +160,7 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
     let sha256 = hex::encode(Sha256::digest(&body));
     let said = desk.read(method, body);
     let (durable, is_durable) = oneshot::channel();
+    fail_point::pass(Point::DeliveryTaken);
     if desk.out.try_send(Delivery { row, attempt, method, sha256, said, durable }).is_err() {
         return StatusCode::SERVICE_UNAVAILABLE;
     }

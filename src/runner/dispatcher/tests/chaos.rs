@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::manifest::{PerTime, RateSpec, RatesSpec};
 
 /// What befalls a row, send by send. A provider that throttles for ever suspends the run, so the last is something
 /// else.
@@ -34,6 +35,22 @@ fn deliveries() -> impl Strategy<Value = Vec<(u64, u64, u32, u32)>> {
     proptest::collection::vec((0_u64..40_000, 1_u64..=12, 1_u32..4, 0_u32..4), 0..60)
 }
 
+/// Rates, or none.
+fn rates() -> impl Strategy<Value = Option<RateSpec>> {
+    let per = |count, seconds| PerTime { count, per: Duration::from_secs(seconds) };
+    prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(RatesSpec::Shared(per(5, 1)))),
+        1 => Just(Some(RatesSpec::Shared(per(40, 1)))),
+        1 => Just(Some(RatesSpec::Apart { invoke: Some(per(90, 60)), poll: None })),
+        1 => Just(Some(RatesSpec::Apart { invoke: Some(per(5, 1)), poll: Some(per(120, 60)) })),
+        1 => Just(Some(RatesSpec::Apart { invoke: None, poll: Some(per(2, 1)) })),
+    ]
+    .prop_flat_map(|rates| {
+        proptest::option::of(1_u32..4).prop_map(move |burst| rates.map(|rates| RateSpec { rates, burst }))
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
@@ -42,10 +59,12 @@ proptest! {
         scripts in proptest::collection::vec(scripts(), 12),
         kills in proptest::collection::vec(0_u64..40_000, 0..6),
         honest in deliveries(),
+        rate in rates(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let run = Run { honest, ..Run::of(scripts.len() as u64) };
+            let mut run = Run { honest, ..Run::of(scripts.len() as u64) };
+            run.limits.rate = rate;
             let provider = run.provider((1..).zip(scripts));
             for kill in kills {
                 // A process that is killed: its future is dropped, and only the journal is left.
@@ -81,10 +100,12 @@ proptest! {
         honest in deliveries(),
         signals in proptest::collection::vec(0_u64..20_000, 0..3),
         (at_least_once, also, halts) in any::<(bool, bool, bool)>(),
+        rate in rates(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let mut run = Run { honest, ..Run::of(scripts.len() as u64) };
+            run.limits.rate = rate;
             if at_least_once {
                 run.delivery = Delivery::AtLeastOnce;
             }
