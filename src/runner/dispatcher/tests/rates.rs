@@ -302,3 +302,20 @@ async fn adaptive_concurrency_finds_nothing_to_grow_into_where_a_rate_holds_it()
     let books = provider.books.lock().unwrap();
     assert!(most_in(&instants(&books.sent), Duration::from_secs(1)) <= 5 && books.most_in_flight <= 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn at_a_tight_rate_of_all_requests_polls_leave_submits_their_share() {
+    // What waits for its permit grows older meanwhile: one poll is enough where permits are few, without a plan for it.
+    let mut random = fastrand::Rng::with_seed(3);
+    let durations: Vec<u64> = (0..120).map(|_| 5_000 << random.u64(0..4)).collect();
+    for (rate, concurrency, most) in
+        [(per(6, 60), 8, 126), (per(30, 60), 16, 144), (per(60, 60), 30, 160), (per(2, 1), 30, 200)]
+    {
+        let mut run = run_at(RateSpec { rates: RatesSpec::Shared(rate), burst: None }, 120, concurrency);
+        run.interval = None;
+        let provider = run.provider((1..).zip(&durations).map(|(row, ms)| (row, vec![Accept(*ms, "0.1")])));
+        assert_eq!(outcomes(&run.go(&provider).await), [120, 0, 0, 0, 0]);
+        let polled = provider.books.lock().unwrap().polled.len();
+        assert!(polled <= most, "{rate}: {polled} polls of 120 rows");
+    }
+}
