@@ -27,6 +27,9 @@ pub struct Control {
     /// Rows in flight at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<usize>,
+    /// Requests in a time at most, as in `limits.rate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<String>,
 }
 
 impl Control {
@@ -39,6 +42,7 @@ impl Control {
     pub fn write(mut self, run: &Path) -> io::Result<()> {
         if let Some((earlier, _)) = read(run).filter(|(earlier, _)| earlier.process == self.process) {
             self.concurrency = self.concurrency.or(earlier.concurrency);
+            self.rate = self.rate.or(earlier.rate);
         }
         let text = serde_json::to_vec(&self).map_err(io::Error::other)?;
         Artifact::write(run.join(NAME), &text)

@@ -115,6 +115,18 @@ impl Pace {
         self.rates.of(request)
     }
 
+    /// Has other rates kept from now on; what went out before counts.
+    pub fn set_rates(&mut self, rates: Rates, now: Duration) {
+        let after = |request, rate: Rate| rate.taking_over(self.rates.of(request), now);
+        self.rates = match rates {
+            Rates::Shared(rate) => Rates::Shared(after(Request::Invoke, rate)),
+            Rates::Apart { invoke, poll } => Rates::Apart {
+                invoke: invoke.map(|rate| after(Request::Invoke, rate)),
+                poll: poll.map(|rate| after(Request::Poll, rate)),
+            },
+        };
+    }
+
     /// Gives the time between two requests of a kind at their rate; nothing without one.
     pub fn interval(&self, request: Request) -> Duration {
         self.rates.of(request).map_or(Duration::ZERO, |rate| rate.terms().0)

@@ -39,8 +39,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     writer.keep_reserve(manifest.limits.concurrency.max)?;
     fail_point::pass(Point::ReserveKept);
     let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
-    let rate = manifest.limits.rate.map(|rate| rate.to_string());
-    let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest), rate };
+    let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
     let observer = host.observer(&watched);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         Failure::environment(Reason::Disk, format!("no threads could be started: {error}"))

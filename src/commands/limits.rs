@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::commands::run::quoted;
-use crate::commands::{Done, Failure, Host, RunName};
+use crate::commands::{Done, Failure, Host, RunName, derive};
 use crate::control::Control;
+use crate::journal::RunFolder;
+use crate::manifest::{PerTime, RateSpec, Secrets};
 
 /// `limits`'s arguments.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +15,8 @@ pub struct LimitsArgs {
     pub run: RunName,
     /// `--concurrency`.
     pub concurrency: Option<usize>,
+    /// `--rate`.
+    pub rate: Option<PerTime>,
 }
 
 /// How long the command waits for the run to take the change.
@@ -23,12 +27,23 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Asks the process that works on a run to change its limits, and waits until it has.
 pub fn limits(args: &LimitsArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let folder = args.run.find()?;
-    let Some(concurrency) = args.concurrency else {
-        return Err(Failure::mistake("nothing to change: say `--concurrency N`"));
-    };
+    let said = [
+        args.concurrency.map(|concurrency| ("concurrency", concurrency.to_string())),
+        args.rate.map(|rate| ("rate", rate.to_string())),
+    ];
+    let said: Vec<_> = said.into_iter().flatten().collect();
+    if said.is_empty() {
+        return Err(Failure::mistake("nothing to change: say `--concurrency N` or `--rate 30/min`"));
+    }
     let run = quoted(folder.path());
     if !folder.is_locked() {
-        let way_on = format!("flowbatch resume {run} --set limits.concurrency={concurrency}");
+        let rate_key = rate_key(&folder, host);
+        let set = |(key, value): &(&str, String)| match *key {
+            "rate" => format!(" --set {rate_key}={value}"),
+            key => format!(" --set limits.{key}={value}"),
+        };
+        let set: String = said.iter().map(set).collect();
+        let way_on = format!("flowbatch resume {run}{set}");
         let message = format!(
             "{run}: no process works on this run, so there is nothing to change. If rows remain, `{way_on}` goes on with \
              the new limit"
@@ -36,7 +51,8 @@ pub fn limits(args: &LimitsArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         return Err(Failure { next: vec![way_on], ..Failure::mistake(message) });
     }
     let process = folder.read()?.state().processes();
-    let control = Control { concurrency: Some(concurrency), ..Control::of(process) };
+    let rate = args.rate.map(|rate| rate.to_string());
+    let control = Control { concurrency: args.concurrency, rate, ..Control::of(process) };
     control.write(folder.path()).map_err(Failure::disk(folder.path()))?;
     let since = Instant::now();
     while Control::waits(folder.path()) {
@@ -49,5 +65,15 @@ pub fn limits(args: &LimitsArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         }
         std::thread::sleep(LOOK);
     }
-    Ok(Done::with(format!("concurrency {concurrency} is in force\n")))
+    let said: Vec<_> = said.iter().map(|(key, value)| format!("{key} {value}")).collect();
+    let are = if said.len() == 1 { "is" } else { "are" };
+    Ok(Done::with(format!("{} {are} in force\n", said.join(" and "))))
+}
+
+/// The key by which a resume changes the rate; a manifest that can't be read is told of by that resume.
+fn rate_key(folder: &RunFolder, host: &dyn Host) -> &'static str {
+    let manifest = folder.lock().ok().zip(folder.read().ok()).and_then(|(lock, history)| {
+        derive::frozen(folder, &lock, history.state().changed(), Secrets::Recorded, host).ok()
+    });
+    RateSpec::key_of(manifest.and_then(|manifest| manifest.limits.rate))
 }

@@ -72,8 +72,6 @@ pub struct Watched {
     pub done: u64,
     /// The unit of cost.
     pub cost_unit: String,
-    /// The rate that requests are held to, in words.
-    pub rate: Option<String>,
 }
 
 /// A command that ended as it should.

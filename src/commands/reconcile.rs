@@ -110,8 +110,7 @@ async fn follow_up(
     begin_process(&mut writer, &mut state, &manifest, Vec::new())?;
     writer.keep_reserve(manifest.limits.concurrency.max)?;
     let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
-    let rate = manifest.limits.rate.map(|rate| rate.to_string());
-    let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest), rate };
+    let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
     let (signal, signals) = mpsc::channel(4);
     host.watch_signals(signal);
     let job = Job {

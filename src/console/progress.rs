@@ -85,7 +85,7 @@ fn eta(left: u64, speed: f64) -> String {
 }
 
 /// What holds requests back at present: an outage, a pause, or the rate.
-fn holds(progress: &Progress, rate: Option<&str>) -> Option<String> {
+fn holds(progress: &Progress) -> Option<String> {
     if let Some(since) = progress.unreached {
         let next = progress.paused.map_or(0, |left| left.as_secs() + 1);
         return Some(format!("everything refused for {} s, next try in {next} s", since.as_secs()));
@@ -93,7 +93,7 @@ fn holds(progress: &Progress, rate: Option<&str>) -> Option<String> {
     if let Some(left) = progress.paused {
         return Some(format!("paused for {} s: the service asks to slow down", left.as_secs() + 1));
     }
-    let (held, rate) = (progress.held?, rate?);
+    let (held, rate) = (progress.held?, progress.rate?);
     Some(if held >= Duration::from_secs(2) {
         format!("next request in {} s: held to {rate}", held.as_secs() + 1)
     } else {
@@ -165,7 +165,7 @@ impl Observer for Bar {
                 format!("{} in flight", progress.in_flight)
             });
         }
-        parts.extend(holds(progress, self.watched.rate.as_deref()));
+        parts.extend(holds(progress));
         self.bar.set_message(parts.join(" · "));
     }
 }
@@ -210,7 +210,7 @@ impl Lines {
         if progress.adaptive {
             line.push_str(&format!(", {} of {} in flight", progress.in_flight, progress.places));
         }
-        if let Some(held) = holds(progress, self.watched.rate.as_deref()) {
+        if let Some(held) = holds(progress) {
             line.push_str(&format!(", {held}"));
         }
         line
@@ -235,6 +235,7 @@ impl Observer for Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::RateSpec;
 
     #[test]
     fn speed_follows_the_present_and_time_left_is_readable() {
@@ -249,15 +250,16 @@ mod tests {
     #[test]
     fn what_holds_requests_back_is_said() {
         let s = Duration::from_secs;
-        let check = |paused, held, rate, expected: Option<&str>| {
-            let progress = Progress { paused, held, ..Progress::default() };
-            assert_eq!(holds(&progress, rate).as_deref(), expected);
+        let check = |paused, held, rate: &str, expected: Option<&str>| {
+            let rate = Some(RateSpec::with(None, rate.parse().unwrap()));
+            let progress = Progress { paused, held, rate, ..Progress::default() };
+            assert_eq!(holds(&progress).as_deref(), expected);
         };
-        check(None, None, Some("3/min"), None);
-        check(None, Some(s(14)), Some("3/min"), Some("next request in 15 s: held to 3/min"));
-        check(None, Some(s(1)), Some("90/min"), Some("held to 90/min"));
+        check(None, None, "3/min", None);
+        check(None, Some(s(14)), "3/min", Some("next request in 15 s: held to 3/min"));
+        check(None, Some(s(1)), "90/min", Some("held to 90/min"));
         let paused = "paused for 31 s: the service asks to slow down";
-        check(Some(s(30)), Some(s(14)), Some("3/min"), Some(paused));
+        check(Some(s(30)), Some(s(14)), "3/min", Some(paused));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Rates of requests: `90/min`, read from its text and written back.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
+
+use serde_json::{Map, Value, json};
 
 use crate::manifest::units;
 use crate::pace::{Rate, Rates};
@@ -50,6 +53,40 @@ impl RateSpec {
         }
     }
 
+    /// Gives a rate with another number: of all requests where they count together, else of invokes.
+    pub fn with(of: Option<Self>, rate: PerTime) -> Self {
+        let burst = of.and_then(|of| of.burst);
+        let rates = match of.map(|of| of.rates) {
+            Some(RatesSpec::Shared(_)) => RatesSpec::Shared(rate),
+            Some(RatesSpec::Apart { poll, .. }) => RatesSpec::Apart { invoke: Some(rate), poll },
+            None => RatesSpec::Apart { invoke: Some(rate), poll: None },
+        };
+        Self { rates, burst }
+    }
+
+    /// Gives the manifest's key that sets what `with` does.
+    pub fn key_of(of: Option<Self>) -> &'static str {
+        match of.map(|of| (of.rates, of.burst)) {
+            Some((RatesSpec::Shared(_), _)) => "limits.rate.shared",
+            Some((RatesSpec::Apart { poll: Some(_), .. }, _) | (_, Some(_))) => "limits.rate.invoke",
+            Some(_) | None => "limits.rate",
+        }
+    }
+
+    /// Writes it with the manifest's keys.
+    pub fn to_json(&self) -> Value {
+        let (invoke, poll, shared) = match self.rates {
+            RatesSpec::Apart { invoke, poll } => (invoke, poll, None),
+            RatesSpec::Shared(rate) => (None, None, Some(rate)),
+        };
+        let mut found = Map::new();
+        for (key, rate) in [("invoke", invoke), ("poll", poll), ("shared", shared)] {
+            found.extend(rate.map(|rate| (key.to_owned(), json!(rate.to_string()))));
+        }
+        found.extend(self.burst.map(|burst| ("burst".to_owned(), json!(burst))));
+        Value::Object(found)
+    }
+
     /// Gives the rates to keep.
     pub fn rates(&self) -> Rates {
         let rate = |PerTime { count, per }| Rate::new(count, per, self.burst);
@@ -92,6 +129,14 @@ impl fmt::Display for PerTime {
             Some((unit, _)) => write!(f, "{}/{unit}", self.count),
             None => write!(f, "{}/{}", self.count, units::write_duration(self.per)),
         }
+    }
+}
+
+impl FromStr for PerTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        per_time(text)
     }
 }
 

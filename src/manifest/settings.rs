@@ -8,8 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::manifest::units::write_duration;
 use crate::manifest::{
-    Budget, Concurrency, FirstPoll, Limits, Manifest, Mode, Provider, RateSpec, RatesSpec, RetryAlso,
-    RetryClass,
+    Budget, Concurrency, FirstPoll, Limits, Manifest, Mode, Provider, RetryAlso, RetryClass,
 };
 use crate::mapping::{InputTemplate, Template};
 use crate::model::Limit;
@@ -121,7 +120,7 @@ fn limits(limits: &Limits) -> Value {
         "delivery": limits.delivery,
         "budget": limits.budget.map(budget),
         "halt": halt,
-        "rate": limits.rate.map(rate),
+        "rate": limits.rate.map(|rate| rate.to_json()),
         "throttle": {"longest": write_duration(limits.longest_throttle)},
     })
 }
@@ -129,20 +128,6 @@ fn limits(limits: &Limits) -> Value {
 fn concurrency(concurrency: Concurrency) -> Value {
     let Concurrency { max, adaptive } = concurrency;
     if adaptive { json!({"max": max, "adaptive": true}) } else { json!(max) }
-}
-
-/// Writes a rate with the manifest's keys.
-fn rate(spec: RateSpec) -> Value {
-    let (invoke, poll, shared) = match spec.rates {
-        RatesSpec::Apart { invoke, poll } => (invoke, poll, None),
-        RatesSpec::Shared(rate) => (None, None, Some(rate)),
-    };
-    let mut found = Map::new();
-    for (key, rate) in [("invoke", invoke), ("poll", poll), ("shared", shared)] {
-        found.extend(rate.map(|rate| (key.to_owned(), json!(rate.to_string()))));
-    }
-    found.extend(spec.burst.map(|burst| ("burst".to_owned(), json!(burst))));
-    Value::Object(found)
 }
 
 /// Writes a budget as it is in force, in the workflow's unit.

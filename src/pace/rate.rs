@@ -15,6 +15,7 @@ const LATE_SHARE: u32 = 200;
 pub struct Rate {
     interval: Duration,
     tolerance: Duration,
+    window: Duration,
     /// The theoretical arrival time of the next request.
     next: Duration,
 }
@@ -26,7 +27,19 @@ impl Rate {
         let interval = per.mul_f64(1.01) / count.max(1);
         let late = (per / LATE_SHARE).min(LATE);
         let tolerance = interval.saturating_mul(burst.unwrap_or(1).saturating_sub(1)).max(late);
-        Self { interval, tolerance, next: Duration::ZERO }
+        Self { interval, tolerance, window: per, next: Duration::ZERO }
+    }
+
+    /// Takes over from another rate, or from none: what went out before counts, so that no window that a request under
+    /// this rate falls into holds more than it. A lower rate begins with a window without requests, since the last one
+    /// may have held more than it allows.
+    #[must_use]
+    pub fn taking_over(mut self, from: Option<&Self>, now: Duration) -> Self {
+        match from {
+            Some(from) if from.interval >= self.interval => self.next = from.next,
+            _ => self.postpone(now.saturating_add(self.window.mul_f64(1.01))),
+        }
+        self
     }
 
     /// Gives the instant from which on a permit holds, `now` or later, if `ahead` others are taken before it.
@@ -128,6 +141,33 @@ mod tests {
                 assert!(rate.take(now));
             }
             assert!(now > s(10.0) && now < s(10.2), "{late} ms late: {now:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_that_reaches_beyond_a_change_holds_more_than_the_new_rate(
+            counts in (1_u32..50, 1_u32..50), pers_ms in (1_000_u64..10_000, 1_000_u64..10_000),
+            burst in proptest::option::of(1_u32..5), before in 0_usize..100, is_rated: bool,
+        ) {
+            let [from, to] = [(counts.0, pers_ms.0), (counts.1, pers_ms.1)]
+                .map(|(count, ms)| Rate::new(count, Duration::from_millis(ms), burst));
+            let (mut from, mut now, mut sent) = (is_rated.then_some(from), s(1.0), Vec::new());
+            for _ in 0..before {
+                now = from.as_mut().map_or(now, |rate| next(rate, now));
+                sent.push(now);
+            }
+            let mut to = to.taking_over(from.as_ref(), now);
+            let changed = sent.len();
+            for _ in 0..100 {
+                now = next(&mut to, now);
+                sent.push(now);
+            }
+            let (window, most) = (Duration::from_millis(pers_ms.1), counts.1 + burst.unwrap_or(1) - 1);
+            for last in changed..sent.len() {
+                let within = sent[..=last].iter().filter(|at| **at + window >= sent[last]).count();
+                prop_assert!(within <= most as usize, "{} of {}", within, most);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::manifest::RateSpec;
 use crate::model::{RunEvent, RunState};
 
 /// What cannot be read off the journal: the present.
@@ -21,6 +22,8 @@ pub struct Progress {
     pub unreached: Option<Duration>,
     /// How long until the rate lets another request go, when something waits for that.
     pub held: Option<Duration>,
+    /// The rate in force.
+    pub rate: Option<RateSpec>,
     /// How long this process has been running.
     pub elapsed: Duration,
     /// Whether no more rows are started.

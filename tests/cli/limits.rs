@@ -56,9 +56,47 @@ fn a_run_is_slowed_down_while_it_lives() {
 }
 
 #[test]
+fn a_runs_rate_is_lowered_while_it_lives_and_no_window_holds_more() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.dataset(60);
+    bench.job(&service.url, "sync", "limits: {rate: {invoke: 60/2s, poll: 100/s}, concurrency: 8}\n");
+    let running = Running::start(bench.command(["run", "job.yaml", "--json"]));
+    until("rows are at the service", || service.accepted().len() >= 10);
+    let changed = bench.run(&["limits", "latest", "--rate", "10/2s"]).exits(0);
+    assert_eq!(changed.stdout, "rate 10/2s is in force\n");
+    // One of these may have been on its way.
+    let before = service.accepted().len() + 1;
+    until("some more are sent", || service.accepted().len() >= before + 4);
+    running.signal("INT");
+    running.end().exits(5);
+    bench.run(&["limits", "latest", "--rate", "9/s"]).exits(2).says(&["--set limits.rate.invoke=9/s"]);
+    let stopped = service.accepted().len();
+    bench.run(&["resume", "--set", "limits.deadline=3s"]).exits(5);
+    let at: Vec<_> = service.accepted().iter().map(|line| line["t_ms"].as_u64().unwrap()).collect();
+    assert!(stopped < at.len() && at.len() < 60, "{stopped}, {}", at.len());
+    for last in before..at.len() {
+        // A busy machine may delay one request by more than another.
+        let within = at[..=last].iter().filter(|t| **t + 1_800 > at[last]).count();
+        assert!(within <= 10, "{within} in a window of 10/2s");
+    }
+    let events = rows_of(&bench.run_dir().join("journal.jsonl"));
+    let change = events.iter().find(|event| event["e"] == "settings_changed").unwrap();
+    assert_eq!(change["from"], json!({"invoke": "60/2s", "poll": "100/s"}));
+    let resumed = events.iter().rfind(|event| event["e"] == "process_started").unwrap();
+    assert_eq!(resumed["settings"]["limits"]["rate"], json!({"invoke": "10/2s", "poll": "100/s"}));
+}
+
+#[test]
 fn limits_asks_for_what_is_to_be_changed() {
     let bench = Bench::new();
-    for wrong in [&["limits"][..], &["limits", "-j", "0"], &["limits", "-j", "10001"]] {
+    for wrong in [
+        &["limits"][..],
+        &["limits", "-j", "0"],
+        &["limits", "-j", "10001"],
+        &["limits", "--rate", "0/min"],
+        &["limits", "--rate", "many"],
+    ] {
         bench.run(wrong).exits(2);
     }
     bench.run(&["limits", "-j", "5"]).exits(2).says(&["no run"]);

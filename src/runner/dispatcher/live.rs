@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::control::Watch;
-use crate::manifest::Concurrency;
+use crate::manifest::{Concurrency, RateSpec};
 use crate::model::{Json, RunEvent, SettingsChanged};
 use crate::runner::Observer;
 use crate::runner::dispatcher::Dispatcher;
@@ -16,8 +17,16 @@ use crate::workflow::Workflow;
 /// How often a request is looked for.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
-/// The key under which a change of concurrency is written down.
+/// The keys under which changes are written down.
 const CONCURRENCY: &str = "limits.concurrency";
+const RATE: &str = "limits.rate";
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Concurrency(Concurrency),
+    Rate(RateSpec),
+}
 
 impl<W: Workflow, O: Observer> Dispatcher<W, O> {
     /// Looks for a request, and journals what it changes.
@@ -26,22 +35,44 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         let Some(asked) = self.control.as_mut().and_then(Watch::look) else { return };
         let from = self.limits.concurrency;
         let to = Concurrency { max: asked.concurrency.unwrap_or(from.max).clamp(1, MOST), ..from };
-        if to == from {
-            self.end_request();
-            return;
+        if to != from {
+            self.change(CONCURRENCY, Change::Concurrency(to), in_force(from), as_written(to));
         }
-        tracing::info!(from = from.max, to = to.max, "concurrency is changed");
-        self.asked = Some(to);
-        let (by, key) = (SettingsChanged::BY_LIMITS.to_owned(), CONCURRENCY.to_owned());
-        let (from, to) = (in_force(from), as_written(to));
-        self.committer.append(RunEvent::SettingsChanged(SettingsChanged { by, key, from, to }));
+        let from = self.limits.rate;
+        let to = asked.rate.and_then(|rate| rate.parse().ok()).map(|rate| RateSpec::with(from, rate));
+        if let Some(to) = to.filter(|to| from != Some(*to)) {
+            let was = from.map_or(Value::Null, |from| from.to_json()).to_string();
+            // As a manifest has it, and as text, since it is read so behind `--set`.
+            let text = Value::String(to.to_json().to_string()).to_string();
+            self.change(RATE, Change::Rate(to), raw(was), raw(text));
+        }
+        if self.asked.is_empty() {
+            self.end_request();
+        }
+    }
+
+    fn change(&mut self, key: &str, to: Change, was: Json, written: Json) {
+        tracing::info!(?to, "a limit is changed");
+        self.asked.push_back(to);
+        let (by, key) = (SettingsChanged::BY_LIMITS.to_owned(), key.to_owned());
+        let change = SettingsChanged { by, key, from: was, to: written };
+        self.committer.append(RunEvent::SettingsChanged(change));
     }
 
     /// The change would survive now: it is in force.
     pub(super) fn after_settings_changed(&mut self) {
-        if let Some(concurrency) = self.asked.take() {
-            self.limits.concurrency = concurrency;
-            self.admission.places_mut().set(concurrency);
+        match self.asked.pop_front() {
+            Some(Change::Concurrency(concurrency)) => {
+                self.limits.concurrency = concurrency;
+                self.admission.places_mut().set(concurrency);
+            }
+            Some(Change::Rate(rate)) => {
+                self.limits.rate = Some(rate);
+                self.pace.set_rates(rate.rates(), self.start.elapsed());
+            }
+            None => return,
+        }
+        if self.asked.is_empty() {
             self.end_request();
         }
     }

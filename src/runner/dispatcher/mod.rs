@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::control::Watch;
 use crate::fail_point::{self, Point};
 use crate::journal::{Appended, Batch, Committer};
-use crate::manifest::{Concurrency, Limits};
+use crate::manifest::Limits;
 use crate::model::{
     Delivery, Outcome, Places, PollTally, Reserved, RowNumber, RunEvent, RunState, StopCause,
 };
@@ -33,6 +33,7 @@ use crate::reply::{Judgement, PollJudgement};
 use crate::runner::admission::Admission;
 use crate::runner::breaker::Breaker;
 use crate::runner::dispatcher::deliveries::Deliveries;
+use crate::runner::dispatcher::live::Change;
 use crate::runner::dispatcher::permits::Permits;
 use crate::runner::dispatcher::search::Search;
 use crate::runner::invocation::{Invocation, Prepared, Stage};
@@ -103,7 +104,7 @@ pub(crate) struct Dispatcher<W, O> {
     schedule: PollSchedule,
     /// Where other limits are asked for, and what is asked and on its way to the disk.
     control: Option<Watch>,
-    asked: Option<Concurrency>,
+    asked: VecDeque<Change>,
     random: fastrand::Rng,
     stop: Option<StopCause>,
     /// Whether a stop leaves rows that the provider runs to resume.
@@ -265,6 +266,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             paused: self.not_before().checked_sub(now).filter(|left| !left.is_zero()),
             unreached: self.breaker.open_since().map(|since| now.saturating_sub(since)),
             held: self.held(),
+            rate: self.limits.rate,
             elapsed: now,
             stopping: self.stop.is_some(),
         };

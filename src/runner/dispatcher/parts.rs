@@ -104,7 +104,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             permits: Permits::new(allowance, asks),
             schedule,
             control,
-            asked: None,
+            asked: VecDeque::new(),
             random: fastrand::Rng::new(),
             stop: None,
             polls_ended: false,

@@ -1,6 +1,7 @@
 //! Rates: by the instants at which requests go out, exact, since time is paused.
 
 use super::*;
+use crate::control::Control;
 use crate::manifest::{PerTime, RateSpec, RatesSpec};
 use crate::workflow::Asks;
 
@@ -301,6 +302,47 @@ async fn adaptive_concurrency_finds_nothing_to_grow_into_where_a_rate_holds_it()
     assert_eq!(outcomes(&state), [200, 0, 0, 0, 0]);
     let books = provider.books.lock().unwrap();
     assert!(most_in(&instants(&books.sent), Duration::from_secs(1)) <= 5 && books.most_in_flight <= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_is_changed_while_the_run_lives_and_what_went_out_before_counts() {
+    for (first, changes) in [
+        (None, ["60/min", "600/min"]),
+        (Some(invokes(300, 60)), ["60/min", "20/s"]),
+        (Some(RateSpec { burst: Some(3), ..shared(120, 60) }), ["180/min", "60/min"]),
+    ] {
+        let mut run = Run::of(500);
+        run.limits.rate = first;
+        let provider = run.provider([]);
+        let folder = run.folder.path().to_path_buf();
+        let asking = tokio::spawn(async move {
+            let mut in_force = Vec::new();
+            for (seconds, rate) in [5, 150].into_iter().zip(changes) {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                Control { rate: Some(rate.to_owned()), ..Control::of(1) }.write(&folder).unwrap();
+                while Control::waits(&folder) {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                in_force.push((Instant::now(), rate.parse::<PerTime>().unwrap()));
+            }
+            in_force
+        });
+        let state = run.go(&provider).await;
+        assert_eq!(outcomes(&state), [500, 0, 0, 0, 0]);
+        let in_force = asking.await.unwrap();
+        let sent = instants(&provider.books.lock().unwrap().sent);
+        let burst = first.and_then(|rate| rate.burst).unwrap_or(1) as usize;
+        for (index, last) in sent.iter().enumerate() {
+            let Some((_, rate)) = in_force.iter().rev().find(|(at, _)| at <= last) else { continue };
+            let within = sent[..=index].iter().filter(|at| **at + rate.per >= *last).count();
+            assert!(within < rate.count as usize + burst, "{first:?}: {within} in a window of {rate}");
+        }
+        let after = |index: usize| sent.iter().filter(|at| **at > in_force[index].0).count();
+        assert!(after(0) > after(1) && after(1) > 0, "{first:?}: sends go on after each change");
+        let last = state.changed().last().unwrap();
+        let to = RateSpec::with(first, changes[1].parse().unwrap()).to_json();
+        assert_eq!(serde_json::from_str::<String>(last.to.get()).unwrap(), to.to_string());
+    }
 }
 
 #[tokio::test(start_paused = true)]
