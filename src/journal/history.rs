@@ -36,13 +36,15 @@ struct Place([u8; 5]);
 impl Place {
     /// Journals reach up to a tebibyte; a line beyond that has no place, and its row none of what it says.
     fn of(offset: u64) -> Option<Self> {
-        let [a, b, c, d, e, 0, 0, 0] = (offset + 1).to_le_bytes() else { return None };
-        Some(Self([a, b, c, d, e]))
+        let number = (offset + 1).to_le_bytes();
+        let (low, high) = number.split_first_chunk::<5>()?;
+        high.iter().all(|byte| *byte == 0).then_some(Self(*low))
     }
 
     fn offset(self) -> Option<u64> {
-        let [a, b, c, d, e] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]).checked_sub(1)
+        let mut number = [0; 8];
+        number[..5].copy_from_slice(&self.0);
+        u64::from_le_bytes(number).checked_sub(1)
     }
 }
 
