@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::artifact::Artifact;
 use crate::commands::execute::cost_unit;
 use crate::commands::interrupt::Interrupt;
-use crate::commands::{Failure, Host};
+use crate::commands::{Failure, Host, ahead};
 use crate::journal::{History, RunFolder, RunLock};
 use crate::manifest::{self, Manifest, OutputFormat, Overrides, Secrets};
 use crate::model::{Reason, SettingsChanged};
@@ -144,16 +144,11 @@ fn summarize(
     targets: Targets<'_>,
     interrupt: &Interrupt,
 ) -> Result<Summary, Failure> {
-    // A journal that can't be opened a second time gives its error as its first row.
-    let rows = || {
-        let (rows, error) = match history.rows() {
-            Ok(rows) => (Some(rows), None),
-            Err(error) => (None, Some(Err(error))),
-        };
-        let rows = error.into_iter().chain(rows.into_iter().flatten());
-        rows.map(|row| interrupt.check().and_then(|()| Ok(row?)))
-    };
-    report::derive(context, history.state(), rows, targets).map_err(|error| match error {
+    std::thread::scope(|scope| {
+        let rows = || ahead::read(scope, history).map(|row| interrupt.check().and_then(|()| Ok(row?)));
+        report::derive(context, history.state(), rows, targets)
+    })
+    .map_err(|error| match error {
         report::Error::Rows(failure) => failure,
         report::Error::Write { file, source } => Failure::disk(Path::new(file))(source),
         other @ report::Error::Disagree { .. } => Failure::environment(Reason::Disk, other.to_string()),

@@ -1,5 +1,6 @@
 //! One file a command: wiring only. Commands print nothing and read no environment; the [`Host`] does that for them.
 
+mod ahead;
 mod changed;
 mod check;
 mod derive;

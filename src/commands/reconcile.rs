@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::commands::execute::{begin_process, bug, cost_unit, provider};
+use crate::commands::execute::{begin_process, bug, cost_unit, provider, runtime};
 use crate::commands::rates::{self, Kept};
 use crate::commands::run::quoted;
 use crate::commands::{Done, Failure, Host, RunName, Watched, derive};
 use crate::emulator::Definition;
-use crate::journal::{Durability, RunFolder, RunLock, Writer, replay};
+use crate::journal::{Durability, RunFolder, RunLock, Writer, replay_brief};
 use crate::manifest::{Manifest, Provider, Secrets};
 use crate::model::{
     Cost, Counts, Delivery, Outcome, ProcessEnded, Reason, RowSet, RowState, RunEvent, RunState,
@@ -58,9 +58,7 @@ pub fn reconcile(args: &ReconcileArgs, host: &mut dyn Host) -> Result<Done, Fail
     let state = history.into_state();
     let (before, unknown_before) = (state.counts(), state.cost_unknown_rows());
     let open = Open { folder, lock, manifest, writer, state, before, unknown_before };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        Failure::environment(Reason::Disk, format!("no threads could be started: {error}"))
-    })?;
+    let runtime = runtime(&open.manifest)?;
     let (mut open, books) = runtime.block_on(async {
         let (emulator, mut settings) = provider(&open.manifest, definition.as_ref(), &open.folder).await?;
         let kept = rates::keep(&open.manifest.limits, &mut settings, emulator.is_some(), &open.state, host);
@@ -151,7 +149,7 @@ fn recovery(folder: &RunFolder, manifest: &Arc<Manifest>, lock: &RunLock) -> Rec
 async fn compare(open: &Open, workflow: &Gptbots, host: &mut dyn Host) -> Result<Books, Failure> {
     let (mut first, mut last) = (u64::MAX, 0);
     let journal = open.folder.journal();
-    replay(&journal, |_, entry| {
+    replay_brief(&journal, |_, entry| {
         if let RunEvent::Intended(_) = entry.event {
             (first, last) = (first.min(entry.t_ms), last.max(entry.t_ms));
         }
@@ -168,7 +166,7 @@ async fn compare(open: &Open, workflow: &Gptbots, host: &mut dyn Host) -> Result
         Failure::environment(Reason::Network, message)
     })?;
     let mut ledger = Ledger::open(charges);
-    replay(&journal, |_, entry| {
+    replay_brief(&journal, |_, entry| {
         ledger.note(&entry.event);
         Ok(())
     })?;

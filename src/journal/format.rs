@@ -4,10 +4,12 @@
 //! is the CRC-32C of all bytes before `,"crc"`. The first four members always stand in this order, so that a reader
 //! can tell an event's kind without parsing the rest. The checksum protects against accidents, not against a forger.
 
+use memchr::memmem;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
-use crate::model::RunEvent;
+use crate::model::{Json, RunEvent};
 
 /// The version of the form, in each line and in the first event.
 pub const FORMAT: u32 = 1;
@@ -103,8 +105,18 @@ fn encode_members(line: &mut Vec<u8>, event: &RunEvent) -> serde_json::Result<()
     }
 }
 
+/// How much of an event is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it.
+    Whole,
+    /// All that the fold asks for: records, inputs and raw replies are left out, and stand as null where it matters
+    /// whether they are there.
+    Brief,
+}
+
 /// Decodes one line, without its line feed. The buffer is used as work space and left changed.
-pub(crate) fn decode(line: &mut [u8], expected: u64) -> Result<Entry, LineError> {
+pub(crate) fn decode(line: &mut [u8], expected: u64, extent: Extent) -> Result<Entry, LineError> {
     let crc_at = line.len().checked_sub(CRC_LENGTH).ok_or(LineError::Short)?;
     let tail = &line[crc_at..];
     if !tail.starts_with(CRC_START) || !tail.ends_with(b"\"}") {
@@ -121,13 +133,48 @@ pub(crate) fn decode(line: &mut [u8], expected: u64) -> Result<Entry, LineError>
     let (n, t_ms, name) = (head.n, head.t_ms, head.name.to_owned());
     let body = head.length;
     line[crc_at] = b'}';
-    let event = if body == crc_at {
-        decode_members(&name, b"{}")?
-    } else {
-        line[body] = b'{';
-        decode_members(&name, &line[body..=crc_at])?
-    };
+    if body == crc_at {
+        return Ok(Entry { n, t_ms, event: decode_members(&name, b"{}")? });
+    }
+    line[body] = b'{';
+    let members = &mut line[body..=crc_at];
+    let cut = if extent == Extent::Brief { cut_payload(&name, members) } else { None };
+    let mut event = decode_members(&name, &members[..cut.unwrap_or(members.len())])?;
+    if let (RunEvent::Intended(intended), Some(_)) = (&mut event, cut) {
+        (intended.record, intended.input) = (Some(null()), Some(null()));
+    }
     Ok(Entry { n, t_ms, event })
+}
+
+fn null() -> Json {
+    RawValue::NULL.to_owned()
+}
+
+/// Cuts the payload off an event's members and gives what is left of their length. Payloads are the last members of their
+/// events. Subtle: a member's name can't stand within a string, where its quotes would be escaped, and no member
+/// before it holds an object with such a name.
+fn cut_payload(name: &str, members: &mut [u8]) -> Option<usize> {
+    let find = |member: &str| memmem::find(members, member.as_bytes());
+    match name {
+        "answered" => {
+            let at = find(",\"raw\":").or_else(|| find(",\"raw_text\":"))?;
+            members[at] = b'}';
+            Some(at + 1)
+        }
+        "intended" => {
+            let at = find(",\"record\":")?;
+            members[at] = b'}';
+            Some(at + 1)
+        }
+        "rejected" => {
+            let at = find(",\"record\":")? + ",\"record\":".len();
+            // A value is at least as long as this.
+            members[at] = b'0';
+            *members.get_mut(at + 1)? = b'}';
+            Some(at + 2)
+        }
+        _ => None,
+    }
 }
 
 fn decode_members(name: &str, members: &[u8]) -> Result<RunEvent, LineError> {

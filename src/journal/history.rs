@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
-use crate::journal::{Entry, Error, Replay, format, replay};
+use crate::journal::{Entry, Error, Replay, format, replay_brief};
 use crate::model::{
     Cost, ErrorKind, RowFacts, RowNumber, RowSet, RowState, RunEvent, RunState, Via, WithdrawnWhy,
 };
 
-/// A journal, folded, with the place of each row's telling events. About twenty bytes a row.
+/// A journal, folded, with the place of each row's telling events. About twenty bytes a row, eight of them the fold's.
 #[derive(Debug)]
 pub struct History {
     path: PathBuf,
@@ -21,12 +21,31 @@ pub struct History {
     earlier: HashMap<RowNumber, (Cost, u64)>,
 }
 
-/// Where a row's telling events stand: offset + 1, so that 0 is none.
+/// Where a row's telling events stand. Twelve bytes, since there may be millions of rows.
 #[derive(Clone, Copy, Debug, Default)]
 struct Places {
-    begun: u64,
-    last: u64,
+    begun: Place,
+    last: Place,
     attempts: u16,
+}
+
+/// The offset of a line, or none: its number, counted from 1, in five bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place([u8; 5]);
+
+impl Place {
+    /// Journals reach up to a tebibyte; a line beyond that has no place, and its row none of what it says.
+    fn of(offset: u64) -> Option<Self> {
+        let number = (offset + 1).to_le_bytes();
+        let (low, high) = number.split_first_chunk::<5>()?;
+        high.iter().all(|byte| *byte == 0).then_some(Self(*low))
+    }
+
+    fn offset(self) -> Option<u64> {
+        let mut number = [0; 8];
+        number[..5].copy_from_slice(&self.0);
+        u64::from_le_bytes(number).checked_sub(1)
+    }
 }
 
 impl History {
@@ -36,7 +55,7 @@ impl History {
         let mut rows = Vec::new();
         let mut earlier: HashMap<RowNumber, (Cost, u64)> = HashMap::new();
         let mut lookup = None;
-        let replay = replay(path, |offset, entry| {
+        let replay = replay_brief(path, |offset, entry| {
             let impossible = |source| Error::Impossible { path: path.to_owned(), offset, source };
             let overtook = overtakes(&state, &entry.event);
             state.apply(entry.t_ms, &entry.event).map_err(impossible)?;
@@ -47,8 +66,7 @@ impl History {
                 sum.0 = sum.0.checked_add(cost).unwrap_or(sum.0);
                 sum.1 = sum.1.saturating_add(tokens);
             }
-            note_places(&mut rows, offset, &entry.event, overtook);
-            Ok(())
+            note_places(&mut rows, offset, &entry.event, overtook).ok_or_else(|| too_long(path))
         })?;
         Ok(Self { path: path.to_owned(), state, replay, rows, earlier })
     }
@@ -86,7 +104,8 @@ impl History {
         for row in self.state.unsettled_rows() {
             let places = usize::try_from(row - 1).ok().and_then(|index| self.rows.get(index));
             if let RowState::InDoubt(Some(_)) = self.state.row(row)
-                && let Some((_, RunEvent::Ended(e))) = last.at(places.map_or(0, |places| places.last))?
+                && let Some((_, RunEvent::Ended(e))) =
+                    last.at(places.map_or(Place::default(), |places| places.last))?
                 && e.error.kind == ErrorKind::POLL_REFUSED
             {
                 denied.insert(row);
@@ -149,17 +168,19 @@ fn overtakes(state: &RunState, event: &RunEvent) -> bool {
     via == Via::Webhook && event.row().is_some_and(|row| state.row(row) == RowState::Intended)
 }
 
-fn note_places(rows: &mut Vec<Places>, offset: u64, event: &RunEvent, overtook: bool) {
-    let Some(row) = event.row() else { return };
+/// Takes an event's place down; none when the journal is too long for it.
+fn note_places(rows: &mut Vec<Places>, offset: u64, event: &RunEvent, overtook: bool) -> Option<()> {
+    let place = Place::of(offset)?;
+    let Some(row) = event.row() else { return Some(()) };
     let index = usize::try_from(row - 1).unwrap_or(usize::MAX);
     if index >= rows.len() {
         rows.resize(index + 1, Places::default());
     }
     let places = &mut rows[index];
     match event {
-        RunEvent::Intended(e) if e.input.is_some() => places.begun = offset + 1,
-        RunEvent::Rejected(_) => (places.begun, places.last) = (offset + 1, offset + 1),
-        RunEvent::Answered(_) | RunEvent::Ended(_) => places.last = offset + 1,
+        RunEvent::Intended(e) if e.input.is_some() => places.begun = place,
+        RunEvent::Rejected(_) => (places.begun, places.last) = (place, place),
+        RunEvent::Answered(_) | RunEvent::Ended(_) => places.last = place,
         _ => {}
     }
     let sent = match event {
@@ -171,6 +192,12 @@ fn note_places(rows: &mut Vec<Places>, offset: u64, event: &RunEvent, overtook: 
         _ => false,
     };
     places.attempts = places.attempts.saturating_add(u16::from(sent || overtook));
+    Some(())
+}
+
+fn too_long(path: &Path) -> Error {
+    let source = io::Error::new(io::ErrorKind::FileTooLarge, "journals of more than a tebibyte are not read");
+    Error::Io { path: path.to_owned(), source }
 }
 
 /// Reads single lines by their offset; cheap when the offsets mostly ascend.
@@ -188,12 +215,12 @@ impl Lookup {
         Ok(Self { path: path.to_owned(), reader, position: 0, line: Vec::new() })
     }
 
-    fn at(&mut self, place: u64) -> Result<Option<(u64, RunEvent)>, Error> {
-        let Some(offset) = place.checked_sub(1) else { return Ok(None) };
+    fn at(&mut self, place: Place) -> Result<Option<(u64, RunEvent)>, Error> {
+        let Some(offset) = place.offset() else { return Ok(None) };
         self.read_line(offset).map_err(Error::io(&self.path))?;
         // The line was whole when the journal was read through; its number is not known here, so take its own.
         let n = format::number_of(&self.line);
-        match format::decode(&mut self.line, n) {
+        match format::decode(&mut self.line, n, format::Extent::Whole) {
             Ok(Entry { t_ms, event, .. }) => Ok(Some((t_ms, event))),
             Err(why) => Err(Error::Damaged { path: self.path.clone(), offset, n, why }),
         }

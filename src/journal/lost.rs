@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use crate::journal::{Error, replay};
+use crate::journal::{Error, replay, replay_brief};
 use crate::model::{Json, RowKey, RowNumber, RowSet, RunEvent};
 
 /// A row of which an execution may be found in the provider's run log.
@@ -47,7 +47,7 @@ pub fn owners(journal: &Path, run_ids: &BTreeSet<String>) -> Result<HashMap<Stri
     if run_ids.is_empty() {
         return Ok(owners);
     }
-    replay(journal, |_, entry| {
+    replay_brief(journal, |_, entry| {
         let (row, run_id) = match entry.event {
             RunEvent::Attached(event) => (event.row, Some(event.workflow_run_id)),
             RunEvent::Answered(event) => (event.row, event.workflow_run_id),

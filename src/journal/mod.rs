@@ -21,6 +21,7 @@ pub use format::{Entry, FORMAT, LineError};
 pub use history::History;
 pub use lock_file::{DatasetIdentity, GitState, Overridden, RunLock};
 pub use lost::{Lost, lost, owners};
+pub(crate) use reader::replay_brief;
 pub use reader::{Replay, Torn, replay};
 pub use repair::{Damage, Repair};
 pub use starting::Starting;

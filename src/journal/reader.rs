@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
+use crate::journal::format::Extent;
 use crate::journal::{Entry, Error, LineError, format};
 
 /// What a killed process left at the end: bytes of an event that was never durable.
@@ -34,7 +35,24 @@ const LONGEST_LINE: u64 = 8 << 30;
 
 /// Hands over every event with the offset of its line. A last line that is not whole is reported and left alone;
 /// any other is an error.
-pub fn replay(path: &Path, mut each: impl FnMut(u64, Entry) -> Result<(), Error>) -> Result<Replay, Error> {
+pub fn replay(path: &Path, each: impl FnMut(u64, Entry) -> Result<(), Error>) -> Result<Replay, Error> {
+    walk(path, Extent::Whole, each)
+}
+
+/// Does the same with events that lack records, inputs and raw replies, which is several times as fast: enough for the
+/// fold.
+pub(crate) fn replay_brief(
+    path: &Path,
+    each: impl FnMut(u64, Entry) -> Result<(), Error>,
+) -> Result<Replay, Error> {
+    walk(path, Extent::Brief, each)
+}
+
+fn walk(
+    path: &Path,
+    extent: Extent,
+    mut each: impl FnMut(u64, Entry) -> Result<(), Error>,
+) -> Result<Replay, Error> {
     let file = File::open(path).map_err(Error::io(path))?;
     let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, file));
     let (mut events, mut t_ms) = (0, 0);
@@ -44,7 +62,8 @@ pub fn replay(path: &Path, mut each: impl FnMut(u64, Entry) -> Result<(), Error>
             return Ok(Replay { events, length: offset, t_ms, torn: None });
         };
         let damaged = |why| Error::Damaged { path: path.to_owned(), offset, n: events, why };
-        let decoded = if whole { format::decode(&mut lines.line, events) } else { Err(LineError::Short) };
+        let decoded =
+            if whole { format::decode(&mut lines.line, events, extent) } else { Err(LineError::Short) };
         match decoded {
             Ok(entry) => {
                 t_ms = entry.t_ms.max(t_ms);

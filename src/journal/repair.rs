@@ -155,7 +155,11 @@ impl<W: Write> Mender<W> {
             let Some(whole) = lines.next().map_err(Error::io(&path))? else { break };
             let n = format::number_of(&lines.line);
             let raw = lines.line.clone();
-            let decoded = if whole { format::decode(&mut lines.line, n) } else { Err(LineError::Short) };
+            let decoded = if whole {
+                format::decode(&mut lines.line, n, format::Extent::Whole)
+            } else {
+                Err(LineError::Short)
+            };
             match decoded {
                 Ok(entry) => {
                     if entry.n != self.expected || unreadable.bytes > 0 {

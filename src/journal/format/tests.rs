@@ -14,7 +14,7 @@ fn sealed(line: &str) -> String {
 fn every_event_of_format_1_is_read_and_written_as_ever() {
     let mut names = std::collections::BTreeSet::new();
     for (n, line) in (0..).zip(GOLDEN.lines()) {
-        let entry = decode(&mut line.as_bytes().to_vec(), n).unwrap();
+        let entry = decode(&mut line.as_bytes().to_vec(), n, Extent::Whole).unwrap();
         assert_eq!((entry.n, entry.t_ms), (n, 9));
         names.insert(entry.event.name());
         let mut again = Vec::new();
@@ -32,7 +32,7 @@ fn any_single_changed_byte_is_found() {
             let mut changed = line.clone();
             changed[at] ^= flip;
             // The case of a hex digit of the checksum carries nothing, yet it too is a change.
-            assert!(decode(&mut changed, 0).is_err(), "byte {at} ^ {flip:#x}");
+            assert!(decode(&mut changed, 0, Extent::Whole).is_err(), "byte {at} ^ {flip:#x}");
         }
     }
 }
@@ -40,20 +40,101 @@ fn any_single_changed_byte_is_found() {
 #[test]
 fn other_versions_gaps_and_unknown_events_are_told_apart() {
     fn check(line: &str, expected: &LineError) {
-        assert_eq!(decode(&mut sealed(line).into_bytes(), 0).unwrap_err().to_string(), expected.to_string());
+        assert_eq!(
+            decode(&mut sealed(line).into_bytes(), 0, Extent::Whole).unwrap_err().to_string(),
+            expected.to_string()
+        );
     }
     check(r#"{"v":2,"n":0,"e":"stopped","t_ms":9,"crc":"?"}"#, &LineError::Version("2".into()));
     check(r#"{"v":1,"n":1,"e":"stopped","t_ms":9,"crc":"?"}"#, &LineError::Gap { expected: 0, found: 1 });
     check(r#"{"v":1,"n":0,"e":"paused","t_ms":9,"crc":"?"}"#, &LineError::UnknownEvent("paused".into()));
     let missing = LineError::Members("missing field `cause` at line 1 column 2".into());
     check(r#"{"v":1,"n":0,"e":"stopped","t_ms":9,"crc":"?"}"#, &missing);
-    assert_eq!(decode(&mut [], 0).unwrap_err(), LineError::Short);
+    assert_eq!(decode(&mut [], 0, Extent::Whole).unwrap_err(), LineError::Short);
 }
 
 proptest::proptest! {
     #[test]
     fn no_bytes_make_it_panic(mut bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
-        let _ = decode(&mut bytes, 0);
+        let _ = decode(&mut bytes.clone(), 0, Extent::Whole);
+        let _ = decode(&mut bytes, 0, Extent::Brief);
         let _ = number_of(&bytes);
+    }
+}
+
+#[test]
+fn what_is_decoded_in_brief_lacks_the_payload_and_nothing_else() {
+    let text = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+    // Texts that look like the members that are cut.
+    let trap = r#"a,"raw":1,"record":2,"raw_text":3}"#;
+    let key = Some(crate::model::RowKey(trap.to_owned()));
+    let record = text(r#"{"record":1,"raw":[{"input":2}]}"#);
+    let intended = |input: Option<&str>| {
+        RunEvent::Intended(crate::model::Intended {
+            row: 1,
+            attempt: 1,
+            queue_ms: 0,
+            reserved: crate::model::Reservation::default(),
+            delivery: crate::model::Delivery::AtMostOnce,
+            key: key.clone(),
+            row_sha: None,
+            input_sha256: None,
+            record: input.map(|_| record.clone()),
+            input: input.map(text),
+        })
+    };
+    let error = crate::model::RowError::new(crate::model::ErrorKind::TIMEOUT, trap);
+    let answered = |raw: Option<&str>, raw_text: Option<&str>| {
+        RunEvent::Answered(crate::model::Answered {
+            row: 1,
+            attempt: 1,
+            via: crate::model::Via::Reply,
+            http_status: 200,
+            outcome: crate::model::Outcome::Failed,
+            error: Some(error.clone()),
+            cost: Some("0.5".parse().unwrap()),
+            tokens: Some(3),
+            executed: true,
+            workflow_run_id: Some(trap.to_owned()),
+            workflow_version: None,
+            workflow_id: None,
+            server_ms: None,
+            latency_ms: None,
+            backoff_ms: 0,
+            polls: 0,
+            redacted: true,
+            raw: raw.map(text),
+            raw_text: raw_text.map(str::to_owned),
+        })
+    };
+    let rejected = RunEvent::Rejected(crate::model::Rejected {
+        row: 1,
+        key: key.clone(),
+        row_sha: "00".to_owned(),
+        error: error.clone(),
+        record: record.clone(),
+    });
+    for (event, brief) in [
+        (intended(Some(r#"{"q":"x"}"#)), intended(Some("null"))),
+        (intended(None), intended(None)),
+        (answered(Some(r#"{"raw":{"raw":1}}"#), None), answered(None, None)),
+        (answered(None, Some(trap)), answered(None, None)),
+        (answered(None, None), answered(None, None)),
+        (rejected.clone(), rejected),
+    ] {
+        let mut line = Vec::new();
+        encode(&mut line, 7, 1, &event).unwrap();
+        line.pop();
+        let told = decode(&mut line, 7, Extent::Brief).unwrap().event;
+        let shown = |event: &RunEvent| {
+            let mut event = event.clone();
+            match &mut event {
+                RunEvent::Intended(e) => e.record = e.input.as_ref().map(|_| text("null")),
+                RunEvent::Rejected(e) => e.record = text("0"),
+                _ => {}
+            }
+            format!("{event:?}")
+        };
+        assert_eq!(shown(&told), shown(&brief));
     }
 }
