@@ -96,9 +96,19 @@ pub(crate) struct Measured {
     pub(crate) service: Stats,
     /// The time of an fsync just before; none where the journal is not fsynced.
     pub(crate) fsync: Option<Duration>,
+    /// CPU time of the whole machine in the meantime, where it can be told.
+    pub(crate) machine: Option<Duration>,
 }
 
 impl Measured {
+    /// The share of the machine's CPUs that others took: much of it, and the figures say little.
+    pub(crate) fn share_of_others(&self) -> Option<f64> {
+        let ours = self.cpu + Duration::from_millis(self.service.cpu_ms?);
+        let others = self.machine?.saturating_sub(ours).as_secs_f64();
+        let cores = std::thread::available_parallelism().ok()?.get() as f64;
+        Some(others / (cores * self.wall.as_secs_f64()))
+    }
+
     /// The service's share of the CPU time of both.
     pub(crate) fn share_of_service(&self) -> Option<f64> {
         let service = Duration::from_millis(self.service.cpu_ms?).as_secs_f64();
@@ -162,6 +172,7 @@ impl Job {
         let fsync = if self.asked.power { Some(fsync_time(self.folder.path())?) } else { None };
         self.service.stats()?;
         let told = File::create(self.folder.path().join("told.txt"))?;
+        let busy_before = machine_busy();
         let begin = SystemTime::now();
         let start = Instant::now();
         let mut child = command(&self.program)
@@ -179,6 +190,7 @@ impl Job {
         }
         let ended = child.wait4()?;
         let wall = start.elapsed();
+        let machine = machine_busy().zip(busy_before).map(|(now, before)| now.saturating_sub(before));
         let service = self.service.stats()?;
         if !ended.status.success() {
             let told = fs::read_to_string(self.folder.path().join("told.txt"))?;
@@ -198,6 +210,7 @@ impl Job {
             to_first_send: first.saturating_sub(since_1970),
             service,
             fsync,
+            machine,
         })
     }
 }
@@ -232,4 +245,13 @@ fn fsync_time(folder: &Path) -> Result<Duration> {
     }
     took.sort_unstable();
     Ok(took[APPENDS / 2])
+}
+
+/// The CPU time that the machine has spent, on Linux, whose clock ticks are 10 ms in /proc.
+fn machine_busy() -> Option<Duration> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let ticks: Vec<u64> = stat.lines().next()?.split_whitespace().skip(1).flat_map(str::parse).collect();
+    // user, nice, system; then idle and waiting; then interrupts, and what other guests took.
+    let busy = ticks.iter().take(8).sum::<u64>() - ticks.iter().skip(3).take(2).sum::<u64>();
+    Some(Duration::from_millis(10 * busy))
 }

@@ -29,9 +29,10 @@ impl Line<'_> {
     /// Prints the line, with the measures of its run.
     pub(crate) fn print(&self, of: &Measured) {
         let share = of.share_of_service().map(percent).unwrap_or_default();
+        let others = of.share_of_others().map(percent).unwrap_or_default();
         let fsync = of.fsync.map(millis).unwrap_or_default();
         println!(
-            "| {} | {} | {} | {} | {} | {fsync} | {:.2} s | {:.2} s | {share} |",
+            "| {} | {} | {} | {} | {} | {fsync} | {:.2} s | {:.2} s | {share} | {others} |",
             self.what,
             self.measured,
             self.bar,
@@ -45,10 +46,19 @@ impl Line<'_> {
 
 /// Prints what stands above the lines.
 pub(crate) fn print_head() {
-    println!(
-        "| what | measured | bar | aim | ceiling by fsync | fsync | wall | CPU | server's share of CPU |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    let names = [
+        "what",
+        "measured",
+        "bar",
+        "aim",
+        "ceiling by fsync",
+        "fsync",
+        "wall",
+        "CPU",
+        "server's share of CPU",
+        "taken by others",
+    ];
+    println!("| {} |\n{}|", names.join(" | "), "|---".repeat(names.len()));
 }
 
 pub(crate) fn percent(share: f64) -> String {
