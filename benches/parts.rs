@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use flowbatch::dataset::{Dataset, SurveyContext};
 use flowbatch::journal::{Durability, History, RunFolder, RunLock};
 use flowbatch::manifest::{Manifest, Overrides, Secrets, load};
@@ -34,7 +34,8 @@ criterion_main!(benches);
 /// Begins a group whose benchmarks go through all rows in each iteration.
 fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
     let mut group = criterion.benchmark_group(name);
-    group.sample_size(10).throughput(Throughput::Elements(ROWS));
+    group.sampling_mode(SamplingMode::Flat).sample_size(10).throughput(Throughput::Elements(ROWS));
+    group.warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
     group
 }
 

@@ -71,7 +71,7 @@ fn zero(place: Place<'_>) -> Result<()> {
             .under(ceiling(&of, PLACES).map(per_second))
             .print(&of);
         let per_row = format!("{:.1} µs", 1e6 * of.cpu.as_secs_f64() / ROWS as f64);
-        Line::new(&format!("CPU per row there, client alone, `{durability}`"), per_row, "60", "25")
+        Line::new(&format!("CPU per row there, client alone, `{durability}`"), per_row, "60 µs", "25 µs")
             .print(&of);
     }
     Ok(())
@@ -103,7 +103,7 @@ fn tail(place: Place<'_>) -> Result<()> {
 fn memory(place: Place<'_>) -> Result<()> {
     let of = place.measure(asked(10_000, Latency::None, 64))?;
     let peak = mebibytes(of.peak_bytes as f64);
-    Line::new("peak memory, 10,000 rows, 64 in flight", peak, "40", "25").print(&of);
+    Line::new("peak memory, 10,000 rows, 64 in flight", peak, "40 MiB", "25 MiB").print(&of);
     Ok(())
 }
 
@@ -123,7 +123,8 @@ fn start(place: Place<'_>) -> Result<()> {
     runs.sort_unstable_by_key(|of| of.wall);
     let of = &runs[runs.len() / 2];
     let beyond = millis(of.wall.saturating_sub(of.latency()));
-    Line::new("start-up, one row, beyond the server's time (median of 5)", beyond, "50", "20").print(of);
+    Line::new("start-up, one row, beyond the server's time (median of 5)", beyond, "50 ms", "20 ms")
+        .print(of);
     Ok(())
 }
 
@@ -144,7 +145,7 @@ fn million(place: Place<'_>) -> Result<()> {
     let job = Job::new(place.program, place.folder, asked(MANY + 1, Latency::None, 64))?;
     let of = job.run(&["--limit", &MANY.to_string()], MANY, MANY)?;
     let more = mebibytes(of.peak_bytes as f64 - small.peak_bytes as f64);
-    Line::new("peak memory, 1,000,000 rows, beyond that of 10,000", more, "24", "10").print(&of);
+    Line::new("peak memory, 1,000,000 rows, beyond that of 10,000", more, "24 MiB", "10 MiB").print(&of);
     let all = mebibytes(of.peak_bytes as f64);
     Line::new("and in all", all, "", "").print(&of);
     Line::new("rows/s there", per_second(rate(MANY, &of)), "", "")

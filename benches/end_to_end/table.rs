@@ -70,7 +70,15 @@ pub(crate) fn millis(duration: Duration) -> String {
 }
 
 pub(crate) fn per_second(rate: f64) -> String {
-    format!("{rate:.0} rows/s")
+    let digits = format!("{rate:.0}");
+    let grouped = digits.bytes().enumerate().fold(String::new(), |mut grouped, (at, digit)| {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(char::from(digit));
+        grouped
+    });
+    format!("{grouped} rows/s")
 }
 
 pub(crate) fn mebibytes(bytes: f64) -> String {
