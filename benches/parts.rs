@@ -1,62 +1,112 @@
-//! How fast the parts are that every row passes: `cargo bench --bench parts`, with `-- journal` behind it for one of
-//! them. Prints rows a second, the best of three; docs/benchmarks.md says how the whole is measured.
+//! How fast the parts are that every row passes: `cargo bench --bench parts`, with `-- journal` behind it for those whose
+//! name has that in it. docs/benchmarks.md says how the whole is measured.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is a person's tool")]
+#![expect(clippy::unwrap_used, reason = "a benchmark is a person's tool")]
 
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use flowbatch::dataset::{Dataset, SurveyContext};
 use flowbatch::journal::{Durability, History, RunFolder, RunLock};
 use flowbatch::manifest::{Manifest, Overrides, Secrets, load};
+use flowbatch::mapping::ColumnTypes;
 use flowbatch::model::{
-    Delivery, Intended, ProcessStarted, Reservation, RowKey, RowNumber, RunEvent, Selected, Withdrawn,
-    WithdrawnWhy,
+    Accept, Answered, Cost, Delivery, Intended, Outcome, ProcessStarted, Reservation, RowKey, RowNumber,
+    RunEvent, Selected, Via,
 };
+use flowbatch::report::{self, CsvOptions, ReportContext, Targets};
 use flowbatch::runner::Renderer;
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
-const ROWS: u64 = 100_000;
+const ROWS: u64 = 20_000;
 /// Events that share an fsync.
 const GROUP: usize = 1_000;
 
-fn main() {
-    // Cargo adds flags of its own; a word without dashes chooses.
-    let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
-    for (name, bench) in [("journal", journal as fn()), ("dataset", dataset), ("mapping", mapping)] {
-        if wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str())) {
-            bench();
-        }
-    }
+criterion_group!(benches, journal, dataset, mapping, report_of_a_run);
+criterion_main!(benches);
+
+/// Begins a group whose benchmarks go through all rows in each iteration.
+fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
+    let mut group = criterion.benchmark_group(name);
+    group.sampling_mode(SamplingMode::Flat).sample_size(10).throughput(Throughput::Elements(ROWS));
+    group.warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    group
 }
 
-/// Takes the best of three.
-fn measure(name: &str, mut work: impl FnMut() -> Duration) {
-    let best = (0..3).map(|_| work()).min().unwrap_or_default();
-    let rate = f64::from(u32::try_from(ROWS).unwrap()) / best.as_secs_f64();
-    println!("{name:<40} {rate:>12.0} rows/s  {:>8.1} ms", best.as_secs_f64() * 1e3);
-}
-
-fn timed(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    work();
-    start.elapsed()
-}
-
-fn journal() {
+fn journal(criterion: &mut Criterion) {
+    let mut group = group(criterion, "journal");
     for (name, durability) in [("fsynced", Durability::Power), ("not fsynced", Durability::Process)] {
-        measure(&format!("journal: append two events a row, {name}"), || {
-            let folder = tempfile::tempdir().unwrap();
-            write_journal(&RunFolder::at(folder.path().join("run")), durability)
+        group.bench_function(format!("append two events a row, {name}"), |bencher| {
+            bencher.iter_custom(|times| {
+                let written = (0..times).map(|_| {
+                    let folder = tempfile::tempdir().unwrap();
+                    write_journal(&RunFolder::at(folder.path().join("run")), durability)
+                });
+                written.sum()
+            });
         });
     }
     let folder = tempfile::tempdir().unwrap();
     let run = RunFolder::at(folder.path().join("run"));
     write_journal(&run, Durability::Process);
-    measure("journal: read back and fold", || timed(|| drop(History::read(&run.journal()).unwrap())));
+    group.bench_function("scan and fold", |bencher| {
+        bencher.iter(|| History::read(&run.journal()).unwrap());
+    });
+}
+
+fn report_of_a_run(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::at(folder.path().join("run"));
+    write_journal(&run, Durability::Process);
+    let history = History::read(&run.journal()).unwrap();
+    let context = context();
+    let mut group = group(criterion, "report");
+    group.bench_function("fold to a summary", |bencher| {
+        bencher.iter(|| {
+            let rows = || history.rows().unwrap();
+            report::derive(&context, history.state(), rows, Targets::default()).unwrap()
+        });
+    });
+    group.bench_function("fold to a summary and all results", |bencher| {
+        bencher.iter(|| {
+            let rows = || history.rows().unwrap();
+            let targets = Targets {
+                results_jsonl: Some(&mut io::sink()),
+                failures_jsonl: Some(&mut io::sink()),
+                results_csv: Some(&mut io::sink()),
+                failures_csv: Some(&mut io::sink()),
+            };
+            report::derive(&context, history.state(), rows, targets).unwrap()
+        });
+    });
+}
+
+fn context() -> ReportContext {
+    ReportContext {
+        run_id: "bench".to_owned(),
+        manifest_name: "bench".to_owned(),
+        description: None,
+        labels: Vec::new(),
+        vars: serde_json::Map::new(),
+        env: std::collections::BTreeMap::new(),
+        types: ColumnTypes::default(),
+        cost_unit: "credit".to_owned(),
+        price: None,
+        budget: None,
+        pin: None,
+        rate: None,
+        accept: Accept::default(),
+        group_by: Vec::new(),
+        columns: Vec::new(),
+        dataset_columns: Some(vec!["text".to_owned()]),
+        csv: CsvOptions::default(),
+    }
 }
 
 /// Gives how long the rows took.
@@ -66,12 +116,12 @@ fn write_journal(run: &RunFolder, durability: Durability) -> Duration {
     let settings = to_raw_value(&json!({})).unwrap();
     let started = ProcessStarted { process: 1, at: String::new(), pid: 1, host: String::new(), settings };
     writer.append(&[RunEvent::ProcessStarted(started)]).unwrap();
-    let events: Vec<_> = (1..=ROWS).flat_map(|row| [intended(row), withdrawn(row)]).collect();
-    timed(|| {
-        for group in events.chunks(GROUP) {
-            writer.append(group).unwrap();
-        }
-    })
+    let events: Vec<_> = (1..=ROWS).flat_map(|row| [intended(row), answered(row)]).collect();
+    let start = Instant::now();
+    for group in events.chunks(GROUP) {
+        writer.append(group).unwrap();
+    }
+    start.elapsed()
 }
 
 fn intended(row: RowNumber) -> RunEvent {
@@ -90,8 +140,32 @@ fn intended(row: RowNumber) -> RunEvent {
     })
 }
 
-fn withdrawn(row: RowNumber) -> RunEvent {
-    RunEvent::Withdrawn(Withdrawn { row, attempt: 1, why: WithdrawnWhy::Stop })
+fn answered(row: RowNumber) -> RunEvent {
+    let raw = format!(
+        "{{\"status\":\"SUCCEED\",\"output\":{{\"label\":\"billing\",\"reply\":\"{}\"}}}}",
+        "y".repeat(180)
+    );
+    RunEvent::Answered(Answered {
+        row,
+        attempt: 1,
+        via: Via::Reply,
+        http_status: 200,
+        outcome: Outcome::Succeeded,
+        error: None,
+        cost: Some(Cost::ZERO),
+        tokens: Some(12),
+        executed: true,
+        workflow_run_id: Some(format!("{row:024x}")),
+        workflow_version: Some("1.0.0".to_owned()),
+        workflow_id: None,
+        server_ms: Some(190 + row % 20),
+        latency_ms: Some(200 + row % 20),
+        backoff_ms: 0,
+        polls: 0,
+        redacted: false,
+        raw: Some(serde_json::from_str(&raw).unwrap()),
+        raw_text: None,
+    })
 }
 
 fn lock() -> RunLock {
@@ -106,7 +180,8 @@ fn lock() -> RunLock {
     serde_json::from_value(lock).unwrap()
 }
 
-fn dataset() {
+fn dataset(criterion: &mut Criterion) {
+    let mut group = group(criterion, "dataset");
     let csv = (1..=ROWS).fold(String::from("id,lang,text\n"), |csv, row| {
         csv + &format!("{row},en,\"{}\"\n", "words, ".repeat(40))
     });
@@ -121,14 +196,15 @@ fn dataset() {
         let context =
             SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
         let survey = || dataset.survey(&manifest.dataset.select, &context).unwrap();
-        measure(&format!("dataset: survey {name}"), || timed(|| drop(survey())));
+        group.bench_function(format!("survey {name}"), |bencher| bencher.iter(survey));
         let selection = survey().selection;
-        let read = || dataset.read(&selection, &mut |_| ControlFlow::Continue(())).unwrap();
-        measure(&format!("dataset: read {name}"), || timed(read));
+        group.bench_function(format!("read {name}"), |bencher| {
+            bencher.iter(|| dataset.read(&selection, &mut |_| ControlFlow::Continue(())).unwrap());
+        });
     }
 }
 
-fn mapping() {
+fn mapping(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let csv =
         (1..=ROWS).fold(String::from("id,lang,text\n"), |csv, row| csv + &format!("{row},en,some words\n"));
@@ -138,14 +214,14 @@ fn mapping() {
     let context = SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
     let selection = dataset.survey(&manifest.dataset.select, &context).unwrap().selection;
     let renderer = Renderer::new(Arc::clone(&manifest), "bench".to_owned(), None);
-    measure("mapping: read and render rows.csv", || {
-        timed(|| {
+    group(criterion, "mapping").bench_function("read and render rows.csv", |bencher| {
+        bencher.iter(|| {
             let mut render = |item| {
                 assert!(renderer.prepare(item).content.is_ok());
                 ControlFlow::Continue(())
             };
             dataset.read(&selection, &mut render).unwrap();
-        })
+        });
     });
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
     let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
     let observer = host.observer(&watched);
-    let runtime = runtime(&manifest)?;
+    let runtime = runtime()?;
     let (signal, signals) = mpsc::channel(4);
     runtime.block_on(async {
         host.watch_signals(signal);
@@ -100,17 +100,11 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
     })
 }
 
-/// Makes the runtime. Subtle: one thread does it all, which halves the CPU that a row takes, since no row is handed from
-/// one thread to another: journal and dataset have threads of their own. An emulator in this process gets others.
-pub(crate) fn runtime(manifest: &Manifest) -> Result<Runtime, Failure> {
-    let mut builder = match &manifest.workflow.provider {
-        Provider::Emulator { .. } => Builder::new_multi_thread(),
-        Provider::Gptbots { .. } => Builder::new_current_thread(),
-    };
-    builder
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::environment(Reason::Disk, format!("no threads could be started: {error}")))
+/// Makes the runtime of a command that talks to the provider.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Failure::environment(Reason::Disk, format!("no threads could be started: {error}"))
+    })
 }
 
 fn limits_in_force(manifest: &Manifest, host: &dyn Host) -> Limits {
