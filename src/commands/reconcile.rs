@@ -58,7 +58,7 @@ pub fn reconcile(args: &ReconcileArgs, host: &mut dyn Host) -> Result<Done, Fail
     let state = history.into_state();
     let (before, unknown_before) = (state.counts(), state.cost_unknown_rows());
     let open = Open { folder, lock, manifest, writer, state, before, unknown_before };
-    let runtime = runtime()?;
+    let runtime = runtime(&open.manifest)?;
     let (mut open, books) = runtime.block_on(async {
         let (emulator, mut settings) = provider(&open.manifest, definition.as_ref(), &open.folder).await?;
         let kept = rates::keep(&open.manifest.limits, &mut settings, emulator.is_some(), &open.state, host);
