@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
-use crate::journal::{Entry, Error, Replay, format, replay_ahead};
+use crate::journal::{Entry, Error, Replay, format, replay_brief};
 use crate::model::{
     Cost, ErrorKind, RowFacts, RowNumber, RowSet, RowState, RunEvent, RunState, Via, WithdrawnWhy,
 };
@@ -55,7 +55,7 @@ impl History {
         let mut rows = Vec::new();
         let mut earlier: HashMap<RowNumber, (Cost, u64)> = HashMap::new();
         let mut lookup = None;
-        let replay = replay_ahead(path, |offset, entry| {
+        let replay = replay_brief(path, |offset, entry| {
             let impossible = |source| Error::Impossible { path: path.to_owned(), offset, source };
             let overtook = overtakes(&state, &entry.event);
             state.apply(entry.t_ms, &entry.event).map_err(impossible)?;

@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
-use std::thread::Builder;
 
 use crate::journal::format::Extent;
 use crate::journal::{Entry, Error, LineError, format};
@@ -48,40 +46,6 @@ pub(crate) fn replay_brief(
     each: impl FnMut(u64, Entry) -> Result<(), Error>,
 ) -> Result<Replay, Error> {
     walk(path, Extent::Brief, each)
-}
-
-/// Events go from thread to thread in batches of so many, and so many batches may wait.
-const BATCH: usize = 512;
-const WAITING: usize = 2;
-
-/// Does what `replay_brief` does, with a thread of its own for reading and decoding.
-pub(crate) fn replay_ahead(
-    path: &Path,
-    mut each: impl FnMut(u64, Entry) -> Result<(), Error>,
-) -> Result<Replay, Error> {
-    std::thread::scope(|scope| {
-        let (send, batches) = sync_channel::<Vec<(u64, Entry)>>(WAITING);
-        let decoding = Builder::new().name("decode".to_owned()).spawn_scoped(scope, move || {
-            let nobody = || Error::io(path)(io::ErrorKind::BrokenPipe.into());
-            let mut batch = Vec::with_capacity(BATCH);
-            let replay = replay_brief(path, |offset, entry| {
-                batch.push((offset, entry));
-                if batch.len() < BATCH {
-                    return Ok(());
-                }
-                let whole = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-                send.send(whole).map_err(|_| nobody())
-            });
-            // What was read before an error comes before it.
-            send.send(batch).map_err(|_| nobody())?;
-            replay
-        });
-        let decoding = decoding.map_err(Error::io(path))?;
-        for (offset, entry) in batches.into_iter().flatten() {
-            each(offset, entry)?;
-        }
-        decoding.join().unwrap_or_else(|_| Err(Error::io(path)(io::Error::other("reading it has failed"))))
-    })
 }
 
 fn walk(
