@@ -162,7 +162,7 @@ fn manifest_overrides(lock: &RunLock, changed: &[SettingsChanged]) -> crate::man
 }
 
 /// The files beside the journal must be those that it was begun with.
-fn check_digests(folder: &RunFolder, history: &History) -> Result<(), Failure> {
+pub(crate) fn check_digests(folder: &RunFolder, history: &History) -> Result<(), Failure> {
     let Some(opened) = history.state().opened() else { return Ok(()) };
     for (name, digest) in [("manifest.yaml", &opened.manifest), ("run.lock.json", &opened.lock)] {
         let path = folder.file(name);
