@@ -8,6 +8,8 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+use crate::checks::Check;
+use crate::gates::{Baseline, Gate};
 use crate::manifest::{Concurrency, RateSpec, Retry, SecretSource, SecretText, Span};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, RowNumber};
@@ -42,6 +44,14 @@ pub struct Manifest {
     pub limits: Limits,
     /// `accept`.
     pub accept: Accept,
+    /// `checks`, in the order written.
+    pub checks: Vec<Check>,
+    /// `baseline`, when its file is there.
+    pub baseline: Option<Baseline>,
+    /// `gates`.
+    pub gates: Vec<Gate>,
+    /// The files that reports need beside the manifest, by the names that a run keeps them under.
+    pub kept: Vec<(String, Vec<u8>)>,
     /// `output`.
     pub output: OutputSpec,
     /// `report.group_by`, in the order written.
@@ -59,6 +69,17 @@ pub(in crate::manifest) struct Places {
     pub(in crate::manifest) condition: Option<Span>,
     /// The columns of `dataset.types`.
     pub(in crate::manifest) types: Vec<(String, Option<Span>)>,
+    /// The conditions of checks.
+    pub(in crate::manifest) conditions: Vec<Condition>,
+}
+
+/// A condition whose types are checked once the columns are known.
+#[derive(Clone, Debug)]
+pub(in crate::manifest) struct Condition {
+    /// The key that it is the value of.
+    pub(in crate::manifest) key: String,
+    pub(in crate::manifest) expression: Expression,
+    pub(in crate::manifest) span: Option<Span>,
 }
 
 /// A name that refers to a column, with its place in the manifest.

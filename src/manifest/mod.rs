@@ -25,6 +25,7 @@ pub use columns::template_path;
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
 pub use flow::{Backoff, ClassRetry, Concurrency, Retry, RetryAlso, RetryClass};
 pub use load::{Environment, Overrides, Reading, Secrets, load, read_whole};
+use meant::Condition;
 pub use meant::{
     Budget, ColumnReference, DatasetSpec, Encoding, FirstPoll, Forward, Halt, Limits, Manifest, Mode,
     OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, ReceiverSpec, Sample, SampleSize, Select,

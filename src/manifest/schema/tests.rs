@@ -64,6 +64,9 @@ fn full() -> Value {
             "halt": {"failures": "5%", "after": 50},
         },
         "accept": {"failed": "1%", "rejected": 0, "in_doubt": 0},
+        "checks": full_checks(),
+        "baseline": "baseline.jsonl",
+        "gates": ["success_rate >= 90%", "coverage >= baseline - 1%", "cost.total <= 300 credit"],
         "output": {
             "dir": "runs",
             "durability": "power",
@@ -72,6 +75,23 @@ fn full() -> Value {
             "csv": {"bom": true, "inputs": true, "safe": true, "encoding": "utf-8", "delimiter": ";"},
         },
         "report": {"group_by": {"lang": "{{row.lang}}"}},
+    })
+}
+
+/// Every rule.
+fn full_checks() -> Value {
+    json!({
+        "label": {
+            "value": "{{output.label}}", "equals": "{{row.expected}}", "ignore_case": true, "ignore_space": true,
+            "weight": 2, "when": "row.lang == \"en\"",
+        },
+        "reply": {
+            "value": "{{output.reply}}", "contains": "a", "contains_all": ["a", "b"], "contains_any": ["a", 5],
+            "regex": "^a", "starts_with": "a", "one_of": ["a", "b"], "number": {"equals": 1, "tolerance": 0.1, "min": 0},
+            "length": {"min": 1, "max": 800}, "json_schema": {"type": "string"}, "present": true, "is_json": true,
+            "latency": {"max": "30s"}, "cost": {"max": "0.02 credit"}, "tokens": {"max": 2000},
+            "not": {"contains": "x"}, "all": [{"contains": "a", "weight": 2}], "any": [{"regex": "a"}],
+        },
     })
 }
 
@@ -189,6 +209,15 @@ fn the_reader_and_the_schema_agree_on_good_values() {
         ("/limits/retry/backoff", json!("100ms..1m")),
         ("/accept/failed", json!(0.01)),
         ("/accept/failed", json!("100%")),
+        ("/checks", json!({})),
+        ("/checks/label", json!({"equals": [null]})),
+        ("/checks/label/equals", json!({"a": ["{{row.subject}}", 5]})),
+        ("/checks/label/one_of", json!("{{row.labels}}")),
+        ("/checks/label/number", json!({"equals": "{{row.total}}", "tolerance": "5%"})),
+        ("/checks/label/number", json!({"min": "-0.5"})),
+        ("/checks/label/any", json!([{"not": {"contains": "a"}}, {"value": "a", "is_json": false}])),
+        ("/checks/订单", json!({"present": true})),
+        ("/gates", json!([])),
         ("/output/formats", json!([])),
         ("/output/csv/bom", json!(false)),
     ] {
@@ -246,7 +275,30 @@ fn other_mistakes() -> Vec<(&'static str, Value)> {
         ("/name", json!("a b")),
         ("/name", json!(null)),
         ("/nmae", json!("x")),
-        ("/checks", json!({})),
+        ("/checks", json!([])),
+        ("/checks/label", json!({"equals": "a", "equal": "b"})),
+        ("/checks/rows", json!({"equals": "a"})),
+        ("/checks/a-b", json!({"equals": "a"})),
+        ("/checks/label", json!("a")),
+        ("/checks/label/weight", json!(-1)),
+        ("/checks/label/ignore_case", json!("yes")),
+        ("/checks/label/one_of", json!([])),
+        ("/checks/label/one_of", json!("a")),
+        ("/checks/label/number", json!({})),
+        ("/checks/label/number", json!({"min": "a"})),
+        ("/checks/label/number", json!({"min": 1, "tolerance": 1})),
+        ("/checks/label/number", json!({"equals": 1, "tolerance": "1 percent"})),
+        ("/checks/label/length", json!({})),
+        ("/checks/label/length", json!({"max": 1.5})),
+        ("/checks/label/latency", json!({"max": 30})),
+        ("/checks/label/cost", json!("0.02")),
+        ("/checks/label/json_schema", json!([])),
+        ("/checks/label/present", json!("yes")),
+        ("/checks/label/not", json!({"when": "row.a == 1", "contains": "a"})),
+        ("/checks/label/all", json!([])),
+        ("/checks/label/any", json!([{"equal": 1}])),
+        ("/gates", json!("coverage >= 99%")),
+        ("/gates", json!([true])),
         ("/labels", json!([])),
         ("/labels/team", json!(["a"])),
         ("/vars/a-b", json!(1)),
