@@ -29,4 +29,6 @@ pub mod reply;
 pub mod report;
 pub mod retry;
 pub mod runner;
+pub mod similarity;
+pub mod stats;
 pub mod workflow;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, u32)] = &[
     ("model", 0),
     ("fail_point", 0),
+    ("stats", 0),
+    ("similarity", 0),
     ("mapping", 1),
     ("retry", 1),
     ("pace", 1),
