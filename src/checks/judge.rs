@@ -7,8 +7,10 @@ use serde_json::Value;
 use crate::checks::bounds::Beyond;
 use crate::checks::difference::difference;
 use crate::checks::result::{CheckResult, CheckVerdict, cut, written};
-use crate::checks::{Bounds, Check, Checks, Facts, Labels, Rule, RuleSet, Shape, texts};
-use crate::mapping::{RenderError, Scope, Template, kind};
+use crate::checks::{
+    Bounds, Check, Checks, Facts, Folding, Labels, Rule, RuleSet, Shape, SimilarityRule, texts,
+};
+use crate::mapping::{RenderError, Scope, Template, kind, show};
 
 impl Checks {
     /// Judges a row by every check, in their order.
@@ -86,6 +88,7 @@ impl RuleSet {
                 }
             },
             Rule::Number(number) => number.judge(value, scope),
+            Rule::Similarity(rule) => similarity(value, rule, self.folding, scope),
             Rule::Length(bounds) => length(value, bounds),
             Rule::JsonSchema(schema) => schema.judge(value, &self.path()),
             Rule::Present(wanted) => present(value, *wanted),
@@ -217,6 +220,25 @@ fn equals(value: &Value, expected: &Shape, set: &RuleSet, scope: &Scope) -> Chec
             }
         }
     }
+}
+
+fn similarity(value: &Value, rule: &SimilarityRule, folding: Folding, scope: &Scope) -> CheckResult {
+    let expected = match rule.to.render(scope) {
+        Ok(expected) => expected,
+        Err(error) => return CheckResult::error(error.message),
+    };
+    let (actual, wanted) = (folding.fold(&show(value)), folding.fold(&show(&expected)));
+    let measure = rule.measure.name();
+    if !rule.measure.sees(&wanted) {
+        let reason = format!("`{measure}` sees no word in what is expected: `levenshtein` compares any text");
+        return CheckResult::error(reason).expected(wanted);
+    }
+    let score = rule.measure.score(&actual, &wanted);
+    if score >= rule.at_least.to_f64().unwrap_or(1.0) {
+        return CheckResult { score: Some(score), ..CheckResult::pass() };
+    }
+    let reason = format!("{measure} is {score:.3}, and {} is wanted", rule.at_least.normalize());
+    CheckResult { score: Some(score), ..CheckResult::fail(reason).expected(wanted).actual(value) }
 }
 
 fn length(value: &Value, bounds: &Bounds<u64>) -> CheckResult {

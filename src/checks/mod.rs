@@ -15,7 +15,7 @@ pub use bounds::Bounds;
 pub use choices::Choices;
 pub use number::{Amount, NumberRule, Tolerance};
 pub use result::{CheckResult, CheckVerdict, Checks, Labels};
-pub use rule::{Check, Facts, Folding, Rule, RuleSet};
+pub use rule::{Check, Facts, Folding, Rule, RuleSet, SimilarityRule};
 pub use schema::{Schema, SchemaError};
 pub use shape::Shape;
 pub use texts::{Pattern, PatternError};

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use crate::checks::{Bounds, Choices, NumberRule, Pattern, Schema, Shape};
 use crate::mapping::{Expression, Reference, Template};
 use crate::model::Cost;
+use crate::similarity::Measure;
 
 /// A check.
 #[derive(Clone, Debug)]
@@ -70,6 +71,8 @@ pub enum Rule {
     Present(bool),
     /// The text is JSON; or, with `false`, it is not.
     IsJson(bool),
+    /// The text is like another.
+    Similarity(SimilarityRule),
     /// The row's latency, in milliseconds.
     Latency(Bounds<u64>),
     /// The row's cost, in the workflow's unit.
@@ -82,6 +85,17 @@ pub enum Rule {
     All(Vec<RuleSet>),
     /// At least one of these holds.
     Any(Vec<RuleSet>),
+}
+
+/// `similarity`.
+#[derive(Clone, Debug)]
+pub struct SimilarityRule {
+    /// The other text.
+    pub to: Shape,
+    /// How they are compared.
+    pub measure: Measure,
+    /// From what score on the rule holds, between 0 and 1.
+    pub at_least: Decimal,
 }
 
 /// What is known of a row beside its texts.
@@ -132,6 +146,7 @@ impl RuleSet {
                 }
                 Rule::Regex(pattern) => found.extend(pattern.references()),
                 Rule::Number(number) => number.gather(found),
+                Rule::Similarity(similarity) => similarity.to.gather(found),
                 Rule::Not(rules) => rules.gather(found),
                 Rule::All(all) | Rule::Any(all) => all.iter().for_each(|rules| rules.gather(found)),
                 Rule::Length(_)

@@ -3,6 +3,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::mapping::{Expression, Scope, Template};
 use crate::model::Cost;
+use crate::similarity::Measure;
 
 /// What every check here sees.
 fn scope() -> Scope {
@@ -148,6 +149,24 @@ fn numbers_are_exact_and_what_is_none_is_an_error() {
     check("{{output.score}}", range(fixed("0.9"), None), Fail, "out of its bounds");
     check("{{output.count}}", range(None, Some(Amount::Of(text("{{row.n}}")))), Pass, "");
     check("{{output.count}}", range(None, Some(Amount::Of(text("{{row.lang}}")))), Error, "compared with");
+}
+
+#[test]
+fn similarity_has_the_measure_for_its_score() {
+    let like = |to: &str, measure, at_least: &str| {
+        Rule::Similarity(SimilarityRule { to: text(to), measure, at_least: at_least.parse().unwrap() })
+    };
+    check("colour", like("color", Measure::Levenshtein, "0.8"), Pass, "");
+    check(
+        "colour",
+        like("color", Measure::Levenshtein, "0.9"),
+        Fail,
+        "levenshtein is 0.833, and 0.9 is wanted",
+    );
+    check("{{output.none}}", like("word", Measure::TokenF1, "0.1"), Fail, "");
+    check("订单号", like("订单号", Measure::RougeL, "0.5"), Error, "sees no word");
+    let result = judged(set("colour", vec![like("color", Measure::Levenshtein, "0.9")]));
+    assert!((result.score.unwrap() - 5.0 / 6.0).abs() < 1e-12);
 }
 
 #[test]

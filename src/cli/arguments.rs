@@ -108,6 +108,7 @@ impl Report {
             Format::Text => ReportFormat::Text,
             Format::Json => ReportFormat::Json,
             Format::Markdown => ReportFormat::Markdown,
+            Format::Baseline => ReportFormat::Baseline,
         };
         ReportArgs { run: RunName { run: self.run, dir: self.dir.dir }, format, style }
     }

@@ -47,7 +47,7 @@ pub(crate) fn overrides_of(lock: &RunLock) -> Overrides {
     }
 }
 
-fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
+pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
     let cost_unit = cost_unit(&manifest);
     let Manifest {
         name,
@@ -59,6 +59,9 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
         dataset,
         limits,
         accept,
+        checks,
+        gates,
+        baseline,
         output,
         group_by,
         ..
@@ -82,6 +85,9 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
         price: workflow.price.map(|price| Price { per_unit: price.per_unit, currency: price.currency }),
         accept,
         concurrency: (limits.concurrency.max as u64, limits.concurrency.adaptive),
+        checks,
+        gates,
+        baseline,
         group_by,
         columns: output.columns,
         dataset_columns: Some(lock.dataset.columns.clone()).filter(|columns| !columns.is_empty()),
@@ -116,6 +122,7 @@ fn derive_unless(interrupt: &Interrupt, folder: &RunFolder, host: &dyn Host) -> 
         failures_jsonl: Some(&mut failures.artifact),
         results_csv: results_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Write),
         failures_csv: failures_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Write),
+        each: None,
     };
     let summary = summarize(&context, &history, targets, interrupt)?;
     for file in [Some(results), Some(failures), results_csv, failures_csv].into_iter().flatten() {
@@ -138,7 +145,7 @@ pub(crate) fn summary(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Fa
     summarize(&context(manifest, &lock.run_id, &lock), &history, Targets::default(), &Interrupt::default())
 }
 
-fn summarize(
+pub(crate) fn summarize(
     context: &ReportContext,
     history: &History,
     targets: Targets<'_>,

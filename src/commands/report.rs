@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::commands::run::from_here;
-use crate::commands::{Done, Failure, Host, RunName, derive};
+use crate::commands::{Done, Failure, Host, RunName, baseline, derive};
 use crate::report::{self, Style};
 
 /// `report`'s arguments.
@@ -27,11 +27,16 @@ pub enum ReportFormat {
     Json,
     /// report.md.
     Markdown,
+    /// The figures and verdicts, without any text.
+    Baseline,
 }
 
 /// Rebuilds a run's results and reports, and gives one of them. A run that another process works on is only shown.
 pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let folder = args.run.find()?;
+    if args.format == ReportFormat::Baseline {
+        return baseline::baseline(&folder, host).map(Done::with);
+    }
     let summary = if folder.is_locked() {
         host.say(
             "a process is working on this run: this is how it stands. Rows on their way \
@@ -50,6 +55,6 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
             let value = serde_json::to_value(&summary).unwrap_or(Value::Null);
             format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default())
         }
-        ReportFormat::Markdown => report::render_markdown(&summary),
+        ReportFormat::Markdown | ReportFormat::Baseline => report::render_markdown(&summary),
     }))
 }

@@ -175,7 +175,7 @@ impl Gate {
         beyond.then(|| {
             let percent = |share: Decimal| (share * Decimal::ONE_HUNDRED).round_dp(1).normalize();
             format!(
-                "too few rows to be sure: over {rows} rows, the 95 % interval is {} % to {} %",
+                "too few rows to be sure: over {rows} rows, the 95% interval is {}% to {}%",
                 percent(low),
                 percent(high)
             )

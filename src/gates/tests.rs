@@ -105,7 +105,7 @@ fn what_is_not_known_is_not_shown_to_hold() {
 fn a_rate_on_too_few_rows_says_so() {
     let reason = |text: &str| parse(text).unwrap().judge(&report(), None, true).reason;
     let told = reason("label.pass_rate >= 90%").unwrap();
-    assert_eq!(told, "too few rows to be sure: over 200 rows, the 95 % interval is 87.4 % to 95 %");
+    assert_eq!(told, "too few rows to be sure: over 200 rows, the 95% interval is 87.4% to 95%");
     assert_eq!(reason("label.pass_rate >= 80%"), None);
     assert!(reason("label.pass_rate >= 94%").unwrap().contains("200 rows"));
     assert_eq!(reason("label.pass_rate >= 99%"), None);

@@ -51,7 +51,7 @@ pub struct Manifest {
     /// `gates`.
     pub gates: Vec<Gate>,
     /// The files that reports need beside the manifest, by the names that a run keeps them under.
-    pub kept: Vec<(String, Vec<u8>)>,
+    pub kept: Vec<KeptFile>,
     /// `output`.
     pub output: OutputSpec,
     /// `report.group_by`, in the order written.
@@ -60,6 +60,17 @@ pub struct Manifest {
     pub references: Vec<ColumnReference>,
     /// Where things stand that are checked once the header is known.
     pub(in crate::manifest) places: Places,
+}
+
+/// A file that reports need beside the manifest, of which a run keeps a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFile {
+    /// The copy's name in the run's folder of such files.
+    pub name: String,
+    /// Where it was read.
+    pub path: PathBuf,
+    /// Its content.
+    pub bytes: Vec<u8>,
 }
 
 /// Where things stand that are checked once the header is known.

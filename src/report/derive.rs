@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 use serde_json::value::RawValue;
 
+use crate::checks::Checks;
+use crate::gates::Gate;
 use crate::mapping::Scope;
 use crate::model::{Outcome, RowFacts, RowNumber, RunState};
 use crate::report::builder::SummaryBuilder;
@@ -25,7 +27,12 @@ pub struct Targets<'a> {
     pub results_csv: Option<&'a mut dyn Write>,
     /// The rows that did not succeed, usable as a dataset: without rows whose record is not known.
     pub failures_csv: Option<&'a mut dyn Write>,
+    /// Called with each row, in dataset order.
+    pub each: Option<&'a mut Each<'a>>,
 }
+
+/// What is called with each row.
+pub type Each<'a> = dyn FnMut(&ResultRow<'_>, &RowFacts) + 'a;
 
 impl fmt::Debug for Targets<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,24 +83,48 @@ where
             layout.see(record_of(&facts), answer_of(&facts).and_then(output_of).as_deref());
         }
     }
+    let mut targets = targets;
+    let mut each = targets.each.take();
     let mut files = Files::begin(context, &layout, targets).map_err(Failed::into_error)?;
     let counts = state.counts();
     let mut builder = SummaryBuilder::new(context, counts.answered());
     let scopes = Scopes::new(context);
+    let judges = !context.checks.is_empty();
     let mut last = 0;
     for facts in rows() {
         let facts = facts.map_err(Error::Rows)?;
         last = next_row(last, facts.number)?;
-        let row = ResultRow::of(&facts);
-        let scope = files.needs_a_scope().then(|| scopes.of(&row, &facts));
+        let mut row = ResultRow::of(&facts);
+        let judged = judges && row.is_answered();
+        let scope = (judged || files.needs_a_scope()).then(|| scopes.of(&row, &facts));
+        if let Some(scope) = scope.as_ref().filter(|_| judged) {
+            row.checks = Checks::judge(&context.checks, scope, &row.facts());
+        }
         builder.add(&row, &facts, scope.as_ref());
+        if let Some(each) = &mut each {
+            each(&row, &facts);
+        }
         files.write(&row, record_of(&facts), scope.as_ref()).map_err(Failed::into_error)?;
     }
     if builder.counts() != counts {
         return Err(Error::Disagree { what: format!("{:?} against {counts:?}", builder.counts()) });
     }
     let notes = files.finish().map_err(Failed::into_error)?;
-    Ok(builder.finish(state, notes))
+    Ok(judged_by_gates(builder.finish(state, notes), context))
+}
+
+/// Holds the gates against the summary that readers see.
+fn judged_by_gates(mut summary: Summary, context: &ReportContext) -> Summary {
+    if context.gates.is_empty() {
+        return summary;
+    }
+    let report = serde_json::to_value(&summary).unwrap_or_default();
+    let judge = |gate: &Gate| gate.judge(&report, context.baseline.as_ref(), summary.complete);
+    summary.gates = context.gates.iter().map(judge).collect();
+    let failed = summary.gates.iter().filter(|gate| gate.passed == Some(false));
+    let failed: Vec<_> = failed.map(|gate| gate.gate.as_str()).collect();
+    summary.verdict = summary.verdict.clone().gated(&failed, summary.gates.len());
+    summary
 }
 
 fn next_row<E>(last: RowNumber, number: RowNumber) -> Result<RowNumber, Error<E>> {

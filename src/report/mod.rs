@@ -16,6 +16,8 @@ mod money;
 mod open_bill;
 mod phrases;
 mod row;
+mod scores;
+mod sentences;
 mod spread;
 mod summary;
 mod table;
@@ -24,10 +26,11 @@ mod terminal;
 mod words;
 
 pub use context::{CsvOptions, Price, ReportContext};
-pub use derive::{Error, Targets, derive};
+pub use derive::{Each, Error, Targets, derive};
 pub use markdown::render_markdown;
 pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
-pub use row::{Checks, ResultError, ResultRow};
+pub use row::{ResultError, ResultRow};
+pub use scores::{CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary};
 pub use summary::{
     ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,
     Percentiles, Rate, Summary, TokenSummary, write_json,

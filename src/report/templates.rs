@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::checks::Check;
 use crate::mapping::{RenderError, ReplyScope, Scope, ScopeParts, Template};
 use crate::model::{Answered, Outcome, Record, RowFacts, row_tag};
 use crate::report::row::{ResultRow, answer_of, record_of};
@@ -22,8 +23,10 @@ impl<'a> Scopes<'a> {
     pub(super) fn new(context: &'a ReportContext) -> Self {
         let refers_to = |name: &str| {
             let templates = context.group_by.iter().chain(&context.columns);
+            let of_checks = context.checks.iter().flat_map(Check::references);
             templates
                 .flat_map(|(_, template)| template.references())
+                .chain(of_checks)
                 .any(|reference| reference.path.first().is_some_and(|first| first == name))
         };
         Self { context, output: refers_to("output"), reply: refers_to("reply") }

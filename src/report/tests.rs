@@ -15,6 +15,7 @@ mod bill;
 mod csv_files;
 mod pages;
 mod results;
+mod scores;
 
 const START_MS: u64 = 1_795_500_000_000;
 
@@ -37,6 +38,9 @@ fn context() -> ReportContext {
         pin: None,
         rate: None,
         accept: Accept::default(),
+        checks: Vec::new(),
+        gates: Vec::new(),
+        baseline: None,
         group_by: Vec::new(),
         columns: Vec::new(),
         dataset_columns: None,
@@ -185,6 +189,7 @@ impl Run {
             failures_jsonl: Some(&mut derived.failures_jsonl),
             results_csv: Some(&mut derived.results_csv),
             failures_csv: Some(&mut derived.failures_csv),
+            each: None,
         };
         derived.summary = Some(derive(context, &self.state, rows, targets).unwrap());
         derived

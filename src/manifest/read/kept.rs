@@ -1,11 +1,11 @@
 //! Files that reports need: a run keeps a copy of each, so that what is derived of it later is derived from the same.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::manifest::files;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::Entry;
+use crate::manifest::{KeptFile, files};
 
 /// The largest file of this kind, in bytes.
 const LIMIT: usize = 64 * 1024 * 1024;
@@ -14,9 +14,9 @@ const LIMIT: usize = 64 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(in crate::manifest) struct Kept {
     /// The folder with a run's copies, when it is a run's manifest that is read.
-    pub(in crate::manifest) folder: Option<std::path::PathBuf>,
+    pub(in crate::manifest) folder: Option<PathBuf>,
     /// The files, by their names in the run folder.
-    pub(super) files: Vec<(String, Vec<u8>)>,
+    pub(super) files: Vec<KeptFile>,
     /// How many schemas there are among them.
     pub(super) schemas: usize,
 }
@@ -29,7 +29,7 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: &Entry, name: String) -> Opti
     }
     match files::read_bounded(&path, LIMIT, "64 MiB") {
         Ok(bytes) => {
-            reader.kept.files.push((name, bytes.clone()));
+            reader.kept.files.push(KeptFile { name, path, bytes: bytes.clone() });
             Some(bytes)
         }
         Err((message, help)) => {
@@ -59,7 +59,8 @@ pub(super) fn read_if_there(
 }
 
 fn copy(reader: &mut Reader<'_>, name: &str) -> Option<Vec<u8>> {
-    let bytes = fs::read(reader.kept.folder.as_ref()?.join(name)).ok()?;
-    reader.kept.files.push((name.to_owned(), bytes.clone()));
+    let path = reader.kept.folder.as_ref()?.join(name);
+    let bytes = fs::read(&path).ok()?;
+    reader.kept.files.push(KeptFile { name: name.to_owned(), path, bytes: bytes.clone() });
     Some(bytes)
 }

@@ -20,5 +20,6 @@ mod templates;
 mod webhook;
 mod workflow;
 
+pub use root::KEPT;
 pub(super) use root::{Context, LATER, read};
 pub(super) use workflow::WORKFLOW_KEYS;

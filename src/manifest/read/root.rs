@@ -34,6 +34,9 @@ pub(in crate::manifest) struct Context<'a> {
     pub(in crate::manifest) environment: Environment<'a>,
 }
 
+/// The folder of a run in which copies of files lie that its reports need.
+pub const KEPT: &str = "kept";
+
 /// Sections that later versions have.
 pub(in crate::manifest) const LATER: [&str; 2] = ["schedule", "notify"];
 
@@ -133,7 +136,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
 /// The folder of the run whose manifest is read: what it was begun with lies beside it.
 fn run_folder(context: &Context<'_>) -> Option<PathBuf> {
     let is_frozen = context.overrides.folder.is_some();
-    context.path.parent().filter(|_| is_frozen).map(Path::to_path_buf)
+    context.path.parent().filter(|_| is_frozen).map(|folder| folder.join(KEPT))
 }
 
 fn read_version(reader: &mut Reader<'_>, entry: &Entry) {

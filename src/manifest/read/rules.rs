@@ -1,8 +1,11 @@
 //! The rules of a check, each by its key.
 
+use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::checks::{Amount, Choices, Folding, NumberRule, Pattern, Rule, Schema, Shape, Tolerance};
+use crate::checks::{
+    Amount, Choices, Folding, NumberRule, Pattern, Rule, Schema, Shape, SimilarityRule, Tolerance,
+};
 use crate::manifest::read::checks::read_bounds;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
@@ -12,6 +15,7 @@ use crate::manifest::scalar::{scalar_to_json, to_json};
 use crate::manifest::tree::{Kind, Node};
 use crate::manifest::{Price, units};
 use crate::mapping::decimal;
+use crate::similarity::Measure;
 
 /// What a rule has from what stands around it.
 #[derive(Clone, Copy)]
@@ -71,6 +75,9 @@ fn about_values(reader: &mut Reader<'_>, section: &mut Section, given: Given<'_>
     }
     if let Some(entry) = section.take("number") {
         found.extend(number(reader, entry).map(Rule::Number));
+    }
+    if let Some(entry) = section.take("similarity") {
+        found.extend(similarity(reader, entry).map(Rule::Similarity));
     }
     if let Some(entry) = section.take("length") {
         found.extend(read_bounds(reader, entry, whole).map(Rule::Length));
@@ -192,6 +199,25 @@ fn number(reader: &mut Reader<'_>, entry: Entry) -> Option<NumberRule> {
     Some(NumberRule { equals: equals.flatten(), tolerance, min: min.flatten(), max: max.flatten() })
 }
 
+fn similarity(reader: &mut Reader<'_>, entry: Entry) -> Option<SimilarityRule> {
+    let mut section = reader.section(entry)?;
+    let to = section.need("to", "to: \"{{row.expected}}\"", &mut reader.diagnostics);
+    let measure = section.need("measure", "measure: levenshtein", &mut reader.diagnostics);
+    let at_least = section.need("at_least", "at_least: 80%", &mut reader.diagnostics);
+    section.finish(&mut reader.diagnostics);
+    let measures = Measure::ALL.map(|measure| (measure.name(), measure));
+    let to = to.and_then(|entry| shape(reader, &entry));
+    let measure = measure.and_then(|entry| reader.word(&entry, &measures));
+    let at_least = at_least.and_then(|entry| {
+        let form = "write a share like `80%` or `0.8`";
+        reader.parsed(&entry, "a share between 0 and 1", |text| match read_tolerance(text) {
+            Ok(Tolerance::Share(share) | Tolerance::Absolute(share)) if share <= Decimal::ONE => Ok(share),
+            _ => Err(form.to_owned()),
+        })
+    });
+    Some(SimilarityRule { to: to?, measure: measure?, at_least: at_least? })
+}
+
 fn amount(reader: &mut Reader<'_>, entry: &Entry) -> Option<Amount> {
     let scalar = reader.scalar(entry, "a number or a template")?;
     if let Some(number) = decimal(scalar.text.trim()) {
@@ -208,7 +234,7 @@ fn read_tolerance(text: &str) -> Result<Tolerance, String> {
     let (number, is_share) = text.strip_suffix('%').map_or((text, false), |number| (number.trim_end(), true));
     let number = units::decimal(number).filter(|number| !number.is_sign_negative()).ok_or_else(form)?;
     if is_share {
-        let share = number.checked_div(rust_decimal::Decimal::ONE_HUNDRED).ok_or_else(form)?;
+        let share = number.checked_div(Decimal::ONE_HUNDRED).ok_or_else(form)?;
         return Ok(Tolerance::Share(share));
     }
     Ok(Tolerance::Absolute(number))

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::json;
 
 use super::values::{
-    Amount, Boolean, Condition, Duration, Money, NumberOrTemplate, SchemaOrPath, ShapeText, Shapes,
-    TemplateText, ToleranceText, Whole,
+    Amount, Boolean, Condition, Duration, MeasureName, Money, NumberOrTemplate, SchemaOrPath, ShapeText,
+    Shapes, Share, TemplateText, ToleranceText, Whole,
 };
 
 /// A rule for what the workflow answers; all rules of a check must hold.
@@ -52,6 +52,8 @@ pub(super) struct Check {
     present: Boolean,
     /// The text is JSON; `false`: it is not.
     is_json: Boolean,
+    /// The text is like another.
+    similarity: Similarity,
     /// How long the row took.
     latency: Latency,
     /// What the row cost.
@@ -105,6 +107,19 @@ pub(super) struct Number {
     min: NumberOrTemplate,
     /// The most, included.
     max: NumberOrTemplate,
+}
+
+/// How like another text it is.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["to", "measure", "at_least"]))]
+pub(super) struct Similarity {
+    /// The other text.
+    to: ShapeText,
+    /// The Levenshtein ratio, F1 over tokens, ROUGE-L, or BLEU: each from 0 to 1.
+    measure: MeasureName,
+    /// From what score on the check passes, such as `80%`.
+    at_least: Share,
 }
 
 /// Characters of a text, or elements of a list.

@@ -90,6 +90,7 @@ fn full_checks() -> Value {
             "regex": "^a", "starts_with": "a", "one_of": ["a", "b"], "number": {"equals": 1, "tolerance": 0.1, "min": 0},
             "length": {"min": 1, "max": 800}, "json_schema": {"type": "string"}, "present": true, "is_json": true,
             "latency": {"max": "30s"}, "cost": {"max": "0.02 credit"}, "tokens": {"max": 2000},
+            "similarity": {"to": "{{row.expected}}", "measure": "rouge_l", "at_least": "80%"},
             "not": {"contains": "x"}, "all": [{"contains": "a", "weight": 2}], "any": [{"regex": "a"}],
         },
     })
@@ -294,6 +295,9 @@ fn other_mistakes() -> Vec<(&'static str, Value)> {
         ("/checks/label/cost", json!("0.02")),
         ("/checks/label/json_schema", json!([])),
         ("/checks/label/present", json!("yes")),
+        ("/checks/label/similarity", json!({"to": "a", "measure": "cosine", "at_least": 0.8})),
+        ("/checks/label/similarity", json!({"to": "a", "measure": "bleu", "at_least": 1.5})),
+        ("/checks/label/similarity", json!({"to": "a", "measure": "bleu"})),
         ("/checks/label/not", json!({"when": "row.a == 1", "contains": "a"})),
         ("/checks/label/all", json!([])),
         ("/checks/label/any", json!([{"equal": 1}])),

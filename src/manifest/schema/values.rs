@@ -258,6 +258,18 @@ kind!(
     ]})
 );
 kind!(
+    /// A share.
+    Share, "share", json!({"anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1},
+        matching(&[r"[0-9]+(?:\.[0-9]+)?(?: *%)?"]),
+    ]})
+);
+kind!(
+    MeasureName,
+    "`levenshtein`, `token_f1`, `rouge_l` or `bleu`",
+    words(&["levenshtein", "token_f1", "rouge_l", "bleu"])
+);
+kind!(
     /// A JSON Schema, or the path of one.
     SchemaOrPath, "path or JSON Schema", json!({"type": ["object", "string"], "pattern": r"\S"})
 );

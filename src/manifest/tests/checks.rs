@@ -49,6 +49,8 @@ fn a_check_with_a_mistake_is_refused_where_it_stands() {
     check("{number: {tolerance: 1}}", &["says nothing of the number"]);
     check("{number: {min: 3, max: 1}}", &["is less than `min`"]);
     check("{number: {min: much}}", &["must be a number or a template"]);
+    check("{similarity: {to: a, measure: levenstein, at_least: 80%}}", &["did you mean `levenshtein`?"]);
+    check("{similarity: {to: a, measure: bleu, at_least: 80}}", &["must be a share between 0 and 1"]);
     check("{latency: {max: 30}}", &["must be a duration", "`30s`"]);
     check("{cost: {max: 5 USD}}", &["is in `USD`", "workflow.price"]);
     check("{json_schema: schema.json}", &["no such file: `schema.json`"]);
@@ -122,14 +124,15 @@ fn a_run_has_copies_of_the_files_that_its_reports_need() {
     std::fs::write(here.join("schema.json"), r#"{"type": "object"}"#).unwrap();
     let source = with("checks: {a: {json_schema: schema.json}}\nbaseline: base.jsonl");
     let (manifest, _) = loaded(&bench, &source);
-    let names: Vec<_> = manifest.kept.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<_> = manifest.kept.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["schema-1.json"]);
     // The run's own copy counts, and a baseline that came later does not.
     let run = here.join("run");
     std::fs::create_dir(&run).unwrap();
     std::fs::write(here.join("schema.json"), "nothing").unwrap();
     std::fs::write(here.join("base.jsonl"), "nothing").unwrap();
-    std::fs::write(run.join("schema-1.json"), r#"{"type": "object"}"#).unwrap();
+    std::fs::create_dir(run.join("kept")).unwrap();
+    std::fs::write(run.join("kept/schema-1.json"), r#"{"type": "object"}"#).unwrap();
     bench.overrides.folder = Some(here);
     let path = run.join("manifest.yaml");
     std::fs::write(&path, source).unwrap();
