@@ -81,6 +81,7 @@ fn report_of_a_run(criterion: &mut Criterion) {
                 failures_jsonl: Some(&mut io::sink()),
                 results_csv: Some(&mut io::sink()),
                 failures_csv: Some(&mut io::sink()),
+                each: None,
             };
             report::derive(&context, history.state(), rows, targets).unwrap()
         });
@@ -103,6 +104,9 @@ fn context() -> ReportContext {
         pin: None,
         rate: None,
         accept: Accept::default(),
+        checks: Vec::new(),
+        gates: Vec::new(),
+        baseline: None,
         group_by: Vec::new(),
         columns: Vec::new(),
         dataset_columns: Some(vec!["text".to_owned()]),

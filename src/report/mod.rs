@@ -18,6 +18,7 @@ mod phrases;
 mod row;
 mod scores;
 mod sentences;
+mod sheets;
 mod spread;
 mod summary;
 mod table;
