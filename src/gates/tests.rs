@@ -49,35 +49,35 @@ fn baseline() -> Baseline {
 }
 
 /// Checks that a gate is told to hold or not, with its value, bound and margin.
-fn check(text: &str, passed: bool, numbers: [Value; 3]) {
+fn check(text: &str, passed: bool, numbers: &[Value; 3]) {
     let gate = parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
     let result = gate.judge(&report(), Some(&baseline()), true);
     assert_eq!(result.passed, Some(passed), "{text}: {result:?}");
-    assert_eq!([result.value, result.bound, result.margin], numbers, "{text}");
+    assert_eq!(&[result.value, result.bound, result.margin], numbers, "{text}");
     let open = gate.judge(&report(), Some(&baseline()), false);
     assert_eq!(open.passed, None, "{text}");
 }
 
 #[test]
 fn gates_are_judged_exactly_with_their_margin() {
-    check("label.pass_rate >= 90%", true, [json!(0.92), json!(0.9), json!(0.02)]);
-    check("checks.label.pass_rate >= 0.93", false, [json!(0.92), json!(0.93), json!(-0.01)]);
-    check("90% <= label.pass_rate", true, [json!(0.92), json!(0.9), json!(0.02)]);
-    check("label.pass_rate >= baseline - 2%", true, [json!(0.92), json!(0.91), json!(0.01)]);
-    check("label.pass_rate > baseline - 1%", false, [json!(0.92), json!(0.92), json!(0)]);
-    check("label.macro_f1 >= 90%", true, [json!(0.9), json!(0.9), json!(0)]);
-    check("label.labels.accuracy >= 90%", true, [json!(0.92), json!(0.9), json!(0.02)]);
-    check("label.classes.billing.recall >= 80%", false, [json!(0.75), json!(0.8), json!(-0.05)]);
-    check("coverage >= 99%", true, [json!(0.995), json!(0.99), json!(0.005)]);
-    check("rows.in_doubt == 0", true, [json!(0), json!(0), json!(0)]);
-    check("latency.p95 <= 30s", true, [json!(1200), json!(30_000), json!(28_800)]);
-    check("latency_ms.p95 < 1s200ms", false, [json!(1200), json!(1200), json!(0)]);
-    check("wall <= 1m30s", true, [json!(90_000), json!(90_000), json!(0)]);
-    check("cost.total <= 300 USD", true, [json!("123.45"), json!("30000"), json!("29876.55")]);
-    check("cost.total <= 123.44", false, [json!("123.45"), json!("123.44"), json!("-0.01")]);
-    check("cost.total <= baseline + 10%", false, [json!("123.45"), json!("121"), json!("-2.45")]);
-    check("cost.per_row.mean != 0.02 credit", true, [json!("0.6203"), json!("0.02"), json!("0.6003")]);
-    check("rows.total - rows.in_doubt >= 100", true, [json!(200), json!(100), json!(100)]);
+    check("label.pass_rate >= 90%", true, &[json!(0.92), json!(0.9), json!(0.02)]);
+    check("checks.label.pass_rate >= 0.93", false, &[json!(0.92), json!(0.93), json!(-0.01)]);
+    check("90% <= label.pass_rate", true, &[json!(0.92), json!(0.9), json!(0.02)]);
+    check("label.pass_rate >= baseline - 2%", true, &[json!(0.92), json!(0.91), json!(0.01)]);
+    check("label.pass_rate > baseline - 1%", false, &[json!(0.92), json!(0.92), json!(0)]);
+    check("label.macro_f1 >= 90%", true, &[json!(0.9), json!(0.9), json!(0)]);
+    check("label.labels.accuracy >= 90%", true, &[json!(0.92), json!(0.9), json!(0.02)]);
+    check("label.classes.billing.recall >= 80%", false, &[json!(0.75), json!(0.8), json!(-0.05)]);
+    check("coverage >= 99%", true, &[json!(0.995), json!(0.99), json!(0.005)]);
+    check("rows.in_doubt == 0", true, &[json!(0), json!(0), json!(0)]);
+    check("latency.p95 <= 30s", true, &[json!(1200), json!(30_000), json!(28_800)]);
+    check("latency_ms.p95 < 1s200ms", false, &[json!(1200), json!(1200), json!(0)]);
+    check("wall <= 1m30s", true, &[json!(90_000), json!(90_000), json!(0)]);
+    check("cost.total <= 300 USD", true, &[json!("123.45"), json!("30000"), json!("29876.55")]);
+    check("cost.total <= 123.44", false, &[json!("123.45"), json!("123.44"), json!("-0.01")]);
+    check("cost.total <= baseline + 10%", false, &[json!("123.45"), json!("121"), json!("-2.45")]);
+    check("cost.per_row.mean != 0.02 credit", true, &[json!("0.6203"), json!("0.02"), json!("0.6003")]);
+    check("rows.total - rows.in_doubt >= 100", true, &[json!(200), json!(100), json!(100)]);
 }
 
 #[test]
