@@ -100,6 +100,31 @@ impl CheckResult {
     }
 }
 
+impl CheckResult {
+    /// Says in one sentence what is wrong.
+    pub fn in_words(&self) -> String {
+        const SHOWN: usize = 60;
+        let short = |text: &str| match text.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text.to_owned(),
+        };
+        let reason = self.reason.as_deref().unwrap_or_default();
+        let told = match &self.path {
+            Some(path) if reason.starts_with(['`', '#']) => format!("{path}: {reason}"),
+            Some(path) => format!("{path} {reason}"),
+            None => reason.to_owned(),
+        };
+        match (&self.expected, &self.actual) {
+            (Some(expected), Some(actual)) => {
+                format!("{told}: expected {}, got {}", short(expected), short(actual))
+            }
+            (Some(expected), None) => format!("{told}: expected {}", short(expected)),
+            (None, Some(actual)) => format!("{told}: got {}", short(actual)),
+            (None, None) => told,
+        }
+    }
+}
+
 /// Writes a value as details have it: text as it is, null as `null`, all else as JSON.
 pub(super) fn written(value: &Value) -> String {
     if value.is_null() { "null".to_owned() } else { cut(&show(value)) }

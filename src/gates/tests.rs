@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -34,8 +35,9 @@ fn report() -> Value {
             "label": {
                 "passed": 184, "failed": 15, "error": 1, "skipped": 0, "unscored": 0, "pass_rate": 0.92,
                 "pass_rate_interval": [0.8741, 0.9501], "mean_score": 0.92,
+                "example": {"message": "a text of the model"},
                 "labels": {"accuracy": 0.92, "macro_f1": 0.9, "confusion": {},
-                    "classes": [{"label": "billing", "recall": 0.75}]},
+                    "classes": [{"label": "billing", "recall": 0.75, "support": 4}, {"label": "made up", "recall": 0.0, "support": 0}]},
             },
             "short": {"passed": 0, "failed": 0, "error": 0, "pass_rate": null, "pass_rate_interval": null},
         },
@@ -155,7 +157,9 @@ fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
     }]);
     assert_eq!(Baseline::parse(&written).unwrap(), Baseline::of(&report()));
     let lines: Vec<_> = written.lines().collect();
-    assert!(!lines[0].contains("confusion"));
+    for text in ["confusion", "made up", "example", "a text of the model"] {
+        assert!(!lines[0].contains(text), "{text}");
+    }
     assert_eq!(
         lines[1],
         r#"{"row_key":"t-1","input_sha256":"ab","outcome":"succeeded","checks":{"label":"pass"},"cost":"0.5","latency_ms":7}"#
@@ -164,4 +168,26 @@ fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
     assert_eq!(Baseline::parse(""), Err(BaselineError::NotOne));
     let newer = written.replacen("baseline/1", "baseline/2", 1);
     assert_eq!(Baseline::parse(&newer), Err(BaselineError::Version("flowbatch-baseline/2".to_owned())));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_a_gate_panic(
+        words in proptest::collection::vec(prop_oneof![
+            proptest::sample::select(vec![
+                "coverage", "label.pass_rate", "baseline", "cost.total", "latency.p95", ">=", "==", "<", "+", "-", "2%",
+                "30s", "1h30m", "5 USD", "0.1", "[", "]", ".", "classes", "订单", "99999999999999999999999999999",
+            ]).prop_map(str::to_owned),
+            "\\PC{0,6}",
+        ], 0..8),
+        spaced in any::<bool>(),
+    ) {
+        let text = words.join(if spaced { " " } else { "" });
+        if let Ok(gate) = parse(&text) {
+            let result = gate.judge(&report(), Some(&baseline()), true);
+            prop_assert!(result.passed.is_some());
+        }
+    }
 }

@@ -61,6 +61,12 @@ pub(super) fn checks(page: &mut String, summary: &Summary) {
         );
     }
     more(page, summary.checks.len(), MAX_CHECKS);
+    let examples = summary.checks.iter().filter_map(|(name, check)| Some((name, check.example.as_ref()?)));
+    for (at, (name, example)) in examples.take(MAX_CHECKS).enumerate() {
+        let blank = if at == 0 { "\n" } else { "" };
+        let _ =
+            writeln!(page, "{blank}- {}, row {}: {}", code(name), example.row_number, code(&example.message));
+    }
     let labelled = summary.checks.iter().filter_map(|(name, check)| Some((name, check.labels.as_ref()?)));
     for (name, labels) in labelled.take(MAX_MATRICES) {
         let _ = writeln!(page, "\n{}: {}", code(name), escape(&sentences::labels(labels)));

@@ -15,8 +15,16 @@ pub(super) fn checks(page: &mut Page, summary: &Summary) {
         let label = format!("  {name}{}  ", " ".repeat(widest - words::width(&name)));
         let ink = if check.failed + check.error == 0 { Ink::Green } else { Ink::Yellow };
         page.hanging(&label, Some(ink), &sentences::check(check));
+        let indent = " ".repeat(widest + 4);
         if let Some(labels) = &check.labels {
-            page.hanging(&" ".repeat(widest + 4), None, &sentences::labels(labels));
+            page.hanging(&indent, None, &sentences::labels(labels));
+        }
+        if let Some(example) = &check.example {
+            page.hanging(
+                &indent,
+                None,
+                &format!("row {}: {}", words::grouped(&example.row_number), example.message),
+            );
         }
     }
 }

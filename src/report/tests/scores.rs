@@ -71,6 +71,11 @@ fn checks_are_counted_with_their_rates_labels_and_groups() {
     let long = &got["checks"]["long"];
     assert_eq!((&long["passed"], &long["failed"], &long["skipped"]), (&json!(1), &json!(1), &json!(3)));
     assert_eq!(long.get("labels"), None);
+    assert_eq!(
+        long["example"],
+        json!({"row_number": 1, "verdict": "fail",
+               "message": "output.label is too short: 1 characters: expected at least 4 characters, got a"})
+    );
     let odd = &got["checks"]["odd"];
     assert_eq!(
         (&odd["error"], &odd["pass_rate"], &odd["mean_score"]),
@@ -175,6 +180,21 @@ fn pages_show_gates_and_checks_and_texts_of_models_stay_harmless() {
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
+}
+
+#[test]
+fn texts_of_which_each_is_its_own_are_no_labels() {
+    let mut run = Run::of(60);
+    for row in 1..=60 {
+        run.succeed(
+            row,
+            &format!(r#"{{"expected":"text {row}"}}"#),
+            &format!(r#"{{"label":"answer {row}"}}"#),
+        );
+    }
+    let label = check("label", "{{output.label}}", Rule::Equals(shape("{{row.expected}}")));
+    let summary = run.summary(&ReportContext { checks: vec![label], ..context() });
+    assert_eq!((summary.checks[0].1.failed, &summary.checks[0].1.labels), (60, &None));
 }
 
 #[test]
