@@ -251,11 +251,12 @@ fn length(value: &Value, bounds: &Bounds<u64>) -> CheckResult {
         }
     };
     let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let one = what.strip_suffix('s').filter(|_| count == 1).unwrap_or(what);
     match bounds.broken_by(count) {
         None => CheckResult::pass(),
         Some(beyond) => {
             let far = if matches!(beyond, Beyond::Least(_)) { "short" } else { "long" };
-            CheckResult::fail(format!("is too {far}: {count} {what}"))
+            CheckResult::fail(format!("is too {far}: {count} {one}"))
                 .expected(beyond.in_words(|bound| format!("{bound} {what}")))
                 .actual(value)
         }

@@ -111,16 +111,19 @@ fn groups(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
     for groups in summary.groups.chunk_by(|a, b| a.by == b.by).take(MAX_GROUPINGS) {
         let Some(first) = groups.first() else { continue };
         let _ = writeln!(page, "\n### By {}\n", code(&first.by));
-        page.push_str("| value | rows | succeeded | cost | latency p95 |\n|---|--:|--:|--:|--:|\n");
+        let (titles, rules) = scores::titles(first);
+        let _ = writeln!(page, "| value | rows | succeeded | cost | latency p95 |{titles}");
+        let _ = writeln!(page, "|---|--:|--:|--:|--:|{rules}");
         for group in groups.iter().take(MAX_GROUPS) {
             let _ = writeln!(
                 page,
-                "| {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} |{}",
                 code(&group.value),
                 group.rows,
                 words::percent(group.success_rate),
                 escape(&phrases.known_cost(&group.cost)),
-                words::time_or_dash(group.latency_ms.p95)
+                words::time_or_dash(group.latency_ms.p95),
+                scores::cells(group)
             );
         }
         more(page, groups.len(), MAX_GROUPS);

@@ -1,7 +1,10 @@
 //! Checks and gates on a terminal.
 
 use crate::report::terminal::{Ink, Page};
-use crate::report::{Summary, sentences, words};
+use crate::report::{GroupSummary, Summary, sentences, words};
+
+/// Checks whose pass rates stand in the table of groups.
+const IN_GROUPS: usize = 2;
 
 pub(super) fn checks(page: &mut Page, summary: &Summary) {
     if summary.checks.is_empty() {
@@ -27,6 +30,16 @@ pub(super) fn checks(page: &mut Page, summary: &Summary) {
             );
         }
     }
+}
+
+/// The titles of the pass rates in a table of groups.
+pub(super) fn titles(group: &GroupSummary) -> impl Iterator<Item = String> {
+    group.checks.iter().take(IN_GROUPS).map(|(name, _)| words::harmless(name).into_owned())
+}
+
+/// A group's pass rates.
+pub(super) fn cells(group: &GroupSummary) -> impl Iterator<Item = String> {
+    group.checks.iter().take(IN_GROUPS).map(|(_, check)| words::percent(check.pass_rate))
 }
 
 pub(super) fn gates(page: &mut Page, summary: &Summary) {
