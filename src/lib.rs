@@ -10,6 +10,7 @@ pub mod allowance;
 pub mod artifact;
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod console;
 pub mod control;
 pub mod dataset;

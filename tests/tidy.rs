@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("machine", 1),
     ("manifest", 2),
     ("report", 2),
+    ("compare", 3),
     ("allowance", 3),
     ("control", 3),
     ("dataset", 3),

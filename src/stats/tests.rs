@@ -143,6 +143,9 @@ fn moments_are_numpys() {
         near(ours.mean().unwrap(), &case["mean"], &case);
         near(ours.variance().unwrap(), &case["variance"], &case);
         near(ours.deviation().unwrap().powi(2), &case["variance"], &case);
+        let interval = ours.interval(0.9).unwrap();
+        near(interval.low, &case["normal"][0], &case);
+        near(interval.high, &case["normal"][1], &case);
     }
 }
 
@@ -188,6 +191,7 @@ fn what_can_not_be_said_is_none() {
     }
     let none = Moments::default();
     assert_eq!((none.mean(), none.variance()), (None, None));
+    assert_eq!(none.interval(0.95), None);
     let one: Moments = [1.0, f64::NAN].into_iter().collect();
     assert_eq!((one.mean(), one.variance(), one.count()), (Some(1.0), None, 1));
     assert_eq!(Bins::linear_of(&[], 5), None);
