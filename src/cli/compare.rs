@@ -8,7 +8,8 @@ use crate::report::Style;
 
 #[derive(Debug, Args)]
 pub(super) struct Compare {
-    /// What is compared with: a run (`latest`, an id or its beginning, or a path), a baseline file, or a folder of scores
+    /// What is compared with: a run (`latest`, an id or its beginning, or a path), `latest-passing` for the newest other run of
+    /// the manifest that was accepted, a baseline file, or a folder of scores
     baseline: String,
     /// The run to compare; the latest by default
     candidate: Option<String>,

@@ -9,14 +9,17 @@ use serde_json::Value;
 
 use crate::commands::{Done, Failure, Host, RunName, derive};
 use crate::compare::{self, Comparison, Keys, Options, Pairs, Row, Seen, Side};
-use crate::journal::{self, RunFolder, RunLock};
+use crate::journal::{self, Found, RunFolder, RunLock, Runs};
 use crate::model::ExitCode;
 use crate::report::Style;
+
+/// The baseline that is found and not named.
+const LATEST_PASSING: &str = "latest-passing";
 
 /// `compare`'s arguments.
 #[derive(Clone, Debug)]
 pub struct CompareArgs {
-    /// The baseline: a run, a file of rows, or a folder of scores.
+    /// The baseline: a run, `latest-passing`, a file of rows, or a folder of scores.
     pub baseline: String,
     /// What is compared with it, named the same way; the latest run by default.
     pub candidate: Option<String>,
@@ -48,8 +51,14 @@ pub enum CompareFormat {
 
 /// Compares two runs, and says what differs.
 pub fn compare(args: &CompareArgs, host: &mut dyn Host) -> Result<Done, Failure> {
-    let baseline = Source::find(&args.baseline, args.dir.as_ref(), host)?;
     let candidate = Source::find(args.candidate.as_deref().unwrap_or("latest"), args.dir.as_ref(), host)?;
+    let baseline = match args.baseline.as_str() {
+        LATEST_PASSING => {
+            let passing = latest_passing(&candidate, args.dir.as_ref())?;
+            Source::find(&passing.display().to_string(), None, host)?
+        }
+        name => Source::find(name, args.dir.as_ref(), host)?,
+    };
     let comparison = compared(baseline, candidate, Options { flips: args.flips, seed: args.seed })?;
     let output = match args.format {
         CompareFormat::Text => compare::render_text(&comparison, args.style),
@@ -61,6 +70,28 @@ pub fn compare(args: &CompareArgs, host: &mut dyn Host) -> Result<Done, Failure>
     let failed = args.fail_on_regression && !comparison.is_without_regression();
     let exit = if failed { ExitCode::Gate } else { ExitCode::Accepted };
     Ok(Done { exit_code: exit.code(), output })
+}
+
+/// Finds the newest other run of the candidate's manifest that is complete and was accepted.
+fn latest_passing(candidate: &Source, dir: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    let dir = dir.cloned().unwrap_or_else(|| PathBuf::from("runs"));
+    let is_passing = |found: &Found| {
+        let facts = facts_of(found.folder.path());
+        let is_candidate = fs::canonicalize(found.folder.file("results.jsonl")).ok()
+            == fs::canonicalize(&candidate.rows).ok();
+        !is_candidate
+            && Some(&found.manifest) == candidate.side.manifest.as_ref()
+            && facts.complete == Some(true)
+            && facts.verdict.exit_code == Some(ExitCode::Accepted.code())
+    };
+    let found = Runs::below(&dir).list().into_iter().rev().find(is_passing);
+    found.map(|found| found.folder.path().to_owned()).ok_or_else(|| {
+        Failure::mistake(format!(
+            "no other run of `{}` below {} is complete and was accepted: name the one to compare with",
+            candidate.side.manifest.as_deref().unwrap_or("the same manifest"),
+            dir.display()
+        ))
+    })
 }
 
 /// Reads the baseline's keys, then the candidate's rows, and looks up the partner of each.
@@ -115,8 +146,15 @@ struct Source {
 struct Facts {
     manifest: Option<String>,
     complete: Option<bool>,
+    verdict: Exit,
     cost: Unit,
     figures: Figures,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Exit {
+    exit_code: Option<u8>,
 }
 
 #[derive(Default, Deserialize)]

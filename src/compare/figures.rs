@@ -2,7 +2,7 @@
 
 use crate::compare::row::{CheckOfRow, Row};
 use crate::compare::summary::{CheckChange, Counts, Flip, Flips, NumberChange, Verdict};
-use crate::stats::{Interval, Moments, Resampling, mcnemar, paired_bootstrap, wilson};
+use crate::stats::{Interval, Moments, Resampling, mcnemar, paired_bootstrap, smallest_change, wilson};
 
 /// The p below which a check's difference is significant.
 pub(super) const SIGNIFICANCE: f64 = 0.05;
@@ -118,7 +118,7 @@ impl Check {
     fn add_scores(&mut self, words: &Words<'_>) {
         let score = |side: Option<&CheckOfRow>| side.and_then(|check| check.score);
         if let (Some(baseline), Some(candidate)) = (score(words.baseline), score(words.candidate)) {
-            self.graded |= [baseline, candidate].iter().any(|score| *score != 0.0 && *score != 1.0);
+            self.graded |= [baseline, candidate].iter().any(|score| *score > 0.0 && *score < 1.0);
             self.score.add(baseline, candidate);
         }
     }
@@ -158,6 +158,7 @@ impl Check {
             lost: self.lost,
             won: self.won,
             p,
+            detectable: smallest_change(pairs, self.lost + self.won),
             judged_once: self.once,
             score: self.graded.then(|| self.score.change(seed)),
             flips: self.flips,

@@ -33,7 +33,7 @@ pub fn render_markdown(comparison: &Comparison) -> String {
         }
     }
     page.push_str(
-        "\n### Checks\n\n| | baseline | candidate | lost | won | p | |\n|---|--:|--:|--:|--:|--:|---|\n",
+        "\n### Checks\n\n| | baseline | candidate | lost | won | p | detectable | |\n|---|--:|--:|--:|--:|--:|--:|---|\n",
     );
     for [name, cells @ ..] in comparison.check_cells() {
         let _ = writeln!(page, "| {} | {} |", code(&name), cells.join(" | "));

@@ -123,15 +123,14 @@ impl Pairs {
         self.cost.add(approximate(before), approximate(now));
     }
 
-    /// Says what the pairs come to. `seen` is what became of the baseline's keys; the candidate's are counted by who reads
-    /// them.
-    pub fn finish(self, baseline: Side, candidate: Side, seen: Seen, candidates: Seen) -> Comparison {
+    /// Says what the pairs come to. `before` and `now` say which rows of either run are in no pair.
+    pub fn finish(self, baseline: Side, candidate: Side, before: Seen, now: Seen) -> Comparison {
         let seed = self.options.seed;
         let rows = RowCounts {
             paired: self.paired,
-            only_baseline: seen.alone,
-            only_candidate: candidates.alone,
-            duplicates: Counts { baseline: seen.again, candidate: candidates.again },
+            only_baseline: before.alone,
+            only_candidate: now.alone,
+            duplicates: Counts { baseline: before.again, candidate: now.again },
             without_key: Counts {
                 baseline: baseline.rows_without_key,
                 candidate: candidate.rows_without_key,

@@ -113,6 +113,9 @@ pub struct CheckChange {
     pub won: u64,
     /// McNemar's exact p, two-sided; null without pairs.
     pub p: Option<f64>,
+    /// The smallest change of the pass rate that would be found significant eight times of ten, over so many pairs that
+    /// flip as often as these; null when none would.
+    pub detectable: Option<f64>,
     /// Pairs judged on one side only.
     pub judged_once: Counts,
     /// The mean scores, when they are not only 0 and 1.

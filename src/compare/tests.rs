@@ -239,7 +239,7 @@ fn the_pages_show_what_is_found_and_nothing_from_outside_can_format_them() {
     for part in [
         "workflow version: 1.0 → 2.0",
         "Cost           8.00 → 9.07 (+1.07 credits) over 80 rows",
-        "  label         92.5%      77.5%    14    2  0.0042  worse",
+        "  label         92.5%      77.5%    14    2  0.0042      ±13.8%  worse",
         "Lost: label, the first 2 of 14",
         "because   another label",
     ] {
@@ -250,7 +250,10 @@ fn the_pages_show_what_is_found_and_nothing_from_outside_can_format_them() {
         assert!(!page.contains(['\u{1b}', '\u{202e}']), "{page}");
     }
     assert!(markdown.starts_with("## Worse: label: 92.5% → 77.5% of 80 rows"), "{markdown}");
-    assert!(markdown.contains("| `label` | 92.5% | 77.5% | 14 | 2 | 0.0042 | worse |"), "{markdown}");
+    assert!(
+        markdown.contains("| `label` | 92.5% | 77.5% | 14 | 2 | 0.0042 | ±13.8% | worse |"),
+        "{markdown}"
+    );
     assert!(lines.iter().all(|line| crate::report::width(line) <= 100));
     let same = compare(&split(60, 0, 0, 4));
     let text = render_text(&same, Style { colour: false, width: 200 });

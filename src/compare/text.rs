@@ -43,7 +43,7 @@ pub fn render_text(comparison: &Comparison, style: Style) -> String {
         comparison.notes.iter().for_each(|note| page.hanging("  - ", note));
     }
     page.heading("Checks");
-    let titles = ["", "baseline", "candidate", "lost", "won", "p", ""].map(str::to_owned);
+    let titles = ["", "baseline", "candidate", "lost", "won", "p", "detectable", ""].map(str::to_owned);
     page.table(&titles, comparison.check_cells());
     let numbers = comparison.number_cells();
     if !numbers.is_empty() {
@@ -73,7 +73,9 @@ fn flips(page: &mut Page, check: &CheckChange) {
             String::new()
         };
         page.heading(&format!("{word}: {}{shown}", harmless(&check.name)));
-        listed.iter().for_each(|flip| page.flip(flip));
+        for flip in listed {
+            page.flip(flip);
+        }
     }
 }
 
@@ -117,7 +119,7 @@ impl Page {
         }
     }
 
-    /// The first column at the left, the others at the right but a verdict, which is the last of seven.
+    /// The first column at the left, the others at the right but a verdict, which is the last of eight.
     fn table<const N: usize>(&mut self, titles: &[String; N], lines: Vec<[String; N]>) {
         let clean = |cells: [String; N]| {
             let mut cells = cells;
@@ -133,7 +135,7 @@ impl Page {
             let mut text = String::from("  ");
             for (column, cell) in cells.iter().enumerate() {
                 let gap = " ".repeat(widths[column] - width(cell));
-                let is_left = column == 0 || (N == 7 && column == N - 1);
+                let is_left = column == 0 || (N == 8 && column == N - 1);
                 text.push_str(&if is_left { format!("{cell}{gap}") } else { format!("{gap}{cell}") });
                 text.push_str("  ");
             }

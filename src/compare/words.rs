@@ -59,14 +59,17 @@ impl Comparison {
         said.join(", ")
     }
 
-    /// A line for each check: name, rates, rows lost and won, p, verdict.
-    pub(super) fn check_cells(&self) -> Vec<[String; 7]> {
+    /// A line for each check: name, rates, rows lost and won, p, what could be detected, verdict.
+    pub(super) fn check_cells(&self) -> Vec<[String; 8]> {
         let line = |check: &CheckChange| {
             let rate = |side: usize| check.pass_rate.map_or("-".to_owned(), |rates| percent(rates[side]));
             let p = check.p.map_or("-".to_owned(), p_shown);
             let counts = [check.lost, check.won].map(|count| grouped(&count));
             let [lost, won] = counts;
-            [check.name.clone(), rate(0), rate(1), lost, won, p, verdict_shown(check.verdict).to_owned()]
+            let detectable =
+                check.detectable.map_or("-".to_owned(), |change| format!("±{}", percent(change)));
+            let verdict = verdict_shown(check.verdict).to_owned();
+            [check.name.clone(), rate(0), rate(1), lost, won, p, detectable, verdict]
         };
         std::iter::once(&self.succeeded).chain(&self.checks).map(line).collect()
     }
@@ -105,7 +108,7 @@ impl Comparison {
             pairs(cost.per_row.pairs)
         );
         if cost.unknown_pairs > 0 {
-            said.push_str(&format!("; unknown for {} more", pairs(cost.unknown_pairs)));
+            said.push_str(&format!("; unknown for {}", pairs(cost.unknown_pairs)));
         }
         Some(said)
     }

@@ -65,6 +65,8 @@ fn two_runs_of_one_workflow_do_not_differ_and_a_worse_one_fails_the_gate() {
         .exits(4)
         .json();
     assert_eq!(told["regressions"], json!(["succeeded"]));
+    let told = bench.run(&["compare", "latest-passing", "--format", "json"]).exits(0).json();
+    assert_eq!(told["baseline"]["name"], "again");
     let markdown =
         bench.run(&["compare", "before", "worse", "--format", "markdown", "--flips", "1"]).exits(0).stdout;
     assert!(markdown.starts_with("## Worse: succeeded"), "{markdown}");
@@ -148,5 +150,9 @@ fn nothing_to_compare_is_no_pass_and_what_is_no_run_is_a_mistake() {
         .exits(2)
         .says(&["c/results.jsonl: the line at byte 0 is no row of results"]);
     bench.run(&["compare", "a", "nowhere"]).exits(2).says(&["no run is called `nowhere`"]);
+    bench
+        .run(&["compare", "latest-passing", "a"])
+        .exits(2)
+        .says(&["no other run of `the same manifest` below runs"]);
     bench.run(&["compare", "a"]).exits(2).says(&["there are no runs below runs"]);
 }
