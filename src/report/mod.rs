@@ -16,6 +16,7 @@ mod money;
 mod open_bill;
 mod phrases;
 mod row;
+mod sheets;
 mod spread;
 mod summary;
 mod table;
