@@ -298,12 +298,12 @@ impl Lines {
 
     fn first(mut self) -> Result<Vec<u8>, Failure> {
         self.next()?;
-        Ok(self.line)
+        Ok(self.line.strip_prefix(b"\xef\xbb\xbf").map_or(self.line.clone(), <[u8]>::to_vec))
     }
 
     /// Reads the line as a row; none for an empty line, and for a baseline's head.
     fn row(&self) -> Result<Option<Row<'_>>, Failure> {
-        let line = self.line.trim_ascii();
+        let line = self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line).trim_ascii();
         if line.is_empty() || (self.offset == 0 && line.starts_with(b"{\"format\":")) {
             return Ok(None);
         }

@@ -101,7 +101,7 @@ fn a_baseline_file_is_compared_with_and_what_it_does_not_say_is_unknown() {
     let bench = Bench::new();
     let head = json!({"cost": {"unit": "credit"}});
     let mut text =
-        format!("{{\"format\":\"flowbatch-baseline/1\",\"manifest\":\"job\",\"figures\":{head}}}\n");
+        format!("\u{feff}{{\"format\":\"flowbatch-baseline/1\",\"manifest\":\"job\",\"figures\":{head}}}\n");
     for number in 1..=20 {
         let kept = json!({"row_key": format!("k{number}"), "input_sha256": null, "outcome": "succeeded",
             "checks": {"label": "pass"}, "cost": "0.05", "latency_ms": 500});
