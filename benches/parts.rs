@@ -90,6 +90,7 @@ fn report_of_a_run(criterion: &mut Criterion) {
 
 fn context() -> ReportContext {
     ReportContext {
+        judges: Vec::new(),
         concurrency: (64, false),
         run_id: "bench".to_owned(),
         manifest_name: "bench".to_owned(),

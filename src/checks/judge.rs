@@ -14,14 +14,14 @@ use crate::mapping::{RenderError, Scope, Template, kind, show};
 
 impl Checks {
     /// Judges a row by every check, in their order.
-    pub fn judge(checks: &[Check], scope: &Scope, facts: &Facts) -> Self {
+    pub fn judge(checks: &[Check], scope: &Scope, facts: &Facts<'_>) -> Self {
         Self(checks.iter().map(|check| (check.name.clone(), check.judge(scope, facts))).collect())
     }
 }
 
 impl Check {
     /// Judges a row.
-    pub fn judge(&self, scope: &Scope, facts: &Facts) -> CheckResult {
+    pub fn judge(&self, scope: &Scope, facts: &Facts<'_>) -> CheckResult {
         match self.when.as_ref().map(|when| when.holds(scope)) {
             Some(Ok(false)) => return CheckResult::of(CheckVerdict::Skipped, None),
             Some(Err(error)) => return CheckResult::error(format!("`when`: {error}")),
@@ -36,7 +36,7 @@ impl Check {
 }
 
 impl RuleSet {
-    fn judge(&self, scope: &Scope, facts: &Facts) -> CheckResult {
+    fn judge(&self, scope: &Scope, facts: &Facts<'_>) -> CheckResult {
         let needed = self.rules.iter().any(Rule::looks_at_the_value);
         let value = needed.then(|| self.value.render(scope));
         let results = self.rules.iter().map(|rule| {
@@ -54,7 +54,7 @@ impl RuleSet {
         rule: &Rule,
         value: &Result<Value, RenderError>,
         scope: &Scope,
-        facts: &Facts,
+        facts: &Facts<'_>,
     ) -> CheckResult {
         let value = match (rule, value) {
             (_, Ok(value)) => value,
@@ -137,11 +137,12 @@ fn path_of(value: &Template) -> String {
 }
 
 /// Judges a rule that is not about the value.
-fn judge_row(rule: &Rule, scope: &Scope, facts: &Facts) -> CheckResult {
+fn judge_row(rule: &Rule, scope: &Scope, facts: &Facts<'_>) -> CheckResult {
     match rule {
         Rule::Latency(bounds) => within("latency", facts.latency_ms, bounds, |ms| format!("{ms} ms")),
         Rule::Cost(bounds) => within("cost", facts.cost, bounds, |cost| cost.to_string()),
         Rule::Tokens(bounds) => within("tokens", facts.tokens, bounds, |tokens| tokens.to_string()),
+        Rule::Judge(judge) => judge.result(facts),
         Rule::Not(rules) => not(rules.judge(scope, facts)),
         Rule::All(sets) => all(judged(sets, scope, facts)),
         Rule::Any(sets) => any(judged(sets, scope, facts)),
@@ -149,7 +150,7 @@ fn judge_row(rule: &Rule, scope: &Scope, facts: &Facts) -> CheckResult {
     }
 }
 
-fn judged(sets: &[RuleSet], scope: &Scope, facts: &Facts) -> Vec<(f64, CheckResult)> {
+fn judged(sets: &[RuleSet], scope: &Scope, facts: &Facts<'_>) -> Vec<(f64, CheckResult)> {
     sets.iter().map(|set| (set.weight.to_f64().unwrap_or(1.0), set.judge(scope, facts))).collect()
 }
 
@@ -158,7 +159,8 @@ fn all(results: Vec<(f64, CheckResult)>) -> CheckResult {
     let score = weighted(&results);
     let first = |verdict| results.iter().position(|(_, result)| result.verdict == verdict);
     let Some(found) = first(CheckVerdict::Fail).or_else(|| first(CheckVerdict::Error)) else {
-        return CheckResult { score, ..CheckResult::pass() };
+        let reason = results.into_iter().find_map(|(_, result)| result.reason);
+        return CheckResult { score, reason, ..CheckResult::pass() };
     };
     let score = score.filter(|_| first(CheckVerdict::Error).is_none());
     results.into_iter().nth(found).map_or_else(CheckResult::pass, |(_, result)| {

@@ -1,5 +1,6 @@
 //! Checks: rules for what a workflow answers, compiled once, and a row's verdicts. Pure: sees neither file nor network.
 
+mod asked;
 mod bounds;
 mod choices;
 mod difference;
@@ -11,6 +12,7 @@ mod schema;
 mod shape;
 mod texts;
 
+pub use asked::{JudgeRule, Judgement};
 pub use bounds::Bounds;
 pub use choices::Choices;
 pub use number::{Amount, NumberRule, Tolerance};

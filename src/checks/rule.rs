@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use crate::checks::{Bounds, Choices, NumberRule, Pattern, Schema, Shape};
+use crate::checks::{Bounds, Choices, JudgeRule, Judgement, NumberRule, Pattern, Schema, Shape};
 use crate::mapping::{Expression, Reference, Template};
 use crate::model::Cost;
 use crate::similarity::Measure;
@@ -79,6 +79,8 @@ pub enum Rule {
     Cost(Bounds<Cost>),
     /// The row's tokens.
     Tokens(Bounds<u64>),
+    /// Another workflow gives a score that is high enough.
+    Judge(Box<JudgeRule>),
     /// The rules do not hold.
     Not(Box<RuleSet>),
     /// Each of these holds.
@@ -99,8 +101,8 @@ pub struct SimilarityRule {
 }
 
 /// What is known of a row beside its texts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Facts<'a> {
     /// In milliseconds.
     pub latency_ms: Option<u64>,
     /// In the workflow's unit.
@@ -109,6 +111,8 @@ pub struct Facts {
     pub tokens: Option<u64>,
     /// Whether the row succeeded: else there is no output to look at.
     pub succeeded: bool,
+    /// What judges said, by the names of their checks.
+    pub judged: &'a [(Arc<str>, Judgement)],
 }
 
 impl Check {
@@ -155,7 +159,8 @@ impl RuleSet {
                 | Rule::IsJson(_)
                 | Rule::Latency(_)
                 | Rule::Cost(_)
-                | Rule::Tokens(_) => {}
+                | Rule::Tokens(_)
+                | Rule::Judge(_) => {}
             }
         }
     }
@@ -166,7 +171,13 @@ impl Rule {
     pub(super) fn looks_at_the_value(&self) -> bool {
         !matches!(
             self,
-            Self::Latency(_) | Self::Cost(_) | Self::Tokens(_) | Self::Not(_) | Self::All(_) | Self::Any(_)
+            Self::Latency(_)
+                | Self::Cost(_)
+                | Self::Tokens(_)
+                | Self::Judge(_)
+                | Self::Not(_)
+                | Self::All(_)
+                | Self::Any(_)
         )
     }
 }

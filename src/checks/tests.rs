@@ -22,8 +22,8 @@ fn scope() -> Scope {
     Scope::of(names)
 }
 
-fn facts() -> Facts {
-    Facts { latency_ms: Some(1_200), cost: "0.02".parse().ok(), tokens: None, succeeded: true }
+fn facts() -> Facts<'static> {
+    Facts { latency_ms: Some(1_200), cost: "0.02".parse().ok(), tokens: None, succeeded: true, judged: &[] }
 }
 
 fn template(text: &str) -> Template {

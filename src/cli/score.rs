@@ -18,6 +18,9 @@ pub(super) struct Score {
     manifest: Option<PathBuf>,
     #[command(flatten)]
     dir: Dir,
+    /// Asks nothing before rows are sent to judges
+    #[arg(short, long, env = "FLOWBATCH_YES", value_parser = switch())]
+    yes: bool,
     /// Prints report.json on standard output
     #[arg(long, env = "FLOWBATCH_JSON", value_parser = switch())]
     json: bool,
@@ -26,6 +29,6 @@ pub(super) struct Score {
 impl Score {
     pub(super) fn into_args(self, style: Style) -> ScoreArgs {
         let run = RunName { run: self.run, dir: self.dir.dir };
-        ScoreArgs { run, manifest: self.manifest, json: self.json, style }
+        ScoreArgs { run, manifest: self.manifest, yes: self.yes, json: self.json, style }
     }
 }

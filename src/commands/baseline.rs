@@ -18,7 +18,7 @@ pub(crate) fn baseline(folder: &RunFolder, host: &dyn Host) -> Result<String, Fa
     let mut rows = Vec::new();
     let mut each = |row: &ResultRow<'_>, facts: &RowFacts| rows.push(kept_of(row, facts));
     let targets = Targets { each: Some(&mut each), ..Targets::default() };
-    let summary = derive::summarize(&context, &history, targets, &Interrupt::default())?;
+    let summary = derive::summarize(context, folder, &history, targets, &Interrupt::default(), host)?;
     let report = serde_json::to_value(&summary).unwrap_or_default();
     Ok(Baseline::of(&report).write(&rows))
 }

@@ -70,6 +70,14 @@ fn describe(path: &str, sound: &Sound) -> String {
         let names: Vec<_> = checks.iter().map(|check| &*check.name).collect();
         let _ = writeln!(text, "  checks: {}", names.join(" "));
     }
+    for judge in &sound.judges {
+        let _ = writeln!(
+            text,
+            "  judged: {}, at most {}",
+            judge.in_words(),
+            estimate::rows(survey.selection.len())
+        );
+    }
     if !gates.is_empty() {
         let texts: Vec<_> = gates.iter().map(Gate::source).collect();
         let _ = writeln!(text, "  gates: {}", texts.join("; "));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{Artifact, Restart};
 use crate::commands::execute::cost_unit;
 use crate::commands::interrupt::Interrupt;
+use crate::commands::judges::Judges;
 use crate::commands::{Failure, Host, ahead};
 use crate::journal::{History, RunFolder, RunLock};
 use crate::manifest::{self, Manifest, OutputFormat, Overrides, Secrets};
@@ -87,6 +88,7 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
         checks,
         gates,
         baseline,
+        judges: Vec::new(),
         group_by,
         columns: output.columns,
         dataset_columns: Some(lock.dataset.columns.clone()).filter(|columns| !columns.is_empty()),
@@ -123,7 +125,7 @@ fn derive_unless(interrupt: &Interrupt, folder: &RunFolder, host: &dyn Host) -> 
         failures_csv: failures_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Restart),
         each: None,
     };
-    let summary = summarize(&context, &history, targets, interrupt)?;
+    let summary = summarize(context, folder, &history, targets, interrupt, host)?;
     for file in [Some(results), Some(failures), results_csv, failures_csv].into_iter().flatten() {
         file.commit()?;
     }
@@ -141,17 +143,27 @@ pub(crate) fn summary(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Fa
     let history = folder.read()?;
     let lock = folder.lock()?.as_changed(history.state().changed());
     let manifest = frozen(folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
-    summarize(&context(manifest, &lock.run_id, &lock), &history, Targets::default(), &Interrupt::default())
+    let context = context(manifest, &lock.run_id, &lock);
+    summarize(context, folder, &history, Targets::default(), &Interrupt::default(), host)
 }
 
+/// Goes through the rows of a run, with what its judges have said of them.
 pub(crate) fn summarize(
-    context: &ReportContext,
+    mut context: ReportContext,
+    folder: &RunFolder,
     history: &History,
     targets: Targets<'_>,
     interrupt: &Interrupt,
+    host: &dyn Host,
 ) -> Result<Summary, Failure> {
+    let judges = Judges::find(folder, &context.checks, host)?;
+    context.judges = judges.reports(&context.run_id);
+    let (context, judges) = (&context, &judges);
     std::thread::scope(|scope| {
-        let rows = || ahead::read(scope, history).map(|row| interrupt.check().and_then(|()| Ok(row?)));
+        let rows = || {
+            let mut join = judges.join(scope, context);
+            ahead::read(scope, history).map(move |row| interrupt.check().and_then(|()| join.row(row?)))
+        };
         report::derive(context, history.state(), rows, targets)
     })
     .map_err(|error| match error {

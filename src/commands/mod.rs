@@ -12,6 +12,8 @@ mod execute;
 mod identity;
 mod init;
 mod interrupt;
+mod judges;
+mod judging;
 mod kept;
 mod limits;
 mod list;

@@ -79,6 +79,9 @@ pub fn plan(args: &PlanArgs, host: &mut dyn Host) -> Result<Done, Failure> {
             "manifest": manifest.name,
             "rows": {"dataset": sound.survey.rows, "selected": sound.survey.selection.len(),
                      "run": count.run, "rejected": count.rejected},
+            "judges": sound.judges.iter().map(|judge| json!({
+                "checks": judge.names, "manifest": judge.manifest.name, "rows": count.run,
+            })).collect::<Vec<_>>(),
             "input_bytes": count.bytes,
             "rejected": count.by_kind,
             "estimate": estimate.as_ref().map(|estimate| json!({
@@ -88,7 +91,17 @@ pub fn plan(args: &PlanArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         });
         format!("{value}\n")
     } else {
-        in_words(&manifest.name, sound.survey.rows, &count, estimate.map(|estimate| estimate.in_words(&unit)))
+        let mut text = in_words(
+            &manifest.name,
+            sound.survey.rows,
+            &count,
+            estimate.map(|estimate| estimate.in_words(&unit)),
+        );
+        for judge in &sound.judges {
+            let _ =
+                writeln!(text, "  then judged: {}, at most {}", judge.in_words(), estimate::rows(count.run));
+        }
+        text
     };
     // Rows that would be rejected are found here for nothing; the exit code tells a script.
     let exit = if count.rejected > 0 { ExitCode::RowsFailed } else { ExitCode::Accepted };

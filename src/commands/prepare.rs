@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::commands::judges::{self, Judge};
 use crate::commands::{Failure, Host, room};
 use crate::dataset::{Dataset, Survey, SurveyContext};
 use crate::emulator::Definition;
@@ -20,6 +21,8 @@ pub(crate) struct Sound {
     /// What an input must look like, when the manifest or the emulator's definition says so.
     pub(crate) schema: Option<InputSchema>,
     pub(crate) definition: Option<Definition>,
+    /// The judges that its checks ask.
+    pub(crate) judges: Vec<Judge>,
     /// What looks wrong but need not be.
     pub(crate) warnings: Vec<String>,
 }
@@ -53,6 +56,7 @@ pub(crate) fn prepare(
         Some(definition) if manifest.workflow.flow_file.is_none() => Some(definition.inputs().clone()),
         _ => schema_of(&manifest)?,
     };
+    let judges = judges::load(&manifest.checks, secrets, host)?;
     let dataset = Dataset::open(&manifest.dataset, spool)?;
     let columns = dataset.columns()?;
     warnings.extend(columns.note.clone());
@@ -64,7 +68,7 @@ pub(crate) fn prepare(
     if !columns.complete && survey.rows > 0 {
         judge(&manifest, manifest.check_columns(Some(&survey.columns), !columns.typed), host)?;
     }
-    Ok(Sound { manifest: Arc::new(manifest), dataset, survey, schema, definition, warnings })
+    Ok(Sound { manifest: Arc::new(manifest), dataset, survey, schema, definition, judges, warnings })
 }
 
 /// Adds to a manifest's mistakes those that only its dataset's columns show, so that all are told at once.

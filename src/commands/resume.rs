@@ -10,7 +10,7 @@ use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
 use crate::commands::run::finish;
 use crate::commands::widen::widen;
-use crate::commands::{Done, Failure, Host, RunName, derive, identity, prepare, room};
+use crate::commands::{Done, Failure, Host, RunName, derive, identity, judging, prepare, room};
 use crate::journal::{Durability, History, RunFolder, RunLock};
 use crate::manifest::Secrets;
 use crate::model::{
@@ -127,7 +127,10 @@ pub(crate) fn go_on(
     if !needs_key {
         runner::close_complete(&mut writer, &mut state)?;
         host.say("nothing remains to be done: nothing is sent");
-        return finish(folder, state, json, style, host);
+        // The lock is let go, as after any other run: judges have runs of their own.
+        drop(writer);
+        let judged = judging::now(folder, &state, host);
+        return judged.and(finish(folder, state, json, style, host));
     }
     let overrides = manifest_overrides(&lock, &known);
     let spool = folder.file("dataset.input");
@@ -146,7 +149,8 @@ pub(crate) fn go_on(
     let run_id = lock.run_id.clone();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
     let state = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;
-    finish(folder, state, json, style, host)
+    let judged = judging::after(folder, &state, host);
+    judged.and(finish(folder, state, json, style, host))
 }
 
 impl Widening {

@@ -8,10 +8,10 @@ use crate::commands::execute::{Session, cost_unit, execute};
 use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
-use crate::commands::{Done, Failure, Host, derive, estimate, kept, rehearse, room};
+use crate::commands::{Done, Failure, Host, derive, estimate, judging, kept, rehearse, room};
 use crate::fail_point::{self, Point};
 use crate::journal::{self, Found, Overridden, RunFolder, RunLock, Runs};
-use crate::manifest::{self, Budget, Overrides, Provider, Secrets};
+use crate::manifest::{self, Budget, Manifest, Overrides, Provider, Secrets};
 use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
 use crate::report::{self, Style, Summary};
 
@@ -119,7 +119,9 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let state = folder.read()?.into_state();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
     let state = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;
-    finish(&folder, state, args.json, args.style, host).map_err(|failure| failure.within(&folder))
+    let judged = judging::after(&folder, &state, host);
+    let done = finish(&folder, state, args.json, args.style, host).map_err(|failure| failure.within(&folder));
+    judged.and(done)
 }
 
 /// The folder of the run with this id, when it was begun.
@@ -175,7 +177,7 @@ fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
     }
     match &sound.manifest.limits.budget {
         Some(budget) => line.push_str(&format!(", {}", in_words(budget, &cost_unit(&sound.manifest)))),
-        None if is_billed(sound) => line.push_str(", no budget"),
+        None if is_billed(&sound.manifest) => line.push_str(", no budget"),
         None => {}
     }
     if let Some(rate) = sound.manifest.limits.rate {
@@ -183,10 +185,13 @@ fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
         line.push_str(&format!(", at {rate} at most ({} or more)", estimate::in_time(seconds)));
     }
     host.say(&line);
+    for judge in &sound.judges {
+        host.say(&format!("then judged: {}, at most {}", judge.in_words(), estimate::rows(rows)));
+    }
 }
 
-fn is_billed(sound: &Sound) -> bool {
-    matches!(sound.manifest.workflow.provider, Provider::Gptbots { .. })
+fn is_billed(manifest: &Manifest) -> bool {
+    matches!(manifest.workflow.provider, Provider::Gptbots { .. })
 }
 
 fn in_words(budget: &Budget, unit: &str) -> String {
@@ -199,11 +204,15 @@ fn in_words(budget: &Budget, unit: &str) -> String {
 
 fn confirm(args: &RunArgs, sound: &Sound, host: &mut dyn Host) -> Result<(), Failure> {
     let rows = sound.survey.selection.len();
-    let is_bounded = sound.manifest.limits.budget.is_some();
-    if args.yes || !is_billed(sound) || is_bounded || rows <= CONFIRM_ABOVE {
+    let judges = sound.judges.iter().map(|judge| &judge.manifest);
+    let mut manifests = std::iter::once(&*sound.manifest).chain(judges);
+    let unbounded = |manifest: &Manifest| is_billed(manifest) && manifest.limits.budget.is_none();
+    if args.yes || rows <= CONFIRM_ABOVE {
         return Ok(());
     }
-    let question = format!("Send {rows} rows to a billed workflow, with no budget?");
+    let Some(manifest) = manifests.find(|manifest| unbounded(manifest)) else { return Ok(()) };
+    let judge = if manifest.path == sound.manifest.path { "" } else { " that judges" };
+    let question = format!("Send {rows} rows to a billed workflow{judge}, with no budget?");
     match host.confirm(&question) {
         Some(false) => Err(Failure::environment(Reason::Interrupted, "nothing was sent")),
         Some(true) | None => Ok(()),

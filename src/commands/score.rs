@@ -1,11 +1,11 @@
-//! `flowbatch score`: applies a manifest's checks and gates as they are now to the replies that a run has. Sends nothing.
+//! `flowbatch score`: applies a manifest's checks and gates as they are now to the replies that a run has. Sends nothing, but to judges.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::Artifact;
 use crate::commands::interrupt::Interrupt;
-use crate::commands::{Done, Failure, Host, RunName, derive, identity};
+use crate::commands::{Done, Failure, Host, RunName, derive, identity, judges, judging, quoted};
 use crate::journal::{RunFolder, RunLock};
 use crate::manifest::{self, Manifest, Overrides, Secrets};
 use crate::model::SettingsChanged;
@@ -18,6 +18,8 @@ pub struct ScoreArgs {
     pub run: RunName,
     /// `--manifest`: by default the one that the run was made from, as it is now.
     pub manifest: Option<PathBuf>,
+    /// `--yes`: asks nothing before rows are sent to judges.
+    pub yes: bool,
     /// `--json`: shows report.json.
     pub json: bool,
     /// How text is shown.
@@ -39,13 +41,24 @@ pub fn score(args: &ScoreArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         host.say("the run is not complete: its gates are left open");
     }
     let from = manifest.path.display().to_string();
+    judges::load(&manifest.checks, Secrets::Needed, host)?;
     let context = derive::context(manifest, &lock.run_id, &lock);
+    let judged = if history.state().is_complete() {
+        judging::judge(&folder, &context, &history, !args.yes, host)?
+    } else {
+        0
+    };
     let scores = new_set(&folder)?;
     let results = scores.join("results.jsonl");
     let mut artifact = Artifact::create(&results).map_err(Failure::disk(&results))?;
     let targets = Targets { results_jsonl: Some(&mut artifact), ..Targets::default() };
     let interrupt = Interrupt::watch(&folder.file("manifest.yaml"), host);
-    let summary = derive::summarize(&context, &history, targets, &interrupt)?;
+    let mut summary = derive::summarize(context, &folder, &history, targets, &interrupt, host)?;
+    if history.state().is_complete() && !summary.complete {
+        let manifest = args.manifest.as_ref().map(|path| format!(" --manifest {}", quoted(path)));
+        let next = format!("flowbatch score {}{}", quoted(folder.path()), manifest.unwrap_or_default());
+        summary.verdict.next = Some(next);
+    }
     artifact.commit().map_err(Failure::disk(&results))?;
     let mut json = Vec::new();
     let path = scores.join("report.json");
@@ -53,7 +66,12 @@ pub fn score(args: &ScoreArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     Artifact::write(&path, &json).map_err(Failure::disk(&path))?;
     let path = scores.join("report.md");
     Artifact::write(&path, report::render_markdown(&summary).as_bytes()).map_err(Failure::disk(&path))?;
-    host.say(&format!("scored by {from}; nothing was sent"));
+    let sent = if judged == 0 {
+        "nothing was sent".to_owned()
+    } else {
+        format!("{judged} rows were sent to judges")
+    };
+    host.say(&format!("scored by {from}; {sent}"));
     let output = if args.json {
         String::from_utf8_lossy(&json).into_owned()
     } else {

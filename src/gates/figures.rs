@@ -53,6 +53,7 @@ pub const TOP_LEVEL: &[&str] = &[
     "polls",
     "throttled",
     "concurrency",
+    "judges",
     "cost",
     "tokens",
     "budget",

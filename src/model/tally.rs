@@ -35,9 +35,9 @@ impl Counts {
         }
     }
 
-    /// Counts one more row.
-    pub fn add(&mut self, outcome: Outcome) {
-        self.total += 1;
+    /// Counts so many more rows.
+    pub fn add_all(&mut self, outcome: Outcome, rows: u64) {
+        self.total += rows;
         let count = match outcome {
             Outcome::Succeeded => &mut self.succeeded,
             Outcome::Failed => &mut self.failed,
@@ -45,7 +45,12 @@ impl Counts {
             Outcome::Rejected => &mut self.rejected,
             Outcome::NotRun => &mut self.not_run,
         };
-        *count += 1;
+        *count += rows;
+    }
+
+    /// Counts one more row.
+    pub fn add(&mut self, outcome: Outcome) {
+        self.add_all(outcome, 1);
     }
 
     /// Gives how many rows have a definite answer.

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use crate::checks::Judgement;
 use crate::mapping::Scope;
-use crate::model::{Cost, Counts, Outcome, Pin, RowFacts, RowNumber, RunState, Tally, Verdict};
+use crate::model::{Cost, Counts, Outcome, Pin, RowNumber, RunState, Tally, Verdict};
 use crate::report::groups::Grouping;
 use crate::report::money::{CostSpread, worth};
 use crate::report::row::{ResultRow, answer_of};
 use crate::report::scores::Scores;
 use crate::report::spread::Spread;
 use crate::report::{
-    BudgetSummary, ConcurrencySummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary, Money, Rate,
-    ReportContext, Summary, TokenSummary,
+    BudgetSummary, ConcurrencySummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary, JudgeReport,
+    JudgeSummary, JudgedRow, Money, Rate, ReportContext, Summary, TokenSummary,
 };
 
 /// Characters of an error's example.
@@ -31,6 +32,8 @@ pub(super) struct SummaryBuilder<'a> {
     errors: BTreeMap<(String, Outcome), Errors>,
     groupings: Vec<Grouping<'a>>,
     scores: Scores<'a>,
+    /// For each judge, the rows that it has still to judge.
+    waiting: Vec<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,11 +58,18 @@ impl<'a> SummaryBuilder<'a> {
             errors: BTreeMap::new(),
             groupings: context.group_by.iter().map(Grouping::new).collect(),
             scores: Scores::new(&context.checks),
+            waiting: vec![0; context.judges.len()],
         }
     }
 
     /// Takes a row in; `scope` is needed when there are groups.
-    pub(super) fn add(&mut self, row: &ResultRow<'_>, facts: &RowFacts, scope: Option<&Scope>) {
+    pub(super) fn add(&mut self, row: &ResultRow<'_>, read: &JudgedRow, scope: Option<&Scope>) {
+        let facts = &read.facts;
+        for (waiting, judge) in self.waiting.iter_mut().zip(&self.context.judges) {
+            let waits =
+                |(name, said): &(_, _)| judge.checks.first() == Some(name) && *said == Judgement::Waiting;
+            *waiting += u64::from(read.judged.iter().any(waits));
+        }
         self.counts.add(row.outcome);
         let executed = answer_of(facts).is_some_and(|answer| answer.executed);
         if let Some(cost) = row.cost.filter(|cost| executed || *cost > Cost::ZERO) {
@@ -139,6 +149,7 @@ impl<'a> SummaryBuilder<'a> {
                 in_doubt: DoubtfulCost::of(state, budget, &per_row),
                 money,
             },
+            judges: context.judges.iter().zip(self.waiting).map(judge).collect(),
             tokens: TokenSummary {
                 total: tally.tokens,
                 known_rows: self.token_rows,
@@ -170,6 +181,12 @@ impl<'a> SummaryBuilder<'a> {
         }
         money
     }
+}
+
+fn judge((judge, waiting): (&JudgeReport, u64)) -> (String, JudgeSummary) {
+    let name = judge.checks.first().map(ToString::to_string).unwrap_or_default();
+    let complete = judge.open.is_none() && waiting == 0;
+    (name, JudgeSummary { complete, waiting, ..judge.summary.clone() })
 }
 
 fn concurrency(context: &ReportContext, state: &RunState) -> ConcurrencySummary {

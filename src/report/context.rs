@@ -10,7 +10,7 @@ use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
 use crate::mapping::{ColumnTypes, Template};
 use crate::model::{Accept, Pin};
-use crate::report::BudgetLimits;
+use crate::report::{BudgetLimits, JudgeReport};
 
 /// What the journal does not hold, and a report needs: taken from the run's frozen manifest.
 #[derive(Clone, Debug)]
@@ -49,6 +49,8 @@ pub struct ReportContext {
     pub gates: Vec<Gate>,
     /// What `baseline` in a gate means, when its file is there.
     pub baseline: Option<Baseline>,
+    /// The judges that checks ask, and what their runs came to.
+    pub judges: Vec<JudgeReport>,
     /// `report.group_by`, in the order written.
     pub group_by: Vec<(String, Template)>,
     /// `output.columns`, in the order written; when empty, each field of the output becomes a column.

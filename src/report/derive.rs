@@ -10,11 +10,12 @@ use crate::gates::Gate;
 use crate::mapping::Scope;
 use crate::model::{Outcome, RowFacts, RowNumber, RunState};
 use crate::report::builder::SummaryBuilder;
+use crate::report::judged::with_judges;
 use crate::report::layout::Layout;
 use crate::report::row::{answer_of, output_of, record_of};
 use crate::report::sheets::Sheets;
 use crate::report::templates::Scopes;
-use crate::report::{ReportContext, ResultRow, Summary};
+use crate::report::{JudgedRow, ReportContext, ResultRow, Summary};
 
 /// Where the derived files go; what is none is not written.
 #[derive(Default)]
@@ -76,14 +77,15 @@ const SAMPLE_BYTES: usize = 1024 * 1024;
 ///
 /// `rows` gives the run's rows in dataset order. It is called a second time when a row has a CSV column that the first rows
 /// lack, which needs `output.columns` or the dataset's header not to be known.
-pub fn derive<I, E>(
+pub fn derive<I, R, E>(
     context: &ReportContext,
     state: &RunState,
     mut rows: impl FnMut() -> I,
     targets: Targets<'_>,
 ) -> Result<Summary, Error<E>>
 where
-    I: IntoIterator<Item = Result<RowFacts, E>>,
+    I: IntoIterator<Item = Result<R, E>>,
+    R: Into<JudgedRow>,
 {
     let mut layout = Layout::new(context);
     let mut later = rows().into_iter();
@@ -94,10 +96,11 @@ where
             && bytes < SAMPLE_BYTES
             && let Some(facts) = later.next()
         {
-            let facts = facts.map_err(Error::Rows)?;
-            bytes += payload_of(&facts);
-            layout.see(record_of(&facts), answer_of(&facts).and_then(output_of).as_deref());
-            sample.push(facts);
+            let read = facts.map_err(Error::Rows)?.into();
+            let JudgedRow { facts, .. } = &read;
+            bytes += payload_of(facts);
+            layout.see(record_of(facts), answer_of(facts).and_then(output_of).as_deref());
+            sample.push(read);
         }
     }
     let mut targets = targets;
@@ -107,15 +110,16 @@ where
     let mut builder = SummaryBuilder::new(context, counts.answered());
     let scopes = Scopes::new(context);
     let mut last = 0;
-    for facts in sample.into_iter().map(Ok).chain(later) {
-        let facts = facts.map_err(Error::Rows)?;
+    for read in sample.into_iter().map(Ok).chain(later.map(|read| read.map(Into::into))) {
+        let read = read.map_err(Error::Rows)?;
+        let facts = &read.facts;
         last = next_row(last, facts.number)?;
-        let (row, scope) = scopes.row(&facts, files.needs_a_scope());
-        builder.add(&row, &facts, scope.as_ref());
+        let (row, scope) = scopes.row(&read, files.needs_a_scope());
+        builder.add(&row, &read, scope.as_ref());
         if let Some(each) = &mut each {
-            each(&row, &facts);
+            each(&row, facts);
         }
-        files.write(&row, record_of(&facts), scope.as_ref()).map_err(Failed::into_error)?;
+        files.write(&row, record_of(facts), scope.as_ref()).map_err(Failed::into_error)?;
     }
     if builder.counts() != counts {
         return Err(Error::Disagree { what: format!("{:?} against {counts:?}", builder.counts()) });
@@ -123,14 +127,14 @@ where
     if files.sheets.lack_columns() {
         files.sheets.restart().map_err(Failed::into_error)?;
         for facts in rows() {
-            let facts = facts.map_err(Error::Rows)?;
-            let (row, scope) = scopes.row(&facts, files.sheets.needs_a_scope());
-            let written = files.sheets.write(&row, record_of(&facts), scope.as_ref());
+            let read = facts.map_err(Error::Rows)?.into();
+            let (row, scope) = scopes.row(&read, files.sheets.needs_a_scope());
+            let written = files.sheets.write(&row, record_of(&read.facts), scope.as_ref());
             written.map_err(Failed::into_error)?;
         }
     }
     let notes = files.sheets.finish().map_err(Failed::into_error)?;
-    Ok(judged_by_gates(builder.finish(state, notes), context))
+    Ok(judged_by_gates(with_judges(builder.finish(state, notes), context), context))
 }
 
 /// Holds the gates against the summary that readers see.

@@ -33,6 +33,7 @@ pub fn render_markdown(summary: &Summary) -> String {
     head(&mut page, summary, &phrases);
     scores::gates(&mut page, summary);
     scores::checks(&mut page, summary);
+    scores::judges(&mut page, summary);
     times(&mut page, &phrases);
     errors(&mut page, summary);
     groups(&mut page, summary, &phrases);

@@ -10,6 +10,7 @@ mod derive;
 mod encoding;
 mod groups;
 mod json;
+mod judged;
 mod layout;
 mod markdown;
 mod money;
@@ -28,6 +29,10 @@ mod words;
 
 pub use context::{CsvOptions, Price, ReportContext};
 pub use derive::{Each, Error, Targets, derive};
+pub use judged::{
+    JUDGED_COLUMNS, JudgeCost, JudgeReport, JudgeSummary, JudgedRow, Question, QuestionId, Questions,
+    judgement,
+};
 pub use markdown::render_markdown;
 pub(crate) use markdown::{code, escape};
 pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};

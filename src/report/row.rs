@@ -1,12 +1,13 @@
 //! A results row: what is said of one row of the dataset, in the fields and the order of the contract.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::checks::{Checks, Facts};
+use crate::checks::{Checks, Facts, Judgement};
 use crate::model::{Answered, Cost, Outcome, RowError, RowFacts, RowKey, RowNumber, RowState, RunEvent};
 use crate::reply;
 
@@ -130,12 +131,13 @@ impl ResultRow<'_> {
     }
 
     /// Gives what checks may look at beside texts.
-    pub(super) fn facts(&self) -> Facts {
+    pub(super) fn facts<'j>(&self, judged: &'j [(Arc<str>, Judgement)]) -> Facts<'j> {
         Facts {
             latency_ms: self.latency_ms,
             cost: self.cost,
             tokens: self.tokens,
             succeeded: self.outcome == Outcome::Succeeded,
+            judged,
         }
     }
 }

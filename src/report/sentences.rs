@@ -4,7 +4,26 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::gates::{FigureKind, GateResult};
-use crate::report::{CheckSummary, LabelSummary, words};
+use crate::report::{CheckSummary, JudgeSummary, LabelSummary, words};
+
+/// What a judge came to, and what it cost.
+pub(super) fn judge(judge: &JudgeSummary) -> String {
+    let mut told = vec![format!("{} judged", judge.rows.succeeded)];
+    let others = judge.rows.failed + judge.rows.in_doubt + judge.rows.rejected;
+    for (count, what) in [(others, "without an answer"), (judge.waiting, "still to be judged")] {
+        told.extend((count > 0).then(|| format!("{count} {what}")));
+    }
+    let cost = judge.cost.total.map(|total| total.to_string());
+    told.push(match &cost {
+        Some(total) => format!("{total} {}", words::unit(total, &judge.cost.unit)),
+        None => "a cost that can't be added up exactly".to_owned(),
+    });
+    if judge.cost.unknown_rows > 0 {
+        told.push(format!("cost unknown for {}", judge.cost.unknown_rows));
+    }
+    told.push(format!("{} tokens", judge.tokens.total));
+    told.join(", ")
+}
 
 /// What a check came to.
 pub(super) fn check(check: &CheckSummary) -> String {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::gates::GateResult;
 use crate::model::{Cost, Counts, Outcome, RowNumber, Verdict};
 use crate::report::scores::named;
-use crate::report::{BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck};
+use crate::report::{BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck, JudgeSummary};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub struct Summary {
     pub description: Option<String>,
     /// The manifest's labels.
     pub labels: BTreeMap<String, String>,
-    /// Whether every row ended and none is still at the provider.
+    /// Whether every row ended and none is still at the provider, and every judge is done.
     pub complete: bool,
     /// What it means, with the exit code and the command to go on with.
     pub verdict: Verdict,
@@ -48,6 +48,9 @@ pub struct Summary {
     pub concurrency: ConcurrencySummary,
     /// The bill.
     pub cost: CostSummary,
+    /// What judges came to, by the first of the checks that ask them; their cost is not in `cost`. Absent without judges.
+    #[serde(default, with = "named", skip_serializing_if = "Vec::is_empty")]
+    pub judges: Vec<(String, JudgeSummary)>,
     /// Tokens used.
     pub tokens: TokenSummary,
     /// How `limits.budget` stands; null without one.

@@ -9,7 +9,7 @@ use crate::checks::{Check, Checks};
 use crate::mapping::{RenderError, ReplyScope, Scope, ScopeParts, Template};
 use crate::model::{Answered, Outcome, Record, RowFacts, row_tag};
 use crate::report::row::{ResultRow, answer_of, record_of};
-use crate::report::{ReportContext, json};
+use crate::report::{JudgedRow, ReportContext, json};
 
 /// What the templates of a report refer to: only that is laid out for each row.
 #[derive(Debug)]
@@ -34,18 +34,19 @@ impl<'a> Scopes<'a> {
 
     /// Gives a row with its checks' verdicts, if it has an answer, and what its templates can see: laid out for checks, and
     /// when something else needs it.
-    pub(super) fn row<'f>(&self, facts: &'f RowFacts, needed: bool) -> (ResultRow<'f>, Option<Scope>) {
+    pub(super) fn row<'f>(&self, read: &'f JudgedRow, needed: bool) -> (ResultRow<'f>, Option<Scope>) {
+        let JudgedRow { facts, judged: said } = read;
         let mut row = ResultRow::of(facts);
         let judged = !self.context.checks.is_empty() && row.is_answered();
         let scope = (judged || needed).then(|| self.of(&row, facts));
         if let Some(scope) = scope.as_ref().filter(|_| judged) {
-            row.checks = Checks::judge(&self.context.checks, scope, &row.facts());
+            row.checks = Checks::judge(&self.context.checks, scope, &row.facts(said));
         }
         (row, scope)
     }
 
     /// Lays out what the templates of a row can see.
-    fn of(&self, row: &ResultRow<'_>, facts: &RowFacts) -> Scope {
+    pub(super) fn of(&self, row: &ResultRow<'_>, facts: &RowFacts) -> Scope {
         let context = self.context;
         let record = typed_record(context, facts);
         let output = row.output.as_deref().filter(|_| self.output).map_or(Value::Null, json::exact);
@@ -64,7 +65,8 @@ impl<'a> Scopes<'a> {
     }
 }
 
-fn reply_value(answer: &Answered) -> Value {
+/// The whole reply.
+pub(super) fn reply_value(answer: &Answered) -> Value {
     match (&answer.raw, &answer.raw_text) {
         (Some(raw), _) => json::exact(raw),
         (None, Some(text)) => {

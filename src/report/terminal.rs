@@ -59,6 +59,7 @@ pub fn render_text(summary: &Summary, style: Style, run_dir: &str) -> String {
     details(&mut page, summary, &phrases);
     scores::gates(&mut page, summary);
     scores::checks(&mut page, summary);
+    scores::judges(&mut page, summary);
     times(&mut page, &phrases);
     errors(&mut page, summary);
     groups(&mut page, summary, &phrases);

@@ -25,6 +25,7 @@ fn raw(text: &str) -> Json {
 
 fn context() -> ReportContext {
     ReportContext {
+        judges: Vec::new(),
         run_id: "20261124T060000Z-7f3a".to_owned(),
         manifest_name: "support-triage".to_owned(),
         description: None,

@@ -15,6 +15,7 @@ mod hostile;
 mod identity;
 mod job;
 mod journal;
+mod judge;
 mod limits;
 mod rates;
 mod reconcile;

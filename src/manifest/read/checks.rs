@@ -1,5 +1,6 @@
 //! `checks`: rules for what the workflow answers.
 
+use std::iter;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
@@ -7,6 +8,7 @@ use rust_decimal::Decimal;
 use crate::checks::{Bounds, Check, Folding, Rule, RuleSet};
 use crate::gates::{KnownCheck, TOP_LEVEL};
 use crate::manifest::names::is_plain_name;
+use crate::manifest::read::judge;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::rules::{self, Given};
 use crate::manifest::read::section::{Entry, Section};
@@ -60,12 +62,11 @@ fn read_check(reader: &mut Reader<'_>, entry: &Entry, price: Option<&Price>) -> 
     });
     let whole = Template::parse(WHOLE).ok()?;
     let weight = read_weight(reader, &mut section);
-    let rules = read_rules(
-        reader,
-        section,
-        entry,
-        Around { value: &whole, folding: Folding::default(), price, depth: 0 },
-    );
+    let judge = section.take("judge").map(|entry| judge::read(reader, entry, &name));
+    let faulty = judge.as_ref().is_some_and(Option::is_none);
+    let judge = judge.flatten().map(|judge| Rule::Judge(Box::new(judge)));
+    let around = Around { value: &whole, folding: Folding::default(), price, depth: 0, faulty };
+    let rules = read_rules(reader, section, entry, around, judge.into_iter());
     Some(Check { name: Arc::from(name), weight, when, rules: rules? })
 }
 
@@ -76,6 +77,8 @@ struct Around<'a> {
     folding: Folding,
     price: Option<&'a Price>,
     depth: usize,
+    /// Whether one of their rules was refused.
+    faulty: bool,
 }
 
 fn read_weight(reader: &mut Reader<'_>, section: &mut Section) -> Decimal {
@@ -87,6 +90,7 @@ fn read_rules(
     mut section: Section,
     entry: &Entry,
     around: Around<'_>,
+    given: impl Iterator<Item = Rule>,
 ) -> Option<RuleSet> {
     let before = reader.diagnostics.len();
     let value = section.take("value").and_then(|entry| reader.template(&entry, When::AfterReply));
@@ -97,7 +101,8 @@ fn read_rules(
             *place = boolean;
         }
     }
-    let mut found = rules::read(reader, &mut section, Given { folding, price: around.price });
+    let mut found: Vec<_> = given.collect();
+    found.extend(rules::read(reader, &mut section, Given { folding, price: around.price }));
     for key in ["min", "max"] {
         // A common slip: bounds belong to what they bound.
         if section.has(key) {
@@ -105,10 +110,11 @@ fn read_rules(
             section.refuse(&[key], "bounds nothing here", &help, &mut reader.diagnostics);
         }
     }
-    let inner = Around { value: &value, folding, price: around.price, depth: around.depth + 1 };
+    let inner =
+        Around { value: &value, folding, price: around.price, depth: around.depth + 1, faulty: false };
     found.extend(read_joined(reader, &mut section, inner));
     section.finish(&mut reader.diagnostics);
-    if found.is_empty() && reader.diagnostics.len() == before {
+    if found.is_empty() && !around.faulty && reader.diagnostics.len() == before {
         let help =
             "give it one, such as `equals: \"{{row.expected}}\"`, `contains: …` or `length: {max: 800}`";
         return reader.refuse(entry, "has no rule", Some(help));
@@ -129,8 +135,9 @@ fn read_joined(reader: &mut Reader<'_>, section: &mut Section, inner: Around<'_>
     }
     let [not, all, any] = taken;
     if let Some(entry) = not {
-        let rules =
-            reader.section(entry.clone()).and_then(|section| read_rules(reader, section, &entry, inner));
+        let rules = reader
+            .section(entry.clone())
+            .and_then(|section| read_rules(reader, section, &entry, inner, iter::empty()));
         found.extend(rules.map(|rules| Rule::Not(Box::new(rules))));
     }
     if let Some(entry) = all {
@@ -151,7 +158,7 @@ fn read_several(reader: &mut Reader<'_>, entry: Entry, around: Around<'_>) -> Op
     let read = items.into_iter().filter_map(|entry| {
         let mut section = reader.section(entry.clone())?;
         let weight = read_weight(reader, &mut section);
-        Some(RuleSet { weight, ..read_rules(reader, section, &entry, around)? })
+        Some(RuleSet { weight, ..read_rules(reader, section, &entry, around, iter::empty())? })
     });
     Some(read.collect())
 }

@@ -19,6 +19,8 @@ pub(in crate::manifest) struct Kept {
     pub(super) files: Vec<KeptFile>,
     /// How many schemas there are among them.
     pub(super) schemas: usize,
+    /// How many manifests of judges.
+    pub(super) judges: usize,
 }
 
 /// Reads a file that must be there: the run's own copy, when there is one.

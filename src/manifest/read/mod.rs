@@ -6,6 +6,7 @@ mod dataset;
 mod flow;
 mod gates;
 mod input;
+mod judge;
 mod kept;
 mod limits;
 mod origin;

@@ -208,14 +208,17 @@ fn similarity(reader: &mut Reader<'_>, entry: Entry) -> Option<SimilarityRule> {
     let measures = Measure::ALL.map(|measure| (measure.name(), measure));
     let to = to.and_then(|entry| shape(reader, &entry));
     let measure = measure.and_then(|entry| reader.word(&entry, &measures));
-    let at_least = at_least.and_then(|entry| {
-        let form = "write a share like `80%` or `0.8`";
-        reader.parsed(&entry, "a share between 0 and 1", |text| match read_tolerance(text) {
-            Ok(Tolerance::Share(share) | Tolerance::Absolute(share)) if share <= Decimal::ONE => Ok(share),
-            _ => Err(form.to_owned()),
-        })
-    });
+    let at_least = at_least.and_then(|entry| share(reader, &entry));
     Some(SimilarityRule { to: to?, measure: measure?, at_least: at_least? })
+}
+
+/// Reads a share between 0 and 1.
+pub(super) fn share(reader: &mut Reader<'_>, entry: &Entry) -> Option<Decimal> {
+    let form = "write a share like `80%` or `0.8`";
+    reader.parsed(entry, "a share between 0 and 1", |text| match read_tolerance(text) {
+        Ok(Tolerance::Share(share) | Tolerance::Absolute(share)) if share <= Decimal::ONE => Ok(share),
+        _ => Err(form.to_owned()),
+    })
 }
 
 fn amount(reader: &mut Reader<'_>, entry: &Entry) -> Option<Amount> {

@@ -17,6 +17,8 @@ pub(super) enum When {
     BeforeReply,
     /// After it has answered.
     AfterReply,
+    /// After the judge has answered: then `output` and `reply` are the judge's.
+    OfJudge,
 }
 
 const ROOTS: [&str; 7] = ["row", "row_number", "row_key", "row_tag", "vars", "run", "manifest"];
@@ -105,6 +107,10 @@ impl Reader<'_> {
                 None => entry.node.place.clone(),
             };
             let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+            if when == When::OfJudge {
+                self.diagnostics.extend(not_of_judge(&path, &place));
+                continue;
+            }
             match path.as_slice() {
                 ["row", column, ..] => self.references.push(ColumnReference {
                     column: (*column).to_owned(),
@@ -148,6 +154,14 @@ fn written_length(text: &str) -> usize {
         }
     }
     text.len()
+}
+
+/// What is known of a judge's answer: it has the judged row as its input.
+fn not_of_judge(path: &[&str], place: &Place) -> Option<Diagnostic> {
+    let [root, ..] = path else { return None };
+    let told = format!("there is no `{}` in a judge's answer", path.join("."));
+    let help = format!("the names are {}: they are the judge's", listed(&REPLY_ROOTS));
+    (!REPLY_ROOTS.contains(root)).then(|| place.error(told).with_help(help))
 }
 
 fn unknown_root(path: &[&str], place: &Place, when: When) -> Option<Diagnostic> {

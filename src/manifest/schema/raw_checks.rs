@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::json;
 
 use super::values::{
-    Amount, Boolean, Condition, Duration, MeasureName, Money, NumberOrTemplate, SchemaOrPath, ShapeText,
-    Shapes, Share, TemplateText, ToleranceText, Whole,
+    Amount, Boolean, Condition, Duration, FilePath, MeasureName, Money, NumberOrTemplate, SchemaOrPath,
+    ShapeText, Shapes, Share, TemplateText, ToleranceText, Whole,
 };
 
 /// A rule for what the workflow answers; all rules of a check must hold.
@@ -60,6 +60,8 @@ pub(super) struct Check {
     cost: Costs,
     /// How many tokens the row used.
     tokens: Tokens,
+    /// Another workflow says how good the answer is.
+    judge: Judge,
     /// The rules in it do not hold.
     not: Inner,
     /// Each of these holds.
@@ -70,7 +72,24 @@ pub(super) struct Check {
     any: Vec<Inner>,
 }
 
-/// Rules within others: those of a check, but `when`.
+/// Another workflow, whose answer is a score.
+#[derive(Default, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["manifest"]))]
+pub(super) struct Judge {
+    /// The judge's manifest, whose dataset is what is judged: `key`, `row`, `input` and `output` of each row that succeeded.
+    manifest: FilePath,
+    /// The score, from 0 to 1, out of the judge's answer.
+    #[schemars(extend("default" = "{{output.score}}"))]
+    score: TemplateText,
+    /// From what score on the check passes, such as `70%`.
+    #[schemars(extend("default" = 0.5))]
+    at_least: Share,
+    /// The judge's reason, out of its answer.
+    reason: TemplateText,
+}
+
+/// Rules within others: those of a check, but `when` and `judge`.
 #[derive(Default)]
 pub(super) struct Inner;
 
@@ -87,7 +106,7 @@ impl JsonSchema for Inner {
         let check = generator.subschema_for::<Check>();
         let inner = json!({
             "$comment": "rules as of a check",
-            "allOf": [check, {"not": {"required": ["when"]}}],
+            "allOf": [check, {"not": {"anyOf": [{"required": ["when"]}, {"required": ["judge"]}]}}],
         });
         Schema::try_from(inner).unwrap_or_default()
     }

@@ -67,7 +67,14 @@ fn a_check_with_a_mistake_is_refused_where_it_stands() {
         &["unknown key `contain` in `checks.label.all[0]`", "did you mean `contains`?"],
     );
     check("{not: {when: outcome == \"x\", contains: a}}", &["unknown key `when` in `checks.label.not`"]);
-    check("{judge: {workflow: a}}", &["unknown key `judge`"]);
+    check("{judge: {at_least: 0.7}}", &["`checks.label.judge.manifest` is missing"]);
+    check("{judge: {manifest: m.yaml, model: a}}", &["unknown key `model` in `checks.label.judge`"]);
+    check(
+        "{judge: {manifest: m.yaml, score: '{{row.text}}'}}",
+        &["there is no `row.text` in a judge's answer"],
+    );
+    check("{judge: {manifest: m.yaml, at_least: 2}}", &["a share between 0 and 1"]);
+    check("{not: {judge: {manifest: m.yaml}}}", &["unknown key `judge` in `checks.label.not`"]);
     let deep = format!("{}{{contains: a}}{}", "{not: ".repeat(12), "}".repeat(12));
     check(&deep, &["stands more than 8 deep"]);
     for (name, told) in

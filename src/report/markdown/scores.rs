@@ -40,6 +40,17 @@ pub(super) fn gates(page: &mut String, summary: &Summary) {
     }
 }
 
+pub(super) fn judges(page: &mut String, summary: &Summary) {
+    if summary.judges.is_empty() {
+        return;
+    }
+    page.push_str("\n### Judges\n\nTheir cost is not in the run's own.\n\n| judge | |\n|---|---|\n");
+    for (name, judge) in summary.judges.iter().take(MAX_CHECKS) {
+        let _ = writeln!(page, "| {} | {} |", code(name), escape(&sentences::judge(judge)));
+    }
+    more(page, summary.judges.len(), MAX_CHECKS);
+}
+
 pub(super) fn checks(page: &mut String, summary: &Summary) {
     if summary.checks.is_empty() {
         return;

@@ -32,6 +32,18 @@ pub(super) fn checks(page: &mut Page, summary: &Summary) {
     }
 }
 
+/// What judges came to, and their bills.
+pub(super) fn judges(page: &mut Page, summary: &Summary) {
+    if summary.judges.is_empty() {
+        return;
+    }
+    page.heading("Judges (not in the cost above)");
+    for (name, judge) in &summary.judges {
+        let ink = if judge.complete { Ink::Green } else { Ink::Yellow };
+        page.hanging(&format!("  {}  ", words::harmless(name)), Some(ink), &sentences::judge(judge));
+    }
+}
+
 /// The titles of the pass rates in a table of groups.
 pub(super) fn titles(group: &GroupSummary) -> impl Iterator<Item = String> {
     group.checks.iter().take(IN_GROUPS).map(|(name, _)| words::harmless(name).into_owned())

@@ -1,0 +1,168 @@
+//! Judging: once a run is complete, its judges are asked about the rows that they were not asked about. What they are asked
+//! are runs of their own, below the judged run's folder.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::commands::execute::{Session, execute};
+use crate::commands::identity::{self, Git};
+use crate::commands::interrupt::Interrupt;
+use crate::commands::judges::{self, JUDGES, Judges};
+use crate::commands::prepare::prepare;
+use crate::commands::resume::{Continue, go_on};
+use crate::commands::run::selected;
+use crate::commands::{Failure, Host, ahead, derive, estimate, kept, room};
+use crate::journal::{History, Overridden, RunFolder, Runs};
+use crate::manifest::Secrets;
+use crate::model::{Reason, RunState};
+use crate::report::ReportContext;
+
+/// Judges a run that has just come to its end, unless a signal or something else stopped it.
+pub(crate) fn after(folder: &RunFolder, state: &RunState, host: &mut dyn Host) -> Result<(), Failure> {
+    if state.stopped().is_some() { Ok(()) } else { now(folder, state, host) }
+}
+
+/// Judges a run, if it is complete and its manifest has judges.
+pub(crate) fn now(folder: &RunFolder, state: &RunState, host: &mut dyn Host) -> Result<(), Failure> {
+    if !state.is_complete() {
+        return Ok(());
+    }
+    let lock = folder.lock()?.as_changed(state.changed());
+    let manifest = derive::frozen(folder, &lock, state.changed(), Secrets::Recorded, host)?;
+    if judges::grouped(&manifest.checks).is_empty() {
+        return Ok(());
+    }
+    let context = derive::context(manifest, &lock.run_id, &lock);
+    let judged = folder.read().map_err(Failure::from);
+    let judged = judged.and_then(|history| judge(folder, &context, &history, false, host));
+    judged.map(drop).map_err(|failure| failure.resumed_by(folder))
+}
+
+/// Asks judges about a run's rows, and gives about how many. A judge that stops before it is done stops them all.
+pub(crate) fn judge(
+    folder: &RunFolder,
+    context: &ReportContext,
+    history: &History,
+    confirm: bool,
+    host: &mut dyn Host,
+) -> Result<u64, Failure> {
+    let mut sent = 0;
+    for at in 0..judges::grouped(&context.checks).len() {
+        let mut found = Judges::find(folder, &context.checks, host)?;
+        let runs = found.0.get(at).map(|asked| asked.runs.iter()).into_iter().flatten();
+        let open: Vec<_> = runs.filter(|run| !run.is_complete()).map(|run| run.folder().clone()).collect();
+        for run in &open {
+            if !finish_one(run, host)? {
+                return Ok(sent);
+            }
+        }
+        if !open.is_empty() {
+            found = Judges::find(folder, &context.checks, host)?;
+        }
+        let asking = Asking { folder, context, history, judges: &found, at };
+        let Some((run, rows)) = asking.ask(confirm, host)? else { continue };
+        sent += rows;
+        if !run.read()?.state().is_complete() {
+            return Ok(sent);
+        }
+    }
+    Ok(sent)
+}
+
+/// Goes on with a judge's run, and says whether that is complete then.
+fn finish_one(run: &RunFolder, host: &mut dyn Host) -> Result<bool, Failure> {
+    go_on(run, &Continue::default(), None, false, None, host)?;
+    Ok(run.read()?.state().is_complete())
+}
+
+/// Takes a line.
+type Take<'a> = dyn FnMut(&[u8]) -> Result<(), Failure> + 'a;
+
+/// A judge that is to be asked.
+struct Asking<'a> {
+    folder: &'a RunFolder,
+    context: &'a ReportContext,
+    history: &'a History,
+    judges: &'a Judges,
+    at: usize,
+}
+
+impl Asking<'_> {
+    /// Asks about all rows that the judge was not asked about, in a run of its own; gives that run and how many rows it has.
+    fn ask(&self, confirm: bool, host: &mut dyn Host) -> Result<Option<(RunFolder, u64)>, Failure> {
+        let Some(asked) = self.judges.0.get(self.at) else { return Ok(None) };
+        let rule = &asked.rules[0];
+        let mut digest = Sha256::new();
+        let rows = self.each(host, &mut |line| {
+            digest.update(line);
+            Ok(())
+        })?;
+        if rows == 0 {
+            return Ok(None);
+        }
+        let names: Vec<_> = asked.rules.iter().map(|rule| &*rule.name).collect();
+        let told =
+            format!("{} to {}, for {}", estimate::rows(rows), rule.manifest.display(), names.join(", "));
+        if confirm && host.confirm(&format!("Send {told}?")) == Some(false) {
+            return Err(Failure::environment(Reason::Interrupted, "nothing was sent"));
+        }
+        host.say(&format!("judging: {told}"));
+        let id = self.run_id(&rule.name, &rule.sha256, digest);
+        let run = Runs::below(self.folder.file(JUDGES)).folder(&rule.name, &id);
+        let claim = match run.claim() {
+            // Another process was quicker.
+            Err(_) if run.is_begun() => {
+                finish_one(&run, host)?;
+                return Ok(Some((run, rows)));
+            }
+            claim => claim?,
+        };
+        let spool = run.file("dataset.input");
+        let mut file = BufWriter::new(File::create(&spool).map_err(Failure::disk(&spool))?);
+        self.each(host, &mut |line| file.write_all(line).map_err(Failure::disk(&spool)))?;
+        let file = file.into_inner().map_err(|error| Failure::disk(&spool)(error.into_error()))?;
+        file.sync_all().map_err(Failure::disk(&spool))?;
+        let sound = prepare(&rule.file, &judges::overrides(rule), Secrets::Needed, Some(&spool), host)?;
+        room::check_files(&sound.manifest, &spool, host)?;
+        kept::keep(&run, &sound.manifest.kept)?;
+        let overridden = Overridden { dataset: Some("-".to_owned()), ..Overridden::default() };
+        let git = Git::ask(&sound.manifest.folder);
+        let mut lock = identity::lock(&sound, &id, overridden, git, host);
+        lock.manifest_path = rule.manifest.display().to_string();
+        let (selection, durability) = (selected(&sound.survey.selection), sound.manifest.output.durability);
+        let writer = run.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
+        let state = run.read()?.into_state();
+        let changes = Vec::new();
+        execute(Session { sound, folder: run.clone(), run_id: id, writer, state, changes }, host)?;
+        derive::derive(&run, host)?;
+        Ok(Some((run, rows)))
+    }
+
+    /// Hands over what the judge is to be asked, a line a row, and gives how many rows that are.
+    fn each(&self, host: &dyn Host, take: &mut Take<'_>) -> Result<u64, Failure> {
+        let interrupt = Interrupt::watch(&self.folder.file("manifest.yaml"), host);
+        std::thread::scope(|scope| {
+            let mut join = self.judges.join(scope, self.context);
+            let mut rows = 0;
+            for row in ahead::read(scope, self.history) {
+                interrupt.check()?;
+                let Some(line) = join.unasked(self.at, &row?)? else { continue };
+                take(&line)?;
+                rows += 1;
+            }
+            Ok(rows)
+        })
+    }
+
+    /// Names the judge's run by what is asked: who asks the same again goes on with the same run, and pays nothing twice.
+    fn run_id(&self, check: &Arc<str>, judge: &str, asked: Sha256) -> String {
+        const PREFIX: usize = 48;
+        let asked = hex::encode(asked.finalize());
+        let digest = identity::sha256(format!("{}\n{check}\n{judge}\n{asked}", self.context.run_id));
+        let prefix: String = self.context.run_id.chars().take(PREFIX).collect();
+        format!("{prefix}.{}", &digest[..8])
+    }
+}
