@@ -41,7 +41,7 @@ pub fn score(args: &ScoreArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         host.say("the run is not complete: its gates are left open");
     }
     let from = manifest.path.display().to_string();
-    judges::load(&manifest.checks, Secrets::Needed, host)?;
+    judges::load(&manifest.checks, Secrets::NotNeeded, host)?;
     let context = derive::context(manifest, &lock.run_id, &lock);
     let judged = if history.state().is_complete() {
         judging::judge(&folder, &context, &history, !args.yes, host)?
