@@ -9,6 +9,7 @@ mod context;
 mod derive;
 mod encoding;
 mod groups;
+mod html;
 mod json;
 mod layout;
 mod markdown;
@@ -25,6 +26,7 @@ mod words;
 
 pub use context::{CsvOptions, Price, ReportContext};
 pub use derive::{Error, Targets, derive};
+pub use html::{HtmlWriter, PAGE_CELL_BYTES, PAGE_FURTHER_ROWS, PAGE_ROWS, Spool};
 pub use markdown::render_markdown;
 pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
 pub use row::{Checks, ResultError, ResultRow};

@@ -1,0 +1,249 @@
+//! The report as a page (report.html): one file that needs no network, and holds the rows themselves, compressed.
+//!
+//! Rows come one at a time and leave in chunks for a spool, so memory follows neither their number nor their size.
+//! Nothing from outside becomes markup: figures and rows are data, which the page's script puts into text nodes.
+
+mod cells;
+mod chunk;
+mod pictures;
+
+use std::fmt;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::model::Outcome;
+use crate::report::html::chunk::Chunks;
+use crate::report::html::pictures::{Bars, Pictures, Timeline};
+use crate::report::phrases::{Numbers, Phrases};
+use crate::report::{ResultRow, Summary};
+
+/// Rows that the page holds, from the first on.
+pub const PAGE_ROWS: u64 = 100_000;
+
+/// Rows beyond these that the page holds as well, since they did not succeed or a check failed on them.
+pub const PAGE_FURTHER_ROWS: u64 = 10_000;
+
+/// Bytes of an input, and of an output, that the page shows; results.jsonl has them whole.
+pub const PAGE_CELL_BYTES: usize = 32 * 1024;
+
+/// Bytes of all rows in the file. A browser opens no file of any size, whatever the number of rows.
+const PAGE_BYTES: u64 = 128 * 1024 * 1024;
+
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = concat!(
+    "'use strict';\n(() => {\n",
+    include_str!("base.js"),
+    include_str!("charts.js"),
+    include_str!("figures.js"),
+    include_str!("detail.js"),
+    include_str!("rows.js"),
+    "})();\n"
+);
+
+/// Where rows wait, compressed, until the figures that stand before them are known.
+pub trait Spool: Read + Write + Seek {}
+
+impl<T: Read + Write + Seek> Spool for T {}
+
+/// A page being written.
+pub struct HtmlWriter<'a> {
+    spool: &'a mut dyn Spool,
+    chunks: Chunks,
+    pictures: Pictures,
+    most: u64,
+    further: u64,
+    full: bool,
+    left_out: u64,
+}
+
+impl fmt::Debug for HtmlWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HtmlWriter").finish_non_exhaustive()
+    }
+}
+
+impl<'a> HtmlWriter<'a> {
+    /// Begins a page; `spool` is empty, and nobody else's.
+    pub fn begin(spool: &'a mut dyn Spool) -> Self {
+        Self {
+            spool,
+            chunks: Chunks::default(),
+            pictures: Pictures::default(),
+            most: PAGE_ROWS,
+            further: 0,
+            full: false,
+            left_out: 0,
+        }
+    }
+
+    /// Takes a row in.
+    pub fn add(&mut self, row: &ResultRow<'_>) -> io::Result<()> {
+        self.add_with(row, checks_of(row))
+    }
+
+    /// Takes a row in, with verdicts of its checks that stand apart from it.
+    pub fn add_with(&mut self, row: &ResultRow<'_>, checks: Map<String, Value>) -> io::Result<()> {
+        self.pictures.add(row);
+        if self.has_room_for(row.outcome, &checks) {
+            self.chunks.add(row, checks, self.spool)?;
+            self.full = self.chunks.bytes() >= PAGE_BYTES;
+        } else {
+            self.left_out += 1;
+        }
+        Ok(())
+    }
+
+    fn has_room_for(&mut self, outcome: Outcome, checks: &Map<String, Value>) -> bool {
+        if self.full {
+            return false;
+        }
+        if self.chunks.rows() < self.most {
+            return true;
+        }
+        let bad = |check: &Value| matches!(check["verdict"].as_str(), Some("fail" | "error"));
+        let wanted = outcome != Outcome::Succeeded || checks.values().any(bad);
+        let room = wanted && self.further < PAGE_FURTHER_ROWS;
+        self.further += u64::from(room);
+        room
+    }
+
+    /// Writes the page.
+    pub fn finish(self, summary: &Summary, target: &mut dyn Write) -> io::Result<()> {
+        let Self { spool, mut chunks, pictures, further, full, left_out, .. } = self;
+        chunks.flush(spool)?;
+        let data = Page {
+            report: summary,
+            says: Says::of(summary),
+            bars: pictures.bars(),
+            timeline: pictures.timeline(),
+            rows: Held {
+                held: chunks.rows(),
+                further,
+                full,
+                left_out,
+                cell_bytes: PAGE_CELL_BYTES,
+                checks: chunks.checks(),
+                kinds: chunks.kinds(),
+            },
+        };
+        let script = without_returns(SCRIPT);
+        let style = without_returns(STYLE);
+        let policy = format!(
+            "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
+            hash(&script),
+            hash(&style)
+        );
+        let title = markup(&format!("{}: {}", data.says.verdict, summary.manifest));
+        let data = in_script(&serde_json::to_string(&data)?);
+        for part in PAGE.split("@@") {
+            match part {
+                "policy" => target.write_all(policy.as_bytes())?,
+                "title" => target.write_all(title.as_bytes())?,
+                "style" => target.write_all(style.as_bytes())?,
+                "script" => target.write_all(script.as_bytes())?,
+                "data" => target.write_all(data.as_bytes())?,
+                "rows" => {
+                    spool.seek(SeekFrom::Start(0))?;
+                    io::copy(spool, target)?;
+                }
+                text => target.write_all(without_returns(text).as_bytes())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the page's script is given besides the rows.
+#[derive(Serialize)]
+struct Page<'a> {
+    report: &'a Summary,
+    says: Says,
+    bars: Bars,
+    timeline: Option<Timeline>,
+    rows: Held<'a>,
+}
+
+/// Sentences that all reports share.
+#[derive(Serialize)]
+struct Says {
+    verdict: &'static str,
+    answered: String,
+    not_answered: String,
+    cost: String,
+    cost_per_row: Option<String>,
+    tokens: String,
+    sent: String,
+    in_doubt: Option<String>,
+    budget: Option<String>,
+    versions: Option<String>,
+    times: Vec<(&'static str, [String; 5])>,
+}
+
+impl Says {
+    fn of(summary: &Summary) -> Self {
+        let phrases = Phrases::new(summary, Numbers::Grouped);
+        Self {
+            verdict: phrases.verdict(),
+            answered: phrases.answered(usize::MAX),
+            not_answered: phrases.not_answered(usize::MAX),
+            cost: phrases.cost(usize::MAX),
+            cost_per_row: phrases.cost_per_row(),
+            tokens: phrases.tokens(),
+            sent: phrases.sent(),
+            in_doubt: phrases.in_doubt(),
+            budget: phrases.budget(),
+            versions: phrases.versions(10),
+            times: phrases.times(),
+        }
+    }
+}
+
+/// Which rows the page holds.
+#[derive(Serialize)]
+struct Held<'a> {
+    held: u64,
+    /// Of these, those beyond the first `PAGE_ROWS`.
+    further: u64,
+    /// Whether the file's size was the bound.
+    full: bool,
+    left_out: u64,
+    cell_bytes: usize,
+    checks: &'a [String],
+    kinds: &'a [String],
+}
+
+/// The verdicts of a row's checks by name.
+fn checks_of(row: &ResultRow<'_>) -> Map<String, Value> {
+    match serde_json::to_value(row.checks) {
+        Ok(Value::Object(checks)) => checks,
+        _ => Map::new(),
+    }
+}
+
+/// A browser reads CR LF as LF, and takes the digest of that.
+fn without_returns(text: &str) -> String {
+    text.replace('\r', "")
+}
+
+fn hash(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
+}
+
+/// JSON that can't end the element it stands in: neither `</script` nor `<!--` is left.
+fn in_script(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
+fn markup(text: &str) -> String {
+    let text = crate::report::words::harmless(text);
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests;
