@@ -11,11 +11,14 @@ mod encoding;
 mod groups;
 mod html;
 mod json;
+mod junit;
 mod layout;
 mod markdown;
 mod money;
 mod open_bill;
+mod openmetrics;
 mod phrases;
+mod room;
 mod row;
 mod spread;
 mod summary;
@@ -23,12 +26,17 @@ mod table;
 mod templates;
 mod terminal;
 mod words;
+mod xlsx;
+mod zip;
 
 pub use context::{CsvOptions, Price, ReportContext};
 pub use derive::{Error, Targets, derive};
-pub use html::{HtmlWriter, PAGE_CELL_BYTES, PAGE_FURTHER_ROWS, PAGE_ROWS, Spool};
+pub use html::{HtmlWriter, PAGE_CELL_BYTES};
+pub use junit::JunitWriter;
 pub use markdown::render_markdown;
 pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
+pub use openmetrics::render_openmetrics;
+pub use room::{PAGE_FURTHER_ROWS, PAGE_ROWS, Spool};
 pub use row::{Checks, ResultError, ResultRow};
 pub use summary::{
     ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,

@@ -256,3 +256,8 @@ fn every_kind() -> Run {
         .stop(StopCause::Halt, "3 of 6 rows did not succeed");
     run
 }
+
+/// The summary of a run with a row of every kind, for the tests of what is written of one.
+pub(super) fn every_kind_summary() -> Summary {
+    every_kind().summary(&context())
+}

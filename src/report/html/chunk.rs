@@ -11,8 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::model::{Cost, Outcome};
-use crate::report::ResultRow;
-use crate::report::html::Spool;
+use crate::report::{ResultRow, Spool};
 use crate::report::html::cells::{Field, cut, fields, one_line, preview};
 
 /// Rows of a chunk.
@@ -35,7 +34,6 @@ const MAX_NAMES: usize = 1_000;
 pub(super) struct Chunks {
     index: Index,
     bodies: Vec<u8>,
-    rows: u64,
     bytes: u64,
     checks: Vec<String>,
     kinds: Vec<String>,
@@ -89,11 +87,6 @@ struct Trouble<'a>(&'a str, Cow<'a, str>, Option<u16>, Option<&'a str>);
 struct More<'a>(Option<&'a str>, Option<&'a str>, Option<u64>, Option<u64>, Option<u64>);
 
 impl Chunks {
-    /// Rows so far.
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
-    }
-
     /// Bytes written so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
@@ -131,7 +124,6 @@ impl Chunks {
         };
         serde_json::to_writer(&mut self.bodies, &body)?;
         self.bodies.push(b'\n');
-        self.rows += 1;
         if self.index.n.len() >= CHUNK_ROWS || self.bodies.len() >= CHUNK_BYTES {
             self.flush(spool)?;
         }

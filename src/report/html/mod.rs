@@ -8,7 +8,7 @@ mod chunk;
 mod pictures;
 
 use std::fmt;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, SeekFrom, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,17 +16,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::model::Outcome;
 use crate::report::html::chunk::Chunks;
 use crate::report::html::pictures::{Bars, Pictures, Timeline};
 use crate::report::phrases::{Numbers, Phrases};
-use crate::report::{ResultRow, Summary};
-
-/// Rows that the page holds, from the first on.
-pub const PAGE_ROWS: u64 = 100_000;
-
-/// Rows beyond these that the page holds as well, since they did not succeed or a check failed on them.
-pub const PAGE_FURTHER_ROWS: u64 = 10_000;
+use crate::report::room::Room;
+use crate::report::{ResultRow, Spool, Summary};
 
 /// Bytes of an input, and of an output, that the page shows; results.jsonl has them whole.
 pub const PAGE_CELL_BYTES: usize = 32 * 1024;
@@ -46,20 +40,13 @@ const SCRIPT: &str = concat!(
     "})();\n"
 );
 
-/// Where rows wait, compressed, until the figures that stand before them are known.
-pub trait Spool: Read + Write + Seek {}
-
-impl<T: Read + Write + Seek> Spool for T {}
-
 /// A page being written.
 pub struct HtmlWriter<'a> {
     spool: &'a mut dyn Spool,
     chunks: Chunks,
     pictures: Pictures,
-    most: u64,
-    further: u64,
+    room: Room,
     full: bool,
-    left_out: u64,
 }
 
 impl fmt::Debug for HtmlWriter<'_> {
@@ -75,10 +62,8 @@ impl<'a> HtmlWriter<'a> {
             spool,
             chunks: Chunks::default(),
             pictures: Pictures::default(),
-            most: PAGE_ROWS,
-            further: 0,
+            room: Room::default(),
             full: false,
-            left_out: 0,
         }
     }
 
@@ -90,32 +75,19 @@ impl<'a> HtmlWriter<'a> {
     /// Takes a row in, with verdicts of its checks that stand apart from it.
     pub fn add_with(&mut self, row: &ResultRow<'_>, checks: Map<String, Value>) -> io::Result<()> {
         self.pictures.add(row);
-        if self.has_room_for(row.outcome, &checks) {
+        let bad = |check: &Value| matches!(check["verdict"].as_str(), Some("fail" | "error"));
+        if self.full {
+            self.room.leave_out();
+        } else if self.room.admits(row, checks.values().any(bad)) {
             self.chunks.add(row, checks, self.spool)?;
             self.full = self.chunks.bytes() >= PAGE_BYTES;
-        } else {
-            self.left_out += 1;
         }
         Ok(())
     }
 
-    fn has_room_for(&mut self, outcome: Outcome, checks: &Map<String, Value>) -> bool {
-        if self.full {
-            return false;
-        }
-        if self.chunks.rows() < self.most {
-            return true;
-        }
-        let bad = |check: &Value| matches!(check["verdict"].as_str(), Some("fail" | "error"));
-        let wanted = outcome != Outcome::Succeeded || checks.values().any(bad);
-        let room = wanted && self.further < PAGE_FURTHER_ROWS;
-        self.further += u64::from(room);
-        room
-    }
-
     /// Writes the page.
     pub fn finish(self, summary: &Summary, target: &mut dyn Write) -> io::Result<()> {
-        let Self { spool, mut chunks, pictures, further, full, left_out, .. } = self;
+        let Self { spool, mut chunks, pictures, room, full } = self;
         chunks.flush(spool)?;
         let data = Page {
             report: summary,
@@ -123,10 +95,10 @@ impl<'a> HtmlWriter<'a> {
             bars: pictures.bars(),
             timeline: pictures.timeline(),
             rows: Held {
-                held: chunks.rows(),
-                further,
+                held: room.held(),
+                further: room.further(),
                 full,
-                left_out,
+                left_out: room.left_out(),
                 cell_bytes: PAGE_CELL_BYTES,
                 checks: chunks.checks(),
                 kinds: chunks.kinds(),
@@ -208,7 +180,7 @@ impl Says {
 #[derive(Serialize)]
 struct Held<'a> {
     held: u64,
-    /// Of these, those beyond the first `PAGE_ROWS`.
+    /// Of these, those beyond the first.
     further: u64,
     /// Whether the file's size was the bound.
     full: bool,

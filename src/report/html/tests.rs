@@ -1,12 +1,12 @@
 use std::borrow::Cow;
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 
 use flate2::read::GzDecoder;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::model::{Cost, RowKey};
+use crate::model::{Cost, Outcome, RowKey};
 use crate::report::{Checks, ResultError};
 
 fn summary() -> Summary {
@@ -47,7 +47,7 @@ fn summary() -> Summary {
 
 fn page(most: u64, rows: &[(Outcome, String)]) -> String {
     let mut spool = Cursor::new(Vec::new());
-    let mut page = HtmlWriter { most, ..HtmlWriter::begin(&mut spool) };
+    let mut page = HtmlWriter { room: Room::of(most), ..HtmlWriter::begin(&mut spool) };
     for (index, (outcome, output)) in rows.iter().enumerate() {
         let key = RowKey(format!("k{index}"));
         let output = RawValue::from_string(output.clone()).unwrap();
