@@ -1,7 +1,7 @@
 //! A derived file, whole or not at all: written beside its place, made durable, then moved there.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -79,6 +79,34 @@ impl Artifact {
     }
 }
 
+/// What can be written anew from its beginning, so that what was written so far counts for nothing.
+pub trait Restart: Write {
+    /// Goes back to an empty file.
+    fn restart(&mut self) -> io::Result<()>;
+}
+
+impl Restart for Artifact {
+    fn restart(&mut self) -> io::Result<()> {
+        self.writer.flush()?;
+        let file = self.writer.get_mut().as_file_mut();
+        file.set_len(0)?;
+        file.rewind()
+    }
+}
+
+impl Restart for Vec<u8> {
+    fn restart(&mut self) -> io::Result<()> {
+        self.clear();
+        Ok(())
+    }
+}
+
+impl Restart for io::Sink {
+    fn restart(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Write for Artifact {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.writer.write(bytes)
@@ -106,6 +134,19 @@ mod tests {
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_file_that_is_restarted_holds_only_what_came_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.csv");
+        let mut artifact = Artifact::create(&path).unwrap();
+        artifact.write_all(&vec![b'x'; BUFFER + 1]).unwrap();
+        artifact.write_all(b"not yet written").unwrap();
+        artifact.restart().unwrap();
+        artifact.write_all(b"new").unwrap();
+        artifact.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Everything that is derived from a run's journal: results, reports, and the verdict.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, Restart};
 use crate::commands::execute::cost_unit;
 use crate::commands::interrupt::Interrupt;
 use crate::commands::{Failure, Host, ahead};
@@ -114,8 +113,8 @@ fn derive_unless(interrupt: &Interrupt, folder: &RunFolder, host: &dyn Host) -> 
     let targets = Targets {
         results_jsonl: Some(&mut results.artifact),
         failures_jsonl: Some(&mut failures.artifact),
-        results_csv: results_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Write),
-        failures_csv: failures_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Write),
+        results_csv: results_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Restart),
+        failures_csv: failures_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Restart),
     };
     let summary = summarize(&context, &history, targets, interrupt)?;
     for file in [Some(results), Some(failures), results_csv, failures_csv].into_iter().flatten() {

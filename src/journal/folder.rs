@@ -181,11 +181,8 @@ impl RunFolder {
         let Ok(bytes) = tail() else { return false };
         let Some(whole) = bytes.strip_suffix(b"\n") else { return false };
         let mut line = whole.rsplit(|b| *b == b'\n').next().unwrap_or_default().to_vec();
-        let n = format::number_of(&line);
-        matches!(
-            format::decode(&mut line, n, format::Extent::Brief),
-            Ok(Entry { event: RunEvent::Closed(_), .. })
-        )
+        let last = format::decode(&mut line, format::Extent::Brief);
+        matches!(last, Ok(Entry { event: RunEvent::Closed(_), .. }))
     }
 
     /// Reads run.lock.json.

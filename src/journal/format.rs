@@ -4,7 +4,10 @@
 //! is the CRC-32C of all bytes before `,"crc"`. The first four members always stand in this order, so that a reader
 //! can tell an event's kind without parsing the rest. The checksum protects against accidents, not against a forger.
 
-use memchr::memmem;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -27,6 +30,13 @@ pub struct Entry {
     pub t_ms: u64,
     /// What happened.
     pub event: RunEvent,
+}
+
+impl Entry {
+    /// Gives the event if it has this number.
+    pub(crate) fn numbered(self, expected: u64) -> Result<Self, LineError> {
+        if self.n == expected { Ok(self) } else { Err(LineError::Gap { expected, found: self.n }) }
+    }
 }
 
 /// Why a line is not an event.
@@ -74,7 +84,8 @@ pub(crate) fn encode(line: &mut Vec<u8>, n: u64, t_ms: u64, event: &RunEvent) ->
     }
     let crc = crc32c::crc32c(&line[start..]);
     line.extend_from_slice(CRC_START);
-    line.extend_from_slice(format!("{crc:08x}\"}}\n").as_bytes());
+    line.extend_from_slice(&hex_of(crc));
+    line.extend_from_slice(b"\"}\n");
     Ok(())
 }
 
@@ -110,36 +121,32 @@ fn encode_members(line: &mut Vec<u8>, event: &RunEvent) -> serde_json::Result<()
 pub(crate) enum Extent {
     /// All of it.
     Whole,
-    /// All that the fold asks for: records, inputs and raw replies are left out, and stand as null where it matters
-    /// whether they are there.
+    /// All that the fold asks for: keys, digests, records, inputs and raw replies are left out; record and input stand
+    /// as null where it matters whether they are there.
     Brief,
 }
 
-/// Decodes one line, without its line feed. The buffer is used as work space and left changed.
-pub(crate) fn decode(line: &mut [u8], expected: u64, extent: Extent) -> Result<Entry, LineError> {
+/// Decodes one line, without its line feed. The buffer is used as work space and left changed, but for a line that is
+/// cut short or has another checksum.
+pub(crate) fn decode(line: &mut [u8], extent: Extent) -> Result<Entry, LineError> {
     let crc_at = line.len().checked_sub(CRC_LENGTH).ok_or(LineError::Short)?;
     let tail = &line[crc_at..];
     if !tail.starts_with(CRC_START) || !tail.ends_with(b"\"}") {
         return Err(LineError::Short);
     }
-    let crc = format!("{:08x}", crc32c::crc32c(&line[..crc_at]));
-    if crc.as_bytes() != &tail[CRC_START.len()..CRC_START.len() + 8] {
+    let crc = hex_of(crc32c::crc32c(&line[..crc_at]));
+    if crc != tail[CRC_START.len()..CRC_START.len() + 8] {
         return Err(LineError::Checksum);
     }
-    let head = Head::read(&line[..crc_at])?;
-    if head.n != expected {
-        return Err(LineError::Gap { expected, found: head.n });
-    }
-    let (n, t_ms, name) = (head.n, head.t_ms, head.name.to_owned());
-    let body = head.length;
-    line[crc_at] = b'}';
-    if body == crc_at {
-        return Ok(Entry { n, t_ms, event: decode_members(&name, b"{}")? });
-    }
-    line[body] = b'{';
-    let members = &mut line[body..=crc_at];
-    let cut = if extent == Extent::Brief { cut_payload(&name, members) } else { None };
-    let mut event = decode_members(&name, &members[..cut.unwrap_or(members.len())])?;
+    let Head { n, name, t_ms, length } = Head::read(&line[..crc_at])?;
+    let (head, body) = line.split_at_mut(length);
+    let (name, members) = (&head[name], &mut body[..=crc_at - length]);
+    let Some(last) = members.len().checked_sub(1).filter(|last| *last > 0) else {
+        return Ok(Entry { n, t_ms, event: decode_members(name, b"{}")? });
+    };
+    (members[0], members[last]) = (b'{', b'}');
+    let cut = if extent == Extent::Brief { cut_payload(name, members) } else { None };
+    let mut event = decode_members(name, &members[..cut.unwrap_or(members.len())])?;
     if let (RunEvent::Intended(intended), Some(_)) = (&mut event, cut) {
         (intended.record, intended.input) = (Some(null()), Some(null()));
     }
@@ -153,21 +160,22 @@ fn null() -> Json {
 /// Cuts the payload off an event's members and gives what is left of their length. Payloads are the last members of their
 /// events. Subtle: a member's name can't stand within a string, where its quotes would be escaped, and no member
 /// before it holds an object with such a name.
-fn cut_payload(name: &str, members: &mut [u8]) -> Option<usize> {
-    let find = |member: &str| memmem::find(members, member.as_bytes());
+fn cut_payload(name: &[u8], members: &mut [u8]) -> Option<usize> {
     match name {
-        "answered" => {
-            let at = find(",\"raw\":").or_else(|| find(",\"raw_text\":"))?;
+        b"answered" => {
+            let at = RAW.find(members).or_else(|| RAW_TEXT.find(members))?;
             members[at] = b'}';
             Some(at + 1)
         }
-        "intended" => {
-            let at = find(",\"record\":")?;
+        b"intended" => {
+            // Without a record there is no input, whose absence is told.
+            let record = RECORD.find(members)?;
+            let at = KEY.find(&members[..record]).unwrap_or(record);
             members[at] = b'}';
             Some(at + 1)
         }
-        "rejected" => {
-            let at = find(",\"record\":")? + ",\"record\":".len();
+        b"rejected" => {
+            let at = RECORD.find(members)? + RECORD.needle().len();
             // A value is at least as long as this.
             members[at] = b'0';
             *members.get_mut(at + 1)? = b'}';
@@ -177,44 +185,58 @@ fn cut_payload(name: &str, members: &mut [u8]) -> Option<usize> {
     }
 }
 
-fn decode_members(name: &str, members: &[u8]) -> Result<RunEvent, LineError> {
-    fn get<T: DeserializeOwned>(members: &[u8]) -> Result<T, LineError> {
-        serde_json::from_slice(members).map_err(|e| LineError::Members(e.to_string()))
+static KEY: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(",\"key\":"));
+static RECORD: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(",\"record\":"));
+static RAW: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(",\"raw\":"));
+static RAW_TEXT: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(",\"raw_text\":"));
+
+fn decode_members(name: &[u8], members: &[u8]) -> Result<RunEvent, LineError> {
+    fn get<T: DeserializeOwned>(members: &str) -> Result<T, LineError> {
+        serde_json::from_str(members).map_err(|e| LineError::Members(e.to_string()))
     }
+    // Once for all strings in it.
+    let members = std::str::from_utf8(members).map_err(|e| LineError::Members(e.to_string()))?;
     Ok(match name {
-        "opened" => RunEvent::Opened(get(members)?),
-        "selected" => RunEvent::Selected(get(members)?),
-        "process_started" => RunEvent::ProcessStarted(get(members)?),
-        "settings_changed" => RunEvent::SettingsChanged(get(members)?),
-        "reopened" => RunEvent::Reopened(get(members)?),
-        "rejected" => RunEvent::Rejected(get(members)?),
-        "intended" => RunEvent::Intended(get(members)?),
-        "withdrawn" => RunEvent::Withdrawn(get(members)?),
-        "refused" => RunEvent::Refused(get(members)?),
-        "ambiguous" => RunEvent::Ambiguous(get(members)?),
-        "attached" => RunEvent::Attached(get(members)?),
-        "receipt" => RunEvent::Receipt(get(members)?),
-        "answered" => RunEvent::Answered(get(members)?),
-        "ended" => RunEvent::Ended(get(members)?),
-        "settled" => RunEvent::Settled(get(members)?),
-        "poll_tally" => RunEvent::PollTally(get(members)?),
-        "stopped" => RunEvent::Stopped(get(members)?),
-        "process_ended" => RunEvent::ProcessEnded(get(members)?),
-        "closed" => RunEvent::Closed(get(members)?),
-        other => return Err(LineError::UnknownEvent(other.to_owned())),
+        b"opened" => RunEvent::Opened(get(members)?),
+        b"selected" => RunEvent::Selected(get(members)?),
+        b"process_started" => RunEvent::ProcessStarted(get(members)?),
+        b"settings_changed" => RunEvent::SettingsChanged(get(members)?),
+        b"reopened" => RunEvent::Reopened(get(members)?),
+        b"rejected" => RunEvent::Rejected(get(members)?),
+        b"intended" => RunEvent::Intended(get(members)?),
+        b"withdrawn" => RunEvent::Withdrawn(get(members)?),
+        b"refused" => RunEvent::Refused(get(members)?),
+        b"ambiguous" => RunEvent::Ambiguous(get(members)?),
+        b"attached" => RunEvent::Attached(get(members)?),
+        b"receipt" => RunEvent::Receipt(get(members)?),
+        b"answered" => RunEvent::Answered(get(members)?),
+        b"ended" => RunEvent::Ended(get(members)?),
+        b"settled" => RunEvent::Settled(get(members)?),
+        b"poll_tally" => RunEvent::PollTally(get(members)?),
+        b"stopped" => RunEvent::Stopped(get(members)?),
+        b"process_ended" => RunEvent::ProcessEnded(get(members)?),
+        b"closed" => RunEvent::Closed(get(members)?),
+        other => return Err(LineError::UnknownEvent(String::from_utf8_lossy(other).into_owned())),
     })
 }
 
+/// A checksum as it stands in a line.
+fn hex_of(crc: u32) -> [u8; 8] {
+    let digit = |at: u32| b"0123456789abcdef"[(crc >> (28 - 4 * at) & 0xf) as usize];
+    [0, 1, 2, 3, 4, 5, 6, 7].map(digit)
+}
+
 /// The members that every line begins with.
-struct Head<'a> {
+struct Head {
     n: u64,
-    name: &'a str,
+    /// Where the event's name stands.
+    name: Range<usize>,
     t_ms: u64,
     length: usize,
 }
 
-impl<'a> Head<'a> {
-    fn read(line: &'a [u8]) -> Result<Self, LineError> {
+impl Head {
+    fn read(line: &[u8]) -> Result<Self, LineError> {
         let shape = || LineError::Members("the line does not begin as an event does".to_owned());
         let (version, rest) = number_after(line, b"{\"v\":").ok_or_else(shape)?;
         if version != u64::from(FORMAT) {
@@ -223,7 +245,8 @@ impl<'a> Head<'a> {
         let (n, rest) = number_after(rest, b",\"n\":").ok_or_else(shape)?;
         let rest = rest.strip_prefix(b",\"e\":\"").ok_or_else(shape)?;
         let end = rest.iter().position(|b| *b == b'"').ok_or_else(shape)?;
-        let name = std::str::from_utf8(&rest[..end]).map_err(|_| shape())?;
+        let from = line.len() - rest.len();
+        let name = from..from + end;
         let (t_ms, rest) = number_after(&rest[end..], b"\",\"t_ms\":").ok_or_else(shape)?;
         Ok(Self { n, name, t_ms, length: line.len() - rest.len() })
     }
@@ -231,7 +254,8 @@ impl<'a> Head<'a> {
 
 /// Gives the name of the event that a line claims to be.
 pub(crate) fn name_of(line: &[u8]) -> Option<&str> {
-    Head::read(line).ok().map(|head| head.name)
+    let name = Head::read(line).ok()?.name;
+    std::str::from_utf8(&line[name]).ok()
 }
 
 /// Gives the number that a line claims, without judging it.
@@ -242,7 +266,8 @@ pub(crate) fn number_of(line: &[u8]) -> u64 {
 fn number_after<'a>(text: &'a [u8], prefix: &[u8]) -> Option<(u64, &'a [u8])> {
     let rest = text.strip_prefix(prefix)?;
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-    let number = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+    let append = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    let number = rest[..digits].iter().try_fold(0, append).filter(|_| digits > 0)?;
     Some((number, &rest[digits..]))
 }
 

@@ -218,11 +218,13 @@ impl Lookup {
     fn at(&mut self, place: Place) -> Result<Option<(u64, RunEvent)>, Error> {
         let Some(offset) = place.offset() else { return Ok(None) };
         self.read_line(offset).map_err(Error::io(&self.path))?;
-        // The line was whole when the journal was read through; its number is not known here, so take its own.
-        let n = format::number_of(&self.line);
-        match format::decode(&mut self.line, n, format::Extent::Whole) {
+        match format::decode(&mut self.line, format::Extent::Whole) {
             Ok(Entry { t_ms, event, .. }) => Ok(Some((t_ms, event))),
-            Err(why) => Err(Error::Damaged { path: self.path.clone(), offset, n, why }),
+            // The line was whole when the journal was read through; its number is not known here, so take its own.
+            Err(why) => {
+                let n = format::number_of(&self.line);
+                Err(Error::Damaged { path: self.path.clone(), offset, n, why })
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Append-only lines of JSON, one writer, durable in groups. Knows events, not what they mean: that is the fold's.
 
+mod blocks;
 mod clock;
 mod committer;
 mod folder;

@@ -1,9 +1,10 @@
 //! Reads a journal back: every event in order, and a torn tail told from damage.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead};
 use std::path::Path;
 
+use crate::journal::blocks::{Bad, Decoded, Stop, decode_all};
 use crate::journal::format::Extent;
 use crate::journal::{Entry, Error, LineError, format};
 
@@ -31,7 +32,7 @@ pub struct Replay {
 
 /// Lines longer than this are damage. Subtle: whatever may be written must be read again, or a result that was paid
 /// for is lost: a body of the largest `workflow.body_limit` (1 GiB) is six times as long where it has to be escaped.
-const LONGEST_LINE: u64 = 8 << 30;
+pub(super) const LONGEST_LINE: u64 = 8 << 30;
 
 /// Hands over every event with the offset of its line. A last line that is not whole is reported and left alone;
 /// any other is an error.
@@ -54,33 +55,34 @@ fn walk(
     mut each: impl FnMut(u64, Entry) -> Result<(), Error>,
 ) -> Result<Replay, Error> {
     let file = File::open(path).map_err(Error::io(path))?;
-    let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, file));
-    let (mut events, mut t_ms) = (0, 0);
-    loop {
-        let offset = lines.offset;
-        let Some(whole) = lines.next().map_err(Error::io(path))? else {
-            return Ok(Replay { events, length: offset, t_ms, torn: None });
-        };
-        let damaged = |why| Error::Damaged { path: path.to_owned(), offset, n: events, why };
-        let decoded =
-            if whole { format::decode(&mut lines.line, events, extent) } else { Err(LineError::Short) };
-        match decoded {
-            Ok(entry) => {
-                t_ms = entry.t_ms.max(t_ms);
-                each(offset, entry)?;
-            }
-            // Subtle: only a checksum that fails, or a missing end, can come of a torn write, and only where the next line
-            // was begun. A sound line of another version or out of order is never cut off.
-            Err(LineError::Short | LineError::Checksum)
-                if is_torn(&lines.line, events) && lines.at_end().map_err(Error::io(path))? =>
-            {
-                let torn = Torn { offset, bytes: lines.offset - offset };
-                return Ok(Replay { events, length: offset, t_ms, torn: Some(torn) });
-            }
-            Err(why) => return Err(damaged(why)),
+    let mut replay = Replay::default();
+    decode_all(file, extent, |Decoded { offset, entries, bad }, is_last| {
+        let mut offset = offset;
+        for (length, entry) in entries {
+            let n = replay.events;
+            let entry =
+                entry.numbered(n).map_err(|why| Error::Damaged { path: path.to_owned(), offset, n, why })?;
+            replay.t_ms = entry.t_ms.max(replay.t_ms);
+            each(offset, entry)?;
+            offset += length;
+            replay.events += 1;
         }
-        events += 1;
-    }
+        replay.length = offset;
+        let Some(Bad { line, bytes, why, ends_block }) = bad else { return Ok(()) };
+        // Subtle: only a checksum that fails, or a missing end, can come of a torn write, and only where the next line
+        // was begun. A sound line of another version or out of order is never cut off.
+        let can_be_torn = matches!(why, LineError::Short | LineError::Checksum) && ends_block && is_last;
+        if can_be_torn && is_torn(&line, replay.events) {
+            replay.torn = Some(Torn { offset, bytes });
+            return Ok(());
+        }
+        Err(Error::Damaged { path: path.to_owned(), offset, n: replay.events, why })
+    })
+    .map_err(|stop| match stop {
+        Stop::Io(source) => Error::io(path)(source),
+        Stop::Told(error) => error,
+    })?;
+    Ok(replay)
 }
 
 /// Says whether the bytes at a journal's end can be what a crash left of its next line: they begin as that line does,

@@ -156,7 +156,7 @@ impl<W: Write> Mender<W> {
             let n = format::number_of(&lines.line);
             let raw = lines.line.clone();
             let decoded = if whole {
-                format::decode(&mut lines.line, n, format::Extent::Whole)
+                format::decode(&mut lines.line, format::Extent::Whole)
             } else {
                 Err(LineError::Short)
             };

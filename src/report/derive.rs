@@ -5,13 +5,14 @@ use std::io::{self, Write};
 
 use serde_json::value::RawValue;
 
+use crate::artifact::Restart;
 use crate::mapping::Scope;
 use crate::model::{Outcome, RowFacts, RowNumber, RunState};
 use crate::report::builder::SummaryBuilder;
 use crate::report::layout::Layout;
 use crate::report::row::{answer_of, output_of, record_of};
-use crate::report::table::{Purpose, Table, Unfit};
-use crate::report::templates::{Columns, Scopes};
+use crate::report::sheets::Sheets;
+use crate::report::templates::Scopes;
 use crate::report::{ReportContext, ResultRow, Summary};
 
 /// Where the derived files go; what is none is not written.
@@ -22,9 +23,15 @@ pub struct Targets<'a> {
     /// The rows that did not succeed; each has its `record` as its last field.
     pub failures_jsonl: Option<&'a mut dyn Write>,
     /// One row per row, in dataset order.
-    pub results_csv: Option<&'a mut dyn Write>,
+    pub results_csv: Option<&'a mut dyn Restart>,
     /// The rows that did not succeed, usable as a dataset: without rows whose record is not known.
-    pub failures_csv: Option<&'a mut dyn Write>,
+    pub failures_csv: Option<&'a mut dyn Restart>,
+}
+
+impl Targets<'_> {
+    fn has_csv(&self) -> bool {
+        self.results_csv.is_some() || self.failures_csv.is_some()
+    }
 }
 
 impl fmt::Debug for Targets<'_> {
@@ -55,10 +62,14 @@ pub enum Error<E> {
     },
 }
 
+/// Rows that are looked at for their columns before anything is written, and the bytes that they may have.
+const SAMPLE_ROWS: usize = 64;
+const SAMPLE_BYTES: usize = 1024 * 1024;
+
 /// Derives results and summary from a run.
 ///
-/// `rows` gives the run's rows in dataset order. It is called a second time when CSV columns have to be gathered
-/// before a header can be written: without `output.columns`, or when the dataset's header is not known.
+/// `rows` gives the run's rows in dataset order. It is called a second time when a row has a CSV column that the first rows
+/// lack, which needs `output.columns` or the dataset's header not to be known.
 pub fn derive<I, E>(
     context: &ReportContext,
     state: &RunState,
@@ -69,19 +80,26 @@ where
     I: IntoIterator<Item = Result<RowFacts, E>>,
 {
     let mut layout = Layout::new(context);
-    let csv = targets.results_csv.is_some() || targets.failures_csv.is_some();
-    if csv && layout.needs_a_pass() {
-        for facts in rows() {
+    let mut later = rows().into_iter();
+    let mut sample = Vec::new();
+    if layout.grows() && targets.has_csv() {
+        let mut bytes = 0;
+        while sample.len() < SAMPLE_ROWS
+            && bytes < SAMPLE_BYTES
+            && let Some(facts) = later.next()
+        {
             let facts = facts.map_err(Error::Rows)?;
+            bytes += payload_of(&facts);
             layout.see(record_of(&facts), answer_of(&facts).and_then(output_of).as_deref());
+            sample.push(facts);
         }
     }
-    let mut files = Files::begin(context, &layout, targets).map_err(Failed::into_error)?;
+    let mut files = Files::begin(context, layout, targets).map_err(Failed::into_error)?;
     let counts = state.counts();
     let mut builder = SummaryBuilder::new(context, counts.answered());
     let scopes = Scopes::new(context);
     let mut last = 0;
-    for facts in rows() {
+    for facts in sample.into_iter().map(Ok).chain(later) {
         let facts = facts.map_err(Error::Rows)?;
         last = next_row(last, facts.number)?;
         let row = ResultRow::of(&facts);
@@ -92,8 +110,27 @@ where
     if builder.counts() != counts {
         return Err(Error::Disagree { what: format!("{:?} against {counts:?}", builder.counts()) });
     }
-    let notes = files.finish().map_err(Failed::into_error)?;
+    if files.sheets.lack_columns() {
+        files.sheets.restart().map_err(Failed::into_error)?;
+        for facts in rows() {
+            let facts = facts.map_err(Error::Rows)?;
+            let row = ResultRow::of(&facts);
+            let scope = files.sheets.needs_a_scope().then(|| scopes.of(&row, &facts));
+            let written = files.sheets.write(&row, record_of(&facts), scope.as_ref());
+            written.map_err(Failed::into_error)?;
+        }
+    }
+    let notes = files.sheets.finish().map_err(Failed::into_error)?;
     Ok(builder.finish(state, notes))
+}
+
+/// The bytes of a row's record and reply.
+fn payload_of(facts: &RowFacts) -> usize {
+    let record = record_of(facts).map_or(0, |record| record.get().len());
+    let reply = answer_of(facts).map_or(0, |answer| {
+        answer.raw.as_ref().map_or(0, |raw| raw.get().len()) + answer.raw_text.as_ref().map_or(0, String::len)
+    });
+    record + reply
 }
 
 fn next_row<E>(last: RowNumber, number: RowNumber) -> Result<RowNumber, Error<E>> {
@@ -105,7 +142,7 @@ fn next_row<E>(last: RowNumber, number: RowNumber) -> Result<RowNumber, Error<E>
 }
 
 /// Which file could not be written, and why.
-struct Failed(&'static str, io::Error);
+pub(super) struct Failed(pub(super) &'static str, pub(super) io::Error);
 
 impl Failed {
     fn into_error<E>(self) -> Error<E> {
@@ -115,49 +152,29 @@ impl Failed {
 
 const RESULTS_JSONL: &str = "results.jsonl";
 const FAILURES_JSONL: &str = "failures.jsonl";
-const RESULTS_CSV: &str = "results.csv";
-const FAILURES_CSV: &str = "failures.csv";
 
 /// The files being written.
 struct Files<'a, 't> {
-    layout: &'a Layout,
-    columns: Columns<'a>,
     groups: bool,
     results_jsonl: Option<&'t mut dyn Write>,
     failures_jsonl: Option<&'t mut dyn Write>,
-    results_csv: Option<Table<&'t mut dyn Write>>,
-    failures_csv: Option<Table<&'t mut dyn Write>>,
+    sheets: Sheets<'a, 't>,
     line: Vec<u8>,
-    /// Rows that failures.csv leaves out.
-    without_record: u64,
 }
 
 impl<'a, 't> Files<'a, 't> {
-    fn begin(context: &'a ReportContext, layout: &'a Layout, targets: Targets<'t>) -> Result<Self, Failed> {
-        let header = layout.header();
-        let begin = |target: Option<&'t mut dyn Write>, purpose, file| {
-            let table = target.map(|target| Table::begin(target, &context.csv, purpose, &header));
-            table.transpose().map_err(|error| Failed(file, error))
-        };
+    fn begin(context: &'a ReportContext, layout: Layout, targets: Targets<'t>) -> Result<Self, Failed> {
         Ok(Self {
-            layout,
-            columns: Columns::new(&context.columns),
             groups: !context.group_by.is_empty(),
             results_jsonl: targets.results_jsonl,
             failures_jsonl: targets.failures_jsonl,
-            results_csv: begin(targets.results_csv, Purpose::Results, RESULTS_CSV)?,
-            failures_csv: begin(targets.failures_csv, Purpose::Failures, FAILURES_CSV)?,
+            sheets: Sheets::begin(context, layout, targets.results_csv, targets.failures_csv)?,
             line: Vec::new(),
-            without_record: 0,
         })
     }
 
-    fn has_csv(&self) -> bool {
-        self.results_csv.is_some() || self.failures_csv.is_some()
-    }
-
     fn needs_a_scope(&self) -> bool {
-        self.groups || (self.has_csv() && !self.columns.is_empty())
+        self.groups || self.sheets.needs_a_scope()
     }
 
     fn write(
@@ -166,24 +183,8 @@ impl<'a, 't> Files<'a, 't> {
         record: Option<&RawValue>,
         scope: Option<&Scope>,
     ) -> Result<(), Failed> {
-        let failed = row.outcome != Outcome::Succeeded;
-        self.write_jsonl(row, record.filter(|_| failed))?;
-        if self.has_csv() {
-            let columns = scope.map(|scope| self.columns.cells(row, scope)).unwrap_or_default();
-            let cells = self.layout.cells(row, record, columns);
-            if let Some(table) = &mut self.results_csv {
-                table.write(&cells).map_err(|error| Failed(RESULTS_CSV, error))?;
-            }
-            if let Some(table) = self.failures_csv.as_mut().filter(|_| failed) {
-                // Subtle: as a row of a dataset, empty cells would be sent, and paid for.
-                if cells.recorded {
-                    table.write(&cells).map_err(|error| Failed(FAILURES_CSV, error))?;
-                } else {
-                    self.without_record += 1;
-                }
-            }
-        }
-        Ok(())
+        self.write_jsonl(row, record.filter(|_| row.outcome != Outcome::Succeeded))?;
+        self.sheets.write(row, record, scope)
     }
 
     fn write_jsonl(&mut self, row: &ResultRow<'_>, record: Option<&RawValue>) -> Result<(), Failed> {
@@ -209,49 +210,13 @@ impl<'a, 't> Files<'a, 't> {
         }
         Ok(())
     }
-
-    /// Ends the files and says what a reader should know of them.
-    fn finish(self) -> Result<Vec<String>, Failed> {
-        let finish = |table: Option<Table<_>>, file| {
-            let unfit = table.map(Table::finish).transpose().map_err(|error| Failed(file, error))?;
-            Ok(unfit.unwrap_or_default())
-        };
-        let results = finish(self.results_csv, RESULTS_CSV)?;
-        let failures = finish(self.failures_csv, FAILURES_CSV)?;
-        let mut notes: Vec<String> = self.layout.notes().chain(self.columns.notes()).collect();
-        if self.without_record > 0 {
-            notes.push(format!(
-                "{FAILURES_CSV} leaves out rows whose records the journal does not hold ({}): they were not begun, \
-                 or are malformed",
-                self.without_record
-            ));
-        }
-        notes.extend(unfit_notes(RESULTS_CSV, results));
-        notes.extend(unfit_notes(FAILURES_CSV, failures));
-        Ok(notes)
-    }
 }
 
 /// A line break can only stand between two tokens of a JSON text, where a space does as well.
 fn on_one_line(json: &mut [u8]) {
-    for byte in json.iter_mut().filter(|byte| **byte == b'\n') {
-        *byte = b' ';
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'\n', &json[from..]) {
+        json[from + at] = b' ';
+        from += at + 1;
     }
-}
-
-fn unfit_notes(file: &str, unfit: Unfit) -> impl Iterator<Item = String> {
-    let lost = (unfit.lost > 0).then(|| {
-        format!(
-            "{file} has `?` in place of characters that its encoding lacks ({}); results.jsonl has them",
-            unfit.lost
-        )
-    });
-    let long = (unfit.long_cells > 0).then(|| {
-        format!(
-            "{file} has cells longer than the 32,767 characters that a spreadsheet shows ({}); results.jsonl \
-             has them whole too",
-            unfit.long_cells
-        )
-    });
-    lost.into_iter().chain(long)
 }

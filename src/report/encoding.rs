@@ -44,6 +44,11 @@ impl<W: Write> Encoded<W> {
         }
     }
 
+    /// Gives the target back.
+    pub(super) fn into_inner(self) -> W {
+        self.target
+    }
+
     /// Gives how many characters the encoding lacks.
     pub(super) fn lost(&self) -> u64 {
         self.lost

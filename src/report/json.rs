@@ -27,6 +27,8 @@ pub(super) fn members(raw: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> 
 pub(super) fn plain(raw: &RawValue) -> Cow<'_, str> {
     let text = raw.get();
     match text.as_bytes().first() {
+        // As most are: nothing in it is written in another way.
+        Some(b'"') if !text.contains('\\') => Cow::Borrowed(text.trim_matches('"')),
         // A string that is no valid Unicode (half a surrogate pair) stays as it is written.
         Some(b'"') => serde_json::from_str::<Text<'_>>(text).map_or(Cow::Borrowed(text), |text| text.0),
         Some(b'n') => Cow::Borrowed(""),

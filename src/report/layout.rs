@@ -58,6 +58,8 @@ pub(super) struct Cells<'a> {
     pub(super) dataset: Vec<Cow<'a, str>>,
     /// All others.
     pub(super) others: Vec<Cow<'a, str>>,
+    /// Whether the row has a field without a column.
+    pub(super) missed: bool,
 }
 
 impl Layout {
@@ -74,21 +76,23 @@ impl Layout {
         }
     }
 
-    /// Says whether every row must be seen before the header can be written.
-    pub(super) fn needs_a_pass(&self) -> bool {
+    /// Says whether the columns depend on the rows.
+    pub(super) fn grows(&self) -> bool {
         !self.dataset_known || self.output.is_some()
     }
 
-    /// Learns the columns of one row.
-    pub(super) fn see(&mut self, record: Option<&RawValue>, output: Option<&RawValue>) {
+    /// Learns the columns of one row, and says whether there were new ones.
+    pub(super) fn see(&mut self, record: Option<&RawValue>, output: Option<&RawValue>) -> bool {
+        let mut grew = false;
         if !self.dataset_known {
             for (index, (name, _)) in record.and_then(json::members).into_iter().flatten().enumerate() {
-                self.dataset.see(index, &name);
+                grew |= self.dataset.see(index, &name);
             }
         }
         if let (Some(fields), Some(output)) = (&mut self.output, output) {
-            each_field(output, &mut |index, name, _| fields.see(index, name));
+            each_field(output, &mut |index, name, _| grew |= fields.see(index, name));
         }
+        grew
     }
 
     /// Gives the header: the dataset's columns, and all others. A name that is taken gets `flowbatch.` before it.
@@ -104,7 +108,7 @@ impl Layout {
         };
         let output = self.output.as_ref().map_or(&self.columns, |fields| &fields.names);
         let others = output.iter().map(String::as_str).chain(OWN).map(&mut free).collect();
-        Cells { recorded: true, dataset, others }
+        Cells { recorded: true, dataset, others, missed: false }
     }
 
     /// Gives the cells of a row; `columns` are those of the manifest, rendered.
@@ -117,9 +121,12 @@ impl Layout {
         let members = record.and_then(json::members);
         let recorded = members.is_some();
         let mut dataset = self.dataset.empty();
+        let mut missed = false;
         for (index, (name, value)) in members.iter().flatten().enumerate() {
             if let Some(place) = self.dataset.place(index, name) {
                 dataset[place] = json::plain(value);
+            } else {
+                missed |= !self.dataset_known;
             }
         }
         let mut others = columns;
@@ -129,12 +136,14 @@ impl Layout {
                 each_field(output, &mut |index, name, value| {
                     if let Some(place) = fields.place(index, name) {
                         others[place] = json::plain(value);
+                    } else {
+                        missed = true;
                     }
                 });
             }
         }
         others.extend(own_cells(row));
-        Cells { recorded, dataset, others }
+        Cells { recorded, dataset, others, missed }
     }
 
     /// Says what found no place.
@@ -160,16 +169,18 @@ impl Fields {
         Self { names: Vec::new(), places: HashMap::new(), limit, left_out: false }
     }
 
-    fn see(&mut self, expected: usize, name: &str) {
+    /// Takes a name in, and says whether it is a new column.
+    fn see(&mut self, expected: usize, name: &str) -> bool {
         if self.place(expected, name).is_some() {
-            return;
+            return false;
         }
         if self.names.len() >= self.limit {
             self.left_out = true;
-            return;
+            return false;
         }
         self.places.insert(name.to_owned(), self.names.len());
         self.names.push(name.to_owned());
+        true
     }
 
     /// Finds a name's column; rows mostly have them in the same order, so that is where to look first.

@@ -20,6 +20,7 @@ mod openmetrics;
 mod phrases;
 mod room;
 mod row;
+mod sheets;
 mod spread;
 mod summary;
 mod table;

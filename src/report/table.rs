@@ -87,9 +87,10 @@ impl<W: Write> Table<W> {
     }
 
     /// Ends the file.
-    pub(super) fn finish(self) -> io::Result<Unfit> {
+    pub(super) fn finish(self) -> io::Result<(W, Unfit)> {
         let long_cells = self.long_cells;
         let target = self.writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
-        Ok(Unfit { lost: target.lost(), long_cells })
+        let lost = target.lost();
+        Ok((target.into_inner(), Unfit { lost, long_cells }))
     }
 }

@@ -112,6 +112,41 @@ fn a_known_header_is_taken_as_it_is_and_the_rows_are_read_once() {
 }
 
 #[test]
+fn a_column_that_only_a_late_row_has_is_there_for_all_and_costs_a_second_pass() {
+    let check = |late: &str, expected: &[&str], expected_passes: u32| {
+        let mut run = Run::of(201);
+        run.fail(1, r#"{"id":"a"}"#, "broken");
+        for row in 2..=200 {
+            run.succeed(row, r#"{"id":"a"}"#, r#"{"x":1}"#);
+        }
+        run.succeed(201, r#"{"id":"a"}"#, late);
+        let columns = Some(vec!["id".to_owned()]);
+        let context = ReportContext { dataset_columns: columns, ..context() };
+        let mut passes = 0;
+        let rows = || {
+            passes += 1;
+            run.rows.iter().cloned().map(Ok::<_, Infallible>)
+        };
+        let (mut jsonl, mut results, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+        let targets = Targets {
+            results_jsonl: Some(&mut jsonl),
+            results_csv: Some(&mut results),
+            failures_csv: Some(&mut failures),
+            ..Targets::default()
+        };
+        let summary = derive(&context, &run.state, rows, targets).unwrap();
+        let (results, failures) = (read(&results), read(&failures));
+        assert_eq!((results[0][..expected.len()].join(" "), passes), (expected.join(" "), expected_passes));
+        assert_eq!((results.len(), failures.len()), (202, 2));
+        assert_eq!(results[0], failures[0]);
+        assert_eq!(String::from_utf8(jsonl).unwrap().lines().count(), 201);
+        assert_eq!(summary.rows.total, 201);
+    };
+    check(r#"{"x":2}"#, &["id", "output.x", "outcome"], 1);
+    check(r#"{"x":2,"late":3}"#, &["id", "output.x", "output.late", "outcome"], 2);
+}
+
+#[test]
 fn what_a_spreadsheet_would_execute_is_defused_but_a_dataset_stays_as_it_was_read() {
     let mut run = Run::of(2);
     let record = r#"{"=h":"=1+1","n":"-12.5"}"#;
