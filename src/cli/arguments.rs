@@ -108,6 +108,9 @@ impl Report {
             Format::Text => ReportFormat::Text,
             Format::Json => ReportFormat::Json,
             Format::Markdown => ReportFormat::Markdown,
+            Format::Html => ReportFormat::Html,
+            Format::Junit => ReportFormat::Junit,
+            Format::Openmetrics => ReportFormat::Openmetrics,
         };
         ReportArgs { run: RunName { run: self.run, dir: self.dir.dir }, format, style }
     }

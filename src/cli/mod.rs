@@ -316,6 +316,9 @@ enum Format {
     Text,
     Json,
     Markdown,
+    Html,
+    Junit,
+    Openmetrics,
 }
 
 #[derive(Debug, Args)]

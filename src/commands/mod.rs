@@ -22,6 +22,7 @@ mod report;
 mod resume;
 mod room;
 mod run;
+mod step_summary;
 mod webhooks;
 mod widen;
 

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use crate::commands::derive::Page;
 use crate::commands::run::from_here;
-use crate::commands::{Done, Failure, Host, RunName, derive};
+use crate::commands::{Done, Failure, Host, RunName, derive, step_summary};
 use crate::report::{self, Style};
 
 /// `report`'s arguments.
@@ -27,6 +28,12 @@ pub enum ReportFormat {
     Json,
     /// report.md.
     Markdown,
+    /// report.html.
+    Html,
+    /// junit.xml.
+    Junit,
+    /// Metrics, for the textfile collector of a node exporter.
+    Openmetrics,
 }
 
 /// Rebuilds a run's results and reports, and gives one of them. A run that another process works on is only shown.
@@ -41,6 +48,7 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     } else {
         derive::derive(&folder, host)?
     };
+    step_summary::append(&summary, host);
     Ok(Done::with(match args.format {
         ReportFormat::Text => {
             let shown = from_here(&summary, &folder);
@@ -51,5 +59,8 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
             format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default())
         }
         ReportFormat::Markdown => report::render_markdown(&summary),
+        ReportFormat::Html => derive::page(&folder, Page::Html, host)?,
+        ReportFormat::Junit => derive::page(&folder, Page::Junit, host)?,
+        ReportFormat::Openmetrics => report::render_openmetrics(&summary),
     }))
 }

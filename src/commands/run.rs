@@ -8,7 +8,7 @@ use crate::commands::execute::{Session, cost_unit, execute};
 use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
-use crate::commands::{Done, Failure, Host, derive, estimate, rehearse, room};
+use crate::commands::{Done, Failure, Host, derive, estimate, rehearse, room, step_summary};
 use crate::fail_point::{self, Point};
 use crate::journal::{self, Found, Overridden, RunFolder, RunLock, Runs};
 use crate::manifest::{self, Budget, Overrides, Provider, Secrets};
@@ -312,6 +312,7 @@ pub(crate) fn finish(
     // Deriving folds the journal anew: two states of a million rows need not stand side by side.
     drop(state);
     let summary = derive::derive(folder, host).map_err(|failure| at_full_disk(failure, done))?;
+    step_summary::append(&summary, host);
     let exit_code = summary.verdict.exit_code;
     let output = if json { as_json(&summary, folder)? } else { shown(&summary, folder, style) };
     Ok(Done { exit_code, output })

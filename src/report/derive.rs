@@ -10,7 +10,9 @@ use crate::mapping::Scope;
 use crate::model::{Outcome, RowFacts, RowNumber, RunState};
 use crate::report::builder::SummaryBuilder;
 use crate::report::layout::Layout;
-use crate::report::row::{answer_of, output_of, record_of};
+use crate::report::pages::{PageTarget, Pages};
+use crate::report::redact::Hidden;
+use crate::report::row::{answer_of, record_of};
 use crate::report::sheets::Sheets;
 use crate::report::templates::Scopes;
 use crate::report::{ReportContext, ResultRow, Summary};
@@ -26,11 +28,17 @@ pub struct Targets<'a> {
     pub results_csv: Option<&'a mut dyn Restart>,
     /// The rows that did not succeed, usable as a dataset: without rows whose record is not known.
     pub failures_csv: Option<&'a mut dyn Restart>,
+    /// The columns of results.csv, as a workbook.
+    pub results_xlsx: Option<&'a mut dyn Restart>,
+    /// report.html.
+    pub html: Option<PageTarget<'a>>,
+    /// junit.xml.
+    pub junit: Option<PageTarget<'a>>,
 }
 
 impl Targets<'_> {
-    fn has_csv(&self) -> bool {
-        self.results_csv.is_some() || self.failures_csv.is_some()
+    fn has_sheets(&self) -> bool {
+        self.results_csv.is_some() || self.failures_csv.is_some() || self.results_xlsx.is_some()
     }
 }
 
@@ -82,7 +90,7 @@ where
     let mut layout = Layout::new(context);
     let mut later = rows().into_iter();
     let mut sample = Vec::new();
-    if layout.grows() && targets.has_csv() {
+    if layout.grows() && targets.has_sheets() {
         let mut bytes = 0;
         while sample.len() < SAMPLE_ROWS
             && bytes < SAMPLE_BYTES
@@ -90,7 +98,9 @@ where
         {
             let facts = facts.map_err(Error::Rows)?;
             bytes += payload_of(&facts);
-            layout.see(record_of(&facts), answer_of(&facts).and_then(output_of).as_deref());
+            let hidden = hidden_of(context, &facts);
+            let (row, record) = shown(&facts, hidden.as_ref());
+            layout.see(record, row.output.as_deref());
             sample.push(facts);
         }
     }
@@ -102,10 +112,11 @@ where
     for facts in sample.into_iter().map(Ok).chain(later) {
         let facts = facts.map_err(Error::Rows)?;
         last = next_row(last, facts.number)?;
-        let row = ResultRow::of(&facts);
+        let hidden = hidden_of(context, &facts);
+        let (row, record) = shown(&facts, hidden.as_ref());
         let scope = files.needs_a_scope().then(|| scopes.of(&row, &facts));
         builder.add(&row, &facts, scope.as_ref());
-        files.write(&row, record_of(&facts), scope.as_ref()).map_err(Failed::into_error)?;
+        files.write(&row, record, scope.as_ref()).map_err(Failed::into_error)?;
     }
     if builder.counts() != counts {
         return Err(Error::Disagree { what: format!("{:?} against {counts:?}", builder.counts()) });
@@ -114,14 +125,32 @@ where
         files.sheets.restart().map_err(Failed::into_error)?;
         for facts in rows() {
             let facts = facts.map_err(Error::Rows)?;
-            let row = ResultRow::of(&facts);
+            let hidden = hidden_of(context, &facts);
+            let (row, record) = shown(&facts, hidden.as_ref());
             let scope = files.sheets.needs_a_scope().then(|| scopes.of(&row, &facts));
-            let written = files.sheets.write(&row, record_of(&facts), scope.as_ref());
+            let written = files.sheets.write(&row, record, scope.as_ref());
             written.map_err(Failed::into_error)?;
         }
     }
-    let notes = files.sheets.finish().map_err(Failed::into_error)?;
-    Ok(builder.finish(state, notes))
+    let mut notes = files.sheets.finish().map_err(Failed::into_error)?;
+    notes.extend(context.redact.note());
+    let summary = builder.finish(state, notes);
+    files.pages.finish(&summary).map_err(Failed::into_error)?;
+    Ok(summary)
+}
+
+/// What may be shown of a row, where that is not everything.
+fn hidden_of(context: &ReportContext, facts: &RowFacts) -> Option<Hidden> {
+    (!context.redact.is_empty()).then(|| context.redact.hide(&ResultRow::of(facts), record_of(facts)))
+}
+
+/// A row and its record, as they may be shown.
+fn shown<'a>(facts: &'a RowFacts, hidden: Option<&'a Hidden>) -> (ResultRow<'a>, Option<&'a RawValue>) {
+    let (row, record) = (ResultRow::of(facts), record_of(facts));
+    match hidden {
+        Some(hidden) => (hidden.row(row), hidden.record(record)),
+        None => (row, record),
+    }
 }
 
 /// The bytes of a row's record and reply.
@@ -159,6 +188,7 @@ struct Files<'a, 't> {
     results_jsonl: Option<&'t mut dyn Write>,
     failures_jsonl: Option<&'t mut dyn Write>,
     sheets: Sheets<'a, 't>,
+    pages: Pages<'t>,
     line: Vec<u8>,
 }
 
@@ -168,7 +198,14 @@ impl<'a, 't> Files<'a, 't> {
             groups: !context.group_by.is_empty(),
             results_jsonl: targets.results_jsonl,
             failures_jsonl: targets.failures_jsonl,
-            sheets: Sheets::begin(context, layout, targets.results_csv, targets.failures_csv)?,
+            sheets: Sheets::begin(
+                context,
+                layout,
+                targets.results_csv,
+                targets.failures_csv,
+                targets.results_xlsx,
+            )?,
+            pages: Pages::begin(targets.html, targets.junit, &context.manifest_name),
             line: Vec::new(),
         })
     }
@@ -184,6 +221,7 @@ impl<'a, 't> Files<'a, 't> {
         scope: Option<&Scope>,
     ) -> Result<(), Failed> {
         self.write_jsonl(row, record.filter(|_| row.outcome != Outcome::Succeeded))?;
+        self.pages.add(row)?;
         self.sheets.write(row, record, scope)
     }
 

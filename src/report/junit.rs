@@ -7,6 +7,7 @@ use std::io::{self, SeekFrom, Write};
 use serde_json::{Map, Value};
 
 use crate::model::Outcome;
+use crate::report::pages::is_bad;
 use crate::report::room::Room;
 use crate::report::{ResultRow, Spool, Summary, words};
 
@@ -55,19 +56,9 @@ impl<'a> JunitWriter<'a> {
         }
     }
 
-    /// Takes a row in.
-    pub fn add(&mut self, row: &ResultRow<'_>) -> io::Result<()> {
-        let checks = match serde_json::to_value(row.checks) {
-            Ok(Value::Object(checks)) => checks,
-            _ => Map::new(),
-        };
-        self.add_with(row, &checks)
-    }
-
-    /// Takes a row in, with verdicts of its checks that stand apart from it.
-    pub fn add_with(&mut self, row: &ResultRow<'_>, checks: &Map<String, Value>) -> io::Result<()> {
-        let bad = |check: &Value| matches!(check["verdict"].as_str(), Some("fail" | "error"));
-        if !self.room.admits(row, checks.values().any(bad)) {
+    /// Takes a row in; `checks` are the verdicts of its checks by name, as results.jsonl has them.
+    pub fn add(&mut self, row: &ResultRow<'_>, checks: &Map<String, Value>) -> io::Result<()> {
+        if !self.room.admits(row, is_bad(checks)) {
             return Ok(());
         }
         let number = row.row_number.to_string();
@@ -92,13 +83,7 @@ impl<'a> JunitWriter<'a> {
         Ok(())
     }
 
-    fn case(
-        &mut self,
-        class: &str,
-        name: &str,
-        time_ms: Option<u64>,
-        ending: Ending<'_>,
-    ) -> io::Result<()> {
+    fn case(&mut self, class: &str, name: &str, time_ms: Option<u64>, ending: Ending<'_>) -> io::Result<()> {
         let (class, name) = (attribute(class), attribute(name));
         write!(self.spool, "<testcase classname=\"{class}\" name=\"{name}\"")?;
         if let Some(ms) = time_ms {
@@ -150,7 +135,10 @@ impl<'a> JunitWriter<'a> {
         );
         // Some readers want `skipped` on a suite alone.
         let all = totals.replace(&format!(" skipped=\"{skipped}\""), "");
-        writeln!(target, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {all}>\n<testsuite {totals}>")?;
+        writeln!(
+            target,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {all}>\n<testsuite {totals}>"
+        )?;
         writeln!(target, "<properties>")?;
         let mut property = |name: &str, value: &str| {
             writeln!(target, "<property name=\"{name}\" value=\"{}\"/>", attribute(value))

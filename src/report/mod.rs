@@ -17,7 +17,9 @@ mod markdown;
 mod money;
 mod open_bill;
 mod openmetrics;
+mod pages;
 mod phrases;
+mod redact;
 mod room;
 mod row;
 mod sheets;
@@ -37,6 +39,8 @@ pub use junit::JunitWriter;
 pub use markdown::render_markdown;
 pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
 pub use openmetrics::render_openmetrics;
+pub use pages::PageTarget;
+pub use redact::Redaction;
 pub use room::{PAGE_FURTHER_ROWS, PAGE_ROWS, Spool};
 pub use row::{Checks, ResultError, ResultRow};
 pub use summary::{

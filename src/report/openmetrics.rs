@@ -1,4 +1,4 @@
-//! The summary as `OpenMetrics` text (OpenMetrics 1.0, section "Text Format"), also read by the textfile collector of
+//! The summary as `OpenMetrics` text (`OpenMetrics` 1.0, section "Text Format"), also read by the textfile collector of
 //! Prometheus' node exporter. All are gauges: each says how the latest run came out.
 
 use serde_json::Value;

@@ -134,11 +134,10 @@ impl<W: Write> Workbook<W> {
         self.sheet.write_all(self.line.as_bytes())
     }
 
-    /// Ends the file.
-    pub(super) fn finish(mut self) -> io::Result<TooMuch> {
+    /// Ends the file, and gives back what it was written to.
+    pub(super) fn finish(mut self) -> io::Result<(W, TooMuch)> {
         self.sheet.write_all(b"</sheetData></worksheet>")?;
-        self.sheet.finish()?.finish()?;
-        Ok(self.unfit)
+        Ok((self.sheet.finish()?.finish()?, self.unfit))
     }
 }
 
@@ -217,10 +216,7 @@ fn push_text(line: &mut String, text: &str) {
 
 fn is_escape(text: &str) -> bool {
     let bytes = text.as_bytes();
-    bytes.len() >= 7
-        && bytes[1] == b'x'
-        && bytes[2..6].iter().all(u8::is_ascii_hexdigit)
-        && bytes[6] == b'_'
+    bytes.len() >= 7 && bytes[1] == b'x' && bytes[2..6].iter().all(u8::is_ascii_hexdigit) && bytes[6] == b'_'
 }
 
 #[cfg(test)]
@@ -233,7 +229,7 @@ mod tests {
 
     fn cells<'a>(dataset: &[&'a str], others: &[&'a str]) -> Cells<'a> {
         let own = |cells: &[&'a str]| cells.iter().map(|cell| (*cell).into()).collect();
-        Cells { recorded: true, dataset: own(dataset), others: own(others) }
+        Cells { recorded: true, dataset: own(dataset), others: own(others), missed: false }
     }
 
     /// The archive's entries, each read at the place that the directory gives.
@@ -273,7 +269,7 @@ mod tests {
         for row in rows {
             book.write(row).unwrap();
         }
-        let unfit = book.finish().unwrap();
+        let (_, unfit) = book.finish().unwrap();
         let entries = entries(&bytes);
         assert_eq!(entries.len(), 6);
         (entries[5].1.clone(), unfit)
@@ -284,7 +280,9 @@ mod tests {
         let own = ["0012", "succeeded", "=1+1", "0.25", "12", "1", "950", "9007199254740993", "7", "0007"];
         let (text, _) = sheet(&[cells(&["12345678901234567890"], &own)]);
         let row = text.lines().nth(2).unwrap();
-        let string = |text: &str| format!("<c s=\"1\" t=\"inlineStr\"><is><t xml:space=\"preserve\">{text}</t></is></c>");
+        let string = |text: &str| {
+            format!("<c s=\"1\" t=\"inlineStr\"><is><t xml:space=\"preserve\">{text}</t></is></c>")
+        };
         let expected = [
             string("12345678901234567890"),
             string("0012"),

@@ -103,8 +103,8 @@ impl<W: Write> Archive<W> {
         entry.finish()
     }
 
-    /// Ends the archive.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    /// Ends the archive, and gives back what it was written to.
+    pub(super) fn finish(mut self) -> io::Result<W> {
         let begin = small(self.target.bytes)?;
         for entry in &self.entries {
             let mut header = Vec::new();
@@ -128,7 +128,8 @@ impl<W: Write> Archive<W> {
         put32(&mut end, begin);
         put16(&mut end, &[0]);
         self.target.write_all(&end)?;
-        self.target.flush()
+        self.target.flush()?;
+        Ok(self.target.inner)
     }
 }
 
@@ -179,7 +180,9 @@ fn length(name: &str) -> u16 {
 }
 
 fn put16(bytes: &mut Vec<u8>, values: &[u16]) {
-    values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+    for value in values {
+        bytes.extend_from_slice(&value.to_le_bytes());
+    }
 }
 
 fn put32(bytes: &mut Vec<u8>, value: u32) {

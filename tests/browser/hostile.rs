@@ -35,7 +35,7 @@ pub(crate) fn write(path: &Path) {
         let value = RawValue::from_string(value.to_string()).unwrap();
         let key = RowKey(text.to_owned());
         let check = json!({"verdict": "fail", "score": 0.5, "reason": text, "path": text, "expected": text, "actual": format!("{text} {text}")});
-        page.add_with(
+        page.add(
             &ResultRow {
                 row_number: index as u64 + 1,
                 row_key: Some(&key),

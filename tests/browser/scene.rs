@@ -142,7 +142,7 @@ fn add_row(
         Outcome::Rejected => Some(("mapping", "`row.subject` is missing", None)),
         _ => None,
     };
-    page.add_with(
+    page.add(
         &ResultRow {
             row_number: number,
             row_key: Some(&key),

@@ -84,7 +84,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let price = workflow.as_ref().and_then(|workflow| workflow.price.as_ref());
     let limits = limits::read(reader, root.take("limits"), price);
     let accept = limits::read_accept(reader, root.take("accept"));
-    let output = output::read(reader, root.take("output"));
+    let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
+    let output = output::read(reader, root.take("output"), key.as_deref());
     let group_by = output::read_report(reader, root.take("report"));
 
     if let Some(workflow) = &workflow {

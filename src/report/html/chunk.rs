@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::model::{Cost, Outcome};
-use crate::report::{ResultRow, Spool};
 use crate::report::html::cells::{Field, cut, fields, one_line, preview};
+use crate::report::{ResultRow, Spool};
 
 /// Rows of a chunk.
 const CHUNK_ROWS: usize = 1_000;

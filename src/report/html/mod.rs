@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::report::html::chunk::Chunks;
 use crate::report::html::pictures::{Bars, Pictures, Timeline};
+use crate::report::pages::is_bad;
 use crate::report::phrases::{Numbers, Phrases};
 use crate::report::room::Room;
 use crate::report::{ResultRow, Spool, Summary};
@@ -67,18 +68,12 @@ impl<'a> HtmlWriter<'a> {
         }
     }
 
-    /// Takes a row in.
-    pub fn add(&mut self, row: &ResultRow<'_>) -> io::Result<()> {
-        self.add_with(row, checks_of(row))
-    }
-
-    /// Takes a row in, with verdicts of its checks that stand apart from it.
-    pub fn add_with(&mut self, row: &ResultRow<'_>, checks: Map<String, Value>) -> io::Result<()> {
+    /// Takes a row in; `checks` are the verdicts of its checks by name, as results.jsonl has them.
+    pub fn add(&mut self, row: &ResultRow<'_>, checks: Map<String, Value>) -> io::Result<()> {
         self.pictures.add(row);
-        let bad = |check: &Value| matches!(check["verdict"].as_str(), Some("fail" | "error"));
         if self.full {
             self.room.leave_out();
-        } else if self.room.admits(row, checks.values().any(bad)) {
+        } else if self.room.admits(row, is_bad(&checks)) {
             self.chunks.add(row, checks, self.spool)?;
             self.full = self.chunks.bytes() >= PAGE_BYTES;
         }
@@ -188,14 +183,6 @@ struct Held<'a> {
     cell_bytes: usize,
     checks: &'a [String],
     kinds: &'a [String],
-}
-
-/// The verdicts of a row's checks by name.
-fn checks_of(row: &ResultRow<'_>) -> Map<String, Value> {
-    match serde_json::to_value(row.checks) {
-        Ok(Value::Object(checks)) => checks,
-        _ => Map::new(),
-    }
 }
 
 /// A browser reads CR LF as LF, and takes the digest of that.

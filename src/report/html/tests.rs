@@ -79,7 +79,7 @@ fn page(most: u64, rows: &[(Outcome, String)]) -> String {
             finished_ms: Some(1_005),
             checks: Checks::default(),
         };
-        page.add(&row).unwrap();
+        page.add(&row, Map::new()).unwrap();
     }
     let mut target = Vec::new();
     page.finish(&summary(), &mut target).unwrap();

@@ -50,18 +50,18 @@ fn a_row_without_checks_is_a_case_and_each_check_of_a_row_is_one() {
     let keys = ["a", "b", "c", "d", "e", "f"].map(key);
     let text = written(|file| {
         let none = Map::new();
-        file.add_with(&row(&keys[0], Outcome::Succeeded, None), &none).unwrap();
-        file.add_with(&row(&keys[1], Outcome::Failed, Some(("workflow_failed", "no"))), &none).unwrap();
-        file.add_with(&row(&keys[2], Outcome::InDoubt, Some(("timeout", "late"))), &none).unwrap();
-        file.add_with(&row(&keys[3], Outcome::Rejected, Some(("mapping", "gone"))), &none).unwrap();
-        file.add_with(&row(&keys[4], Outcome::NotRun, None), &none).unwrap();
+        file.add(&row(&keys[0], Outcome::Succeeded, None), &none).unwrap();
+        file.add(&row(&keys[1], Outcome::Failed, Some(("workflow_failed", "no"))), &none).unwrap();
+        file.add(&row(&keys[2], Outcome::InDoubt, Some(("timeout", "late"))), &none).unwrap();
+        file.add(&row(&keys[3], Outcome::Rejected, Some(("mapping", "gone"))), &none).unwrap();
+        file.add(&row(&keys[4], Outcome::NotRun, None), &none).unwrap();
         let checks = json!({
             "label": {"verdict": "pass", "score": 1.0, "reason": null},
             "short": {"verdict": "fail", "score": 0.0, "reason": "900 > 800", "path": "output.reply", "expected": "<800", "actual": "x\ny"},
             "polite": {"verdict": "error", "score": null, "reason": "no reply"},
             "tone": {"verdict": "skipped", "score": null, "reason": null},
         });
-        file.add_with(&row(&keys[5], Outcome::Succeeded, None), checks.as_object().unwrap()).unwrap();
+        file.add(&row(&keys[5], Outcome::Succeeded, None), checks.as_object().unwrap()).unwrap();
     });
     let cases: Vec<_> = text.lines().filter(|line| !line.starts_with("<prop")).collect();
     assert_eq!(
@@ -90,9 +90,8 @@ fn no_text_can_break_the_file_or_its_line() {
     let name = key(hostile);
     let text = written(|file| {
         let row = row(&name, Outcome::Failed, Some((hostile, hostile)));
-        let checks =
-            json!({hostile: {"verdict": "fail", "reason": hostile, "expected": hostile, "actual": [hostile]}});
-        file.add_with(&row, checks.as_object().unwrap()).unwrap();
+        let checks = json!({hostile: {"verdict": "fail", "reason": hostile, "expected": hostile, "actual": [hostile]}});
+        file.add(&row, checks.as_object().unwrap()).unwrap();
     });
     let forbidden = |c: char| (c < ' ' && c != '\n') || matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{202e}');
     assert!(!text.contains(forbidden), "{text:?}");
