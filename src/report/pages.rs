@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::Write;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::report::derive::Failed;
@@ -70,7 +71,7 @@ impl<'t> Pages<'t> {
 
 /// The verdicts of a row's checks by name.
 fn checks_of(row: &ResultRow<'_>) -> Map<String, Value> {
-    match serde_json::to_value(row.checks) {
+    match row.checks.serialize(serde_json::value::Serializer) {
         Ok(Value::Object(checks)) => checks,
         _ => Map::new(),
     }
