@@ -8,6 +8,7 @@
 
 pub mod allowance;
 pub mod artifact;
+pub mod checks;
 pub mod cli;
 pub mod commands;
 pub mod console;
@@ -16,6 +17,7 @@ pub mod dataset;
 pub mod emulator;
 pub mod fail_point;
 pub mod flow_file;
+pub mod gates;
 pub mod journal;
 pub mod machine;
 pub mod manifest;
@@ -27,4 +29,6 @@ pub mod reply;
 pub mod report;
 pub mod retry;
 pub mod runner;
+pub mod similarity;
+pub mod stats;
 pub mod workflow;

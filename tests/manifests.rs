@@ -97,6 +97,36 @@ const KEYS: &[&str] = &[
     "accept.failed",
     "accept.rejected",
     "accept.in_doubt",
+    "checks.label.value",
+    "checks.label.equals",
+    "checks.label.ignore_case",
+    "checks.label.ignore_space",
+    "checks.label.weight",
+    "checks.allowed.one_of",
+    "checks.shape.json_schema",
+    "checks.confident.number.min",
+    "checks.confident.number.max",
+    "checks.certain.number.equals",
+    "checks.certain.number.tolerance",
+    "checks.reply.present",
+    "checks.reply.length.min",
+    "checks.reply.length.max",
+    "checks.reply.starts_with",
+    "checks.reply.regex",
+    "checks.reply.not.contains_any",
+    "checks.quotes.similarity.to",
+    "checks.quotes.similarity.measure",
+    "checks.quotes.similarity.at_least",
+    "checks.quotes.when",
+    "checks.german.any.contains",
+    "checks.german.any.contains_all",
+    "checks.german.any.weight",
+    "checks.german.all.is_json",
+    "checks.quick.latency.max",
+    "checks.quick.cost.max",
+    "checks.quick.tokens.max",
+    "baseline",
+    "gates",
     "output.dir",
     "output.durability",
     "output.formats",
@@ -259,11 +289,12 @@ fn every_definition_parses_and_every_file_is_used() {
     let mut used = BTreeSet::new();
     for path in manifests() {
         let manifest = loaded(&path);
-        used.extend(manifest.dataset.paths);
+        used.extend(manifest.dataset.paths.iter().map(|path| resolved(path)));
+        used.extend(manifest.kept.into_iter().map(|file| resolved(&file.path)));
         used.extend(manifest.workflow.flow_file);
         used.extend(manifest.workflow.tls.ca);
         if let Provider::Emulator { definition } = manifest.workflow.provider {
-            used.insert(definition);
+            used.insert(resolved(&definition));
         }
     }
     for path in shipped() {

@@ -111,6 +111,7 @@ impl Report {
             Format::Html => ReportFormat::Html,
             Format::Junit => ReportFormat::Junit,
             Format::Openmetrics => ReportFormat::Openmetrics,
+            Format::Baseline => ReportFormat::Baseline,
         };
         ReportArgs { run: RunName { run: self.run, dir: self.dir.dir }, format, style }
     }

@@ -6,6 +6,7 @@
 mod arguments;
 mod limits;
 mod reference;
+mod score;
 
 use std::path::PathBuf;
 
@@ -70,6 +71,7 @@ impl Cli {
             Command::Resume(args) => commands::resume(&args.into_args(style), host),
             Command::Limits(args) => commands::limits(&args.into_args(), host),
             Command::Report(args) => commands::report(&args.into_args(style), host),
+            Command::Score(args) => commands::score(&args.into_args(style), host),
             Command::Reconcile(args) => commands::reconcile(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
             Command::Emulate(args) => commands::emulate(&args.into_args(), host, ready),
@@ -121,6 +123,8 @@ enum Command {
     Limits(limits::Limits),
     /// Rebuilds a run's results and reports from its journal, and shows one
     Report(Report),
+    /// Applies the manifest's checks and gates, as they are now, to a run's stored replies. Sends nothing
+    Score(score::Score),
     /// Compares a run with the provider's own ledger, and settles costs that are unknown or in doubt. Sends no row
     Reconcile(Reconcile),
     /// Lists runs, oldest first
@@ -278,7 +282,7 @@ struct Resume {
     repair: bool,
     #[command(flatten)]
     concurrency: Concurrency,
-    /// Changes a key below `limits`, `accept`, `report`, `output`, `workflow.body_limit` or `workflow.pin`
+    /// Changes a key below `limits`, `accept`, `gates`, `report`, `output`, `workflow.body_limit` or `workflow.pin`
     #[arg(long = "set", value_name = "KEY.PATH=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
     /// Asks nothing
@@ -319,6 +323,8 @@ enum Format {
     Html,
     Junit,
     Openmetrics,
+    /// A small file for version control, which `baseline` in a manifest names
+    Baseline,
 }
 
 #[derive(Debug, Args)]

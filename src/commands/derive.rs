@@ -48,7 +48,7 @@ pub(crate) fn overrides_of(lock: &RunLock) -> Overrides {
     }
 }
 
-fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
+pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
     let cost_unit = cost_unit(&manifest);
     let Manifest {
         name,
@@ -61,11 +61,14 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
         limits,
         input,
         accept,
+        checks,
+        gates,
+        baseline,
         output,
         group_by,
         ..
     } = manifest;
-    let redact = Redaction::new(&output.redact, &input);
+    let redact = Redaction::new(&output.redact, &input, &checks);
     ReportContext {
         run_id: run_id.to_owned(),
         manifest_name: name,
@@ -85,6 +88,9 @@ fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> ReportContext {
         price: workflow.price.map(|price| Price { per_unit: price.per_unit, currency: price.currency }),
         accept,
         concurrency: (limits.concurrency.max as u64, limits.concurrency.adaptive),
+        checks,
+        gates,
+        baseline,
         group_by: redact.over(group_by),
         columns: redact.over(output.columns),
         redact,
@@ -130,6 +136,7 @@ fn derive_unless(interrupt: &Interrupt, folder: &RunFolder, host: &dyn Host) -> 
         results_xlsx: restart(&mut results_xlsx),
         html: page_of(&mut html, &mut html_rows),
         junit: page_of(&mut junit, &mut junit_rows),
+        each: None,
     };
     let summary = summarize(&context, &history, targets, interrupt)?;
     let files = [Some(results), Some(failures), results_csv, failures_csv, results_xlsx, html, junit];
@@ -191,7 +198,7 @@ pub(crate) fn summary(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Fa
     summarize(&context(manifest, &lock.run_id, &lock), &history, Targets::default(), &Interrupt::default())
 }
 
-fn summarize(
+pub(crate) fn summarize(
     context: &ReportContext,
     history: &History,
     targets: Targets<'_>,

@@ -15,7 +15,7 @@ use crate::manifest::Manifest;
 
 /// Makes an id for a run: its start in UTC, and four random hex digits.
 pub(crate) fn new_run_id() -> String {
-    let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let now = now_compact();
     format!("{now}-{:04x}", fastrand::u16(..))
 }
 
@@ -38,6 +38,11 @@ pub(crate) fn check_run_id(id: &str) -> Result<(), Failure> {
 
 pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// The time as it can stand in a file's name.
+pub(crate) fn now_compact() -> String {
+    Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 pub(crate) fn now() -> String {

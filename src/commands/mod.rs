@@ -1,6 +1,7 @@
 //! One file a command: wiring only. Commands print nothing and read no environment; the [`Host`] does that for them.
 
 mod ahead;
+mod baseline;
 mod changed;
 mod check;
 mod derive;
@@ -10,6 +11,7 @@ mod execute;
 mod identity;
 mod init;
 mod interrupt;
+mod kept;
 mod limits;
 mod list;
 mod mend;
@@ -22,6 +24,7 @@ mod report;
 mod resume;
 mod room;
 mod run;
+mod score;
 mod step_summary;
 mod webhooks;
 mod widen;
@@ -36,6 +39,7 @@ pub use reconcile::{ReconcileArgs, reconcile};
 pub use report::{ReportArgs, ReportFormat, report};
 pub use resume::{ResumeArgs, Widening, resume};
 pub use run::{RunArgs, quoted, run};
+pub use score::{ScoreArgs, score};
 
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::commands::derive::Page;
 use crate::commands::run::from_here;
-use crate::commands::{Done, Failure, Host, RunName, derive, step_summary};
+use crate::commands::{Done, Failure, Host, RunName, baseline, derive, step_summary};
 use crate::report::{self, Style};
 
 /// `report`'s arguments.
@@ -34,11 +34,16 @@ pub enum ReportFormat {
     Junit,
     /// Metrics, for the textfile collector of a node exporter.
     Openmetrics,
+    /// The figures and verdicts, without any text.
+    Baseline,
 }
 
 /// Rebuilds a run's results and reports, and gives one of them. A run that another process works on is only shown.
 pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let folder = args.run.find()?;
+    if args.format == ReportFormat::Baseline {
+        return baseline::baseline(&folder, host).map(Done::with);
+    }
     let summary = if folder.is_locked() {
         host.say(
             "a process is working on this run: this is how it stands. Rows on their way \
@@ -58,7 +63,7 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
             let value = serde_json::to_value(&summary).unwrap_or(Value::Null);
             format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default())
         }
-        ReportFormat::Markdown => report::render_markdown(&summary),
+        ReportFormat::Markdown | ReportFormat::Baseline => report::render_markdown(&summary),
         ReportFormat::Html => derive::page(&folder, Page::Html, host)?,
         ReportFormat::Junit => derive::page(&folder, Page::Junit, host)?,
         ReportFormat::Openmetrics => report::render_openmetrics(&summary),

@@ -8,7 +8,7 @@ use crate::commands::execute::{Session, cost_unit, execute};
 use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
-use crate::commands::{Done, Failure, Host, derive, estimate, rehearse, room, step_summary};
+use crate::commands::{Done, Failure, Host, derive, estimate, kept, rehearse, room, step_summary};
 use crate::fail_point::{self, Point};
 use crate::journal::{self, Found, Overridden, RunFolder, RunLock, Runs};
 use crate::manifest::{self, Budget, Overrides, Provider, Secrets};
@@ -108,6 +108,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     if sound.reads_stdin() {
         sound.keep_input(&folder.file("dataset.input"))?;
     }
+    kept::keep(&folder, &sound.manifest.kept)?;
     let selection = selected(&sound.survey.selection);
     let durability = sound.manifest.output.durability;
     let writer = folder.begin(claim, &lock, &sound.manifest.source, selection, durability)?;

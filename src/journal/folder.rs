@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::fail_point::{self, Point};
 use crate::journal::{Durability, Entry, Error, FORMAT, History, Replay, RunLock, Writer, format};
+use crate::manifest::KEPT;
 use crate::model::{Digest, Opened, RunEvent};
 
 /// The file that carries a run's lock. Windows lets nobody else read a file that is locked, so there it is another.
@@ -64,7 +65,7 @@ impl RunFolder {
 
     /// Says whether the folder holds nothing but what a run writes before it begins.
     fn is_ours(&self) -> bool {
-        let ours = ["dataset.input", "journal.jsonl", "manifest.yaml", "run.lock.json", LOCKED];
+        let ours = [KEPT, "dataset.input", "journal.jsonl", "manifest.yaml", "run.lock.json", LOCKED];
         let is_ours = |entry: fs::DirEntry| ours.iter().any(|name| entry.file_name() == *name);
         fs::read_dir(&self.path).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(is_ours)))
     }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use crate::manifest::names::{is_plain_name, listed, nearest};
-use crate::manifest::{Diagnostic, Diagnostics, Manifest, files};
-use crate::mapping::ValueType;
+use crate::manifest::{Condition, Diagnostic, Diagnostics, Manifest, Span, files};
+use crate::mapping::{Expression, ValueType};
 
 impl Manifest {
     /// Checks every reference to a column, the key, the declared types and `where` against the dataset's columns.
@@ -16,13 +16,13 @@ impl Manifest {
         if let Some(header) = header {
             self.check_header(header, &mut diagnostics);
         }
+        let default = if text_by_default { ValueType::Text } else { ValueType::Any };
         if let Some(condition) = &self.dataset.select.condition {
-            let default = if text_by_default { ValueType::Text } else { ValueType::Any };
-            if let Err(error) = condition.check(&self.dataset.types.0, default) {
-                let message = format!("`dataset.select.where`: {}", error.message);
-                let span = self.condition_span(condition.source(), error.offset);
-                diagnostics.push(Diagnostic { help: error.help, ..Diagnostic::error(span, message) });
-            }
+            let span = self.places.condition.clone();
+            self.check_types("dataset.select.where", condition, span, default, &mut diagnostics);
+        }
+        for Condition { key, expression, span } in &self.places.conditions {
+            self.check_types(key, expression, span.clone(), default, &mut diagnostics);
         }
         diagnostics
     }
@@ -33,18 +33,36 @@ impl Manifest {
         Diagnostics::new(self.path.display().to_string(), source, items)
     }
 
+    fn check_types(
+        &self,
+        key: &str,
+        condition: &Expression,
+        span: Option<Span>,
+        default: ValueType,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        let Err(error) = condition.check(&self.dataset.types.0, default) else { return };
+        let message = format!("`{key}`: {}", error.message);
+        let span = self.place_in(span, condition.source(), error.offset);
+        diagnostics.push(Diagnostic { help: error.help, ..Diagnostic::error(span, message) });
+    }
+
     fn check_header(&self, header: &[String], diagnostics: &mut Vec<Diagnostic>) {
         let known: HashSet<&str> = header.iter().map(String::as_str).collect();
         for reference in &self.references {
             let column = reference.column.as_str();
             if !reference.optional && !known.contains(column) {
                 let message = format!("the dataset has no column `{column}`");
-                let places = self.places.condition.as_ref().zip(reference.span.as_ref());
-                let help = match places {
-                    Some((condition, span)) if condition.contains(&span.start) => {
-                        meant(column, header, condition_path)
-                    }
-                    _ => meant(column, header, template_path),
+                let conditions =
+                    self.places.conditions.iter().filter_map(|condition| condition.span.as_ref());
+                let in_condition = reference.span.as_ref().is_some_and(|span| {
+                    let mut conditions = conditions.chain(&self.places.condition);
+                    conditions.any(|condition| condition.contains(&span.start))
+                });
+                let help = if in_condition {
+                    meant(column, header, condition_path)
+                } else {
+                    meant(column, header, template_path)
                 };
                 diagnostics.push(Diagnostic::error(reference.span.clone(), message).with_help(help));
             }
@@ -65,9 +83,9 @@ impl Manifest {
         }
     }
 
-    /// Finds a byte of the condition in the manifest, where it stands there as it is.
-    fn condition_span(&self, text: &str, offset: usize) -> Option<std::ops::Range<usize>> {
-        let span = self.places.condition.clone()?;
+    /// Finds a byte of a condition in the manifest, where it stands there as it is.
+    fn place_in(&self, span: Option<Span>, text: &str, offset: usize) -> Option<Span> {
+        let span = span?;
         let source = files::decode(&self.source).unwrap_or_default();
         let written = source.get(span.clone())?;
         match written.find(text) {

@@ -8,6 +8,8 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+use crate::checks::Check;
+use crate::gates::{Baseline, Gate};
 use crate::manifest::{Concurrency, RateSpec, Retry, SecretSource, SecretText, Span};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, RowNumber};
@@ -42,6 +44,14 @@ pub struct Manifest {
     pub limits: Limits,
     /// `accept`.
     pub accept: Accept,
+    /// `checks`, in the order written.
+    pub checks: Vec<Check>,
+    /// `baseline`, when its file is there.
+    pub baseline: Option<Baseline>,
+    /// `gates`.
+    pub gates: Vec<Gate>,
+    /// The files that reports need beside the manifest, by the names that a run keeps them under.
+    pub kept: Vec<KeptFile>,
     /// `output`.
     pub output: OutputSpec,
     /// `report.group_by`, in the order written.
@@ -52,6 +62,17 @@ pub struct Manifest {
     pub(in crate::manifest) places: Places,
 }
 
+/// A file that reports need beside the manifest, of which a run keeps a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFile {
+    /// The copy's name in the run's folder of such files.
+    pub name: String,
+    /// Where it was read.
+    pub path: PathBuf,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
 /// Where things stand that are checked once the header is known.
 #[derive(Clone, Debug, Default)]
 pub(in crate::manifest) struct Places {
@@ -59,6 +80,17 @@ pub(in crate::manifest) struct Places {
     pub(in crate::manifest) condition: Option<Span>,
     /// The columns of `dataset.types`.
     pub(in crate::manifest) types: Vec<(String, Option<Span>)>,
+    /// The conditions of checks.
+    pub(in crate::manifest) conditions: Vec<Condition>,
+}
+
+/// A condition whose types are checked once the columns are known.
+#[derive(Clone, Debug)]
+pub(in crate::manifest) struct Condition {
+    /// The key that it is the value of.
+    pub(in crate::manifest) key: String,
+    pub(in crate::manifest) expression: Expression,
+    pub(in crate::manifest) span: Option<Span>,
 }
 
 /// A name that refers to a column, with its place in the manifest.

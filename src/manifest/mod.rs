@@ -25,12 +25,14 @@ pub use columns::template_path;
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
 pub use flow::{Backoff, ClassRetry, Concurrency, Retry, RetryAlso, RetryClass};
 pub use load::{Environment, Overrides, Reading, Secrets, load, read_whole};
+use meant::Condition;
 pub use meant::{
-    Budget, ColumnReference, DatasetSpec, Encoding, FirstPoll, Forward, Halt, Limits, Manifest, Mode,
-    OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, ReceiverSpec, Sample, SampleSize, Select,
-    Tls, WebhookSpec, WorkflowSpec,
+    Budget, ColumnReference, DatasetSpec, Encoding, FirstPoll, Forward, Halt, KeptFile, Limits, Manifest,
+    Mode, OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, ReceiverSpec, Sample, SampleSize,
+    Select, Tls, WebhookSpec, WorkflowSpec,
 };
 pub use rates::{PerTime, RateSpec, RatesSpec};
+pub use read::KEPT;
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource, SecretText};
 pub use units::{row_range, sample_size};

@@ -29,6 +29,8 @@ pub struct SyntaxError {
 pub struct RenderError {
     /// What is wrong, naming the expression; without any value that could be a secret.
     pub message: String,
+    /// Whether all that is wrong is that a name is absent.
+    pub missing: bool,
 }
 
 impl SyntaxError {
@@ -53,12 +55,17 @@ impl SyntaxError {
 impl RenderError {
     /// Makes an error.
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self { message: message.into(), missing: false }
+    }
+
+    /// Makes an error about a name that is absent.
+    pub(super) fn missing(message: impl Into<String>) -> Self {
+        Self { message: message.into(), missing: true }
     }
 }
 
 /// Gives `` did you mean `…`? `` for the known word nearest to a word, if one is near.
-pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let near = known.into_iter().map(|name| (strsim::jaro_winkler(word, name), name));
     let (likeness, name) = near.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (likeness > 0.8).then(|| format!("did you mean `{name}`?"))

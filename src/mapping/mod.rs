@@ -16,6 +16,7 @@ mod template;
 mod types;
 mod values;
 
+pub(crate) use error::did_you_mean;
 pub use error::{Reference, RenderError, SyntaxError};
 pub use expression::{Expression, ValueType};
 pub use helpers::{HelperDoc, helpers};
@@ -23,6 +24,7 @@ pub use input::{FileInput, InputTemplate, Rendered};
 pub use scope::{ReplyScope, Scope, ScopeParts};
 pub use template::Template;
 pub use types::{ColumnType, ColumnTypes};
+pub(crate) use values::{decimal, is_equal, kind, show};
 
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,10 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::mapping::Scope;
 use crate::mapping::helpers::{Absence, Arguments};
 use crate::mapping::node::{Block, BlockKind, Body, Call, Local, Node, Path, Start, Term};
 use crate::mapping::values::{is_truthy, kind, lookup, show};
+use crate::mapping::{RenderError, Scope};
 
 /// Why there is no value.
 #[derive(Debug)]
@@ -22,9 +22,10 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn message(self) -> String {
+    pub(super) fn into_error(self) -> RenderError {
         match self {
-            Self::Missing(message) | Self::Refused(message) => message,
+            Self::Missing(message) => RenderError::missing(message),
+            Self::Refused(message) => RenderError::new(message),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::mapping::compile::{Compiled, compile};
-use crate::mapping::render::Frame;
+use crate::mapping::render::{Failure, Frame};
 use crate::mapping::{Reference, RenderError, Scope, SyntaxError};
 
 /// A compiled template, cheap to clone. A lone expression (`{{row.n}}`, `{{helper …}}`) renders to its own JSON type;
@@ -40,13 +40,13 @@ impl Template {
     /// Renders to typed JSON.
     pub fn render(&self, scope: &Scope) -> Result<Value, RenderError> {
         let rendered = self.compiled.body.render(&Frame::root(scope));
-        rendered.map_err(|failure| RenderError::new(failure.message()))
+        rendered.map_err(Failure::into_error)
     }
 
     /// Renders to text.
     pub fn render_text(&self, scope: &Scope) -> Result<String, RenderError> {
         let rendered = self.compiled.body.render_text(&Frame::root(scope));
-        rendered.map_err(|failure| RenderError::new(failure.message()))
+        rendered.map_err(Failure::into_error)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::model::Cost;
 const EXCERPT: usize = 40;
 
 /// Gives a value as it stands inside a text: text as it is, null as nothing, all else as compact JSON.
-pub(super) fn show(value: &Value) -> Cow<'_, str> {
+pub(crate) fn show(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
         Value::Null => Cow::Borrowed(""),
@@ -30,7 +30,7 @@ pub(super) fn excerpt(value: &Value) -> String {
 }
 
 /// Names a value's kind, in the words of messages.
-pub(super) fn kind(value: &Value) -> &'static str {
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -68,7 +68,7 @@ pub(super) fn step<'a>(value: &'a Value, segment: &str) -> Option<&'a Value> {
 }
 
 /// Reads a decimal in the forms that JSON allows, exactly; none when it is no number or has too many digits.
-pub(super) fn decimal(text: &str) -> Option<Decimal> {
+pub(crate) fn decimal(text: &str) -> Option<Decimal> {
     // `Cost` owns the exact reader; it only lacks a sign.
     match text.strip_prefix('-') {
         Some(digits) => digits.parse().ok().map(|cost: Cost| -cost.amount()),
@@ -87,7 +87,7 @@ pub(super) fn compare_numbers(left: &Number, right: &Number) -> Ordering {
 }
 
 /// Says whether two values are equal: numbers as numbers (`1` is `1.0`), all else as JSON.
-pub(super) fn is_equal(left: &Value, right: &Value) -> bool {
+pub(crate) fn is_equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => compare_numbers(left, right).is_eq(),
         _ => left == right,

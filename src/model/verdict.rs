@@ -260,6 +260,24 @@ impl Verdict {
         Self::new(ExitCode::RowsFailed, Reason::RowsFailed, Retry::Fix, &message, next)
     }
 
+    /// Takes in the gates of a complete run that failed: they weigh more than rows that did not succeed, and less than
+    /// whatever else stopped the run.
+    #[must_use]
+    pub fn gated(self, failed: &[&str], of: usize) -> Self {
+        let weighs_less =
+            [ExitCode::Accepted, ExitCode::RowsFailed].iter().any(|exit| exit.code() == self.exit_code);
+        if failed.is_empty() || !weighs_less {
+            return self;
+        }
+        let told = failed.join("; ");
+        let gates = if of == 1 { "gate" } else { "gates" };
+        let mut message = format!("{} of {of} {gates} failed: {told}", failed.len());
+        if self.exit_code != 0 {
+            message.push_str(&format!("; and {}", self.message));
+        }
+        Self::new(ExitCode::Gate, Reason::GateFailed, Retry::None, &message, None)
+    }
+
     /// Makes a verdict from its parts.
     pub fn new(exit: ExitCode, reason: Reason, retry: Retry, message: &str, next: Option<String>) -> Self {
         Self { exit_code: exit.code(), reason, retry, message: message.to_owned(), next }

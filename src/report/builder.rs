@@ -7,6 +7,7 @@ use crate::model::{Cost, Counts, Outcome, Pin, RowFacts, RowNumber, RunState, Ta
 use crate::report::groups::Grouping;
 use crate::report::money::{CostSpread, worth};
 use crate::report::row::{ResultRow, answer_of};
+use crate::report::scores::Scores;
 use crate::report::spread::Spread;
 use crate::report::{
     BudgetSummary, ConcurrencySummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary, Money, Rate,
@@ -29,6 +30,7 @@ pub(super) struct SummaryBuilder<'a> {
     backoff: Spread,
     errors: BTreeMap<(String, Outcome), Errors>,
     groupings: Vec<Grouping<'a>>,
+    scores: Scores<'a>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +54,7 @@ impl<'a> SummaryBuilder<'a> {
             backoff: Spread::default(),
             errors: BTreeMap::new(),
             groupings: context.group_by.iter().map(Grouping::new).collect(),
+            scores: Scores::new(&context.checks),
         }
     }
 
@@ -68,6 +71,7 @@ impl<'a> SummaryBuilder<'a> {
         self.queue.add(row.queue_ms);
         self.backoff.add(row.backoff_ms.filter(|_| row.queue_ms.is_some()));
         self.note_error(row);
+        self.scores.add(&row.checks);
         if let Some(scope) = scope {
             for grouping in &mut self.groupings {
                 grouping.add(row, scope);
@@ -119,6 +123,7 @@ impl<'a> SummaryBuilder<'a> {
             verdict: Verdict::of_run(&context.run_id, &counts, state.unsettled(), stop, &context.accept),
             coverage: Rate::of(counts.answered(), counts.total),
             success_rate: Rate::of(counts.succeeded, counts.total),
+            score: self.scores.mean(),
             rows: counts,
             attempts: tally.attempts,
             invokes: tally.invokes,
@@ -147,7 +152,7 @@ impl<'a> SummaryBuilder<'a> {
             wall_ms: state.wall_ms(),
             errors: errors_in_order(self.errors),
             groups: groups_in_order(self.groupings),
-            checks: serde_json::Map::new(),
+            checks: self.scores.finish(),
             gates: Vec::new(),
             versions: tally.versions.clone(),
             notes,

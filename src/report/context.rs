@@ -6,6 +6,8 @@ use encoding_rs::Encoding;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+use crate::checks::Check;
+use crate::gates::{Baseline, Gate};
 use crate::mapping::{ColumnTypes, Template};
 use crate::model::{Accept, Pin};
 use crate::report::{BudgetLimits, Redaction};
@@ -41,6 +43,12 @@ pub struct ReportContext {
     pub accept: Accept,
     /// `limits.concurrency`: the ceiling, and whether the number moved below it.
     pub concurrency: (u64, bool),
+    /// `checks`, in the order written.
+    pub checks: Vec<Check>,
+    /// `gates`, in the order written.
+    pub gates: Vec<Gate>,
+    /// What `baseline` in a gate means, when its file is there.
+    pub baseline: Option<Baseline>,
     /// `report.group_by`, in the order written.
     pub group_by: Vec<(String, Template)>,
     /// `output.columns`, in the order written; when empty, each field of the output becomes a column.

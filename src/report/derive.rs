@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde_json::value::RawValue;
 
 use crate::artifact::Restart;
+use crate::gates::Gate;
 use crate::mapping::Scope;
 use crate::model::{Outcome, RowFacts, RowNumber, RunState};
 use crate::report::builder::SummaryBuilder;
@@ -34,6 +35,8 @@ pub struct Targets<'a> {
     pub html: Option<PageTarget<'a>>,
     /// junit.xml.
     pub junit: Option<PageTarget<'a>>,
+    /// Called with each row, in dataset order.
+    pub each: Option<&'a mut Each<'a>>,
 }
 
 impl Targets<'_> {
@@ -41,6 +44,9 @@ impl Targets<'_> {
         self.results_csv.is_some() || self.failures_csv.is_some() || self.results_xlsx.is_some()
     }
 }
+
+/// What is called with each row.
+pub type Each<'a> = dyn FnMut(&ResultRow<'_>, &RowFacts) + 'a;
 
 impl fmt::Debug for Targets<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,12 +104,15 @@ where
         {
             let facts = facts.map_err(Error::Rows)?;
             bytes += payload_of(&facts);
-            let hidden = hidden_of(context, &facts);
-            let (row, record) = shown(&facts, hidden.as_ref());
+            let (row, record) = (ResultRow::of(&facts), record_of(&facts));
+            let hidden = context.redact.hide(&row, record);
+            let (row, record) = shown(row, record, hidden.as_ref());
             layout.see(record, row.output.as_deref());
             sample.push(facts);
         }
     }
+    let mut targets = targets;
+    let mut each = targets.each.take();
     let mut files = Files::begin(context, layout, targets).map_err(Failed::into_error)?;
     let counts = state.counts();
     let mut builder = SummaryBuilder::new(context, counts.answered());
@@ -112,10 +121,13 @@ where
     for facts in sample.into_iter().map(Ok).chain(later) {
         let facts = facts.map_err(Error::Rows)?;
         last = next_row(last, facts.number)?;
-        let hidden = hidden_of(context, &facts);
-        let (row, record) = shown(&facts, hidden.as_ref());
-        let scope = files.needs_a_scope().then(|| scopes.of(&row, &facts));
+        let (row, scope) = scopes.row(&facts, files.needs_a_scope());
+        let hidden = context.redact.hide(&row, record_of(&facts));
+        let (row, record) = shown(row, record_of(&facts), hidden.as_ref());
         builder.add(&row, &facts, scope.as_ref());
+        if let Some(each) = &mut each {
+            each(&row, &facts);
+        }
         files.write(&row, record, scope.as_ref()).map_err(Failed::into_error)?;
     }
     if builder.counts() != counts {
@@ -125,32 +137,44 @@ where
         files.sheets.restart().map_err(Failed::into_error)?;
         for facts in rows() {
             let facts = facts.map_err(Error::Rows)?;
-            let hidden = hidden_of(context, &facts);
-            let (row, record) = shown(&facts, hidden.as_ref());
-            let scope = files.sheets.needs_a_scope().then(|| scopes.of(&row, &facts));
+            let (row, scope) = scopes.row(&facts, files.sheets.needs_a_scope());
+            let hidden = context.redact.hide(&row, record_of(&facts));
+            let (row, record) = shown(row, record_of(&facts), hidden.as_ref());
             let written = files.sheets.write(&row, record, scope.as_ref());
             written.map_err(Failed::into_error)?;
         }
     }
     let mut notes = files.sheets.finish().map_err(Failed::into_error)?;
     notes.extend(context.redact.note());
-    let summary = builder.finish(state, notes);
+    let summary = judged_by_gates(builder.finish(state, notes), context);
     files.pages.finish(&summary).map_err(Failed::into_error)?;
     Ok(summary)
 }
 
-/// What may be shown of a row, where that is not everything.
-fn hidden_of(context: &ReportContext, facts: &RowFacts) -> Option<Hidden> {
-    (!context.redact.is_empty()).then(|| context.redact.hide(&ResultRow::of(facts), record_of(facts)))
-}
-
 /// A row and its record, as they may be shown.
-fn shown<'a>(facts: &'a RowFacts, hidden: Option<&'a Hidden>) -> (ResultRow<'a>, Option<&'a RawValue>) {
-    let (row, record) = (ResultRow::of(facts), record_of(facts));
+fn shown<'a>(
+    row: ResultRow<'a>,
+    record: Option<&'a RawValue>,
+    hidden: Option<&'a Hidden>,
+) -> (ResultRow<'a>, Option<&'a RawValue>) {
     match hidden {
         Some(hidden) => (hidden.row(row), hidden.record(record)),
         None => (row, record),
     }
+}
+
+/// Holds the gates against the summary that readers see.
+fn judged_by_gates(mut summary: Summary, context: &ReportContext) -> Summary {
+    if context.gates.is_empty() {
+        return summary;
+    }
+    let report = serde_json::to_value(&summary).unwrap_or_default();
+    let judge = |gate: &Gate| gate.judge(&report, context.baseline.as_ref(), summary.complete);
+    summary.gates = context.gates.iter().map(judge).collect();
+    let failed = summary.gates.iter().filter(|gate| gate.passed == Some(false));
+    let failed: Vec<_> = failed.map(|gate| gate.gate.as_str()).collect();
+    summary.verdict = summary.verdict.clone().gated(&failed, summary.gates.len());
+    summary
 }
 
 /// The bytes of a row's record and reply.

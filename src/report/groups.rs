@@ -1,13 +1,14 @@
 //! The figures by group.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::mapping::{Scope, Template};
 use crate::model::{Cost, Outcome};
 use crate::report::row::ResultRow;
 use crate::report::spread::Spread;
 use crate::report::templates::text_of;
-use crate::report::{GroupSummary, KnownCost, KnownTokens, Rate};
+use crate::report::{GroupCheck, GroupSummary, KnownCost, KnownTokens, Rate};
 
 /// Different values of one `group_by` that are kept apart; rows with further ones are counted together.
 const MAX_VALUES: usize = 1_000;
@@ -41,6 +42,7 @@ struct Group {
     tokens: u64,
     tokens_unknown: u64,
     latency: Spread,
+    checks: Vec<(Arc<str>, GroupCheck)>,
 }
 
 impl<'a> Grouping<'a> {
@@ -97,6 +99,12 @@ impl Group {
             None => self.tokens_unknown += 1,
         }
         self.latency.add(row.latency_ms);
+        if self.checks.is_empty() {
+            self.checks.extend(row.checks.0.iter().map(|(name, _)| (name.clone(), GroupCheck::default())));
+        }
+        for ((_, sum), (_, result)) in self.checks.iter_mut().zip(&row.checks.0) {
+            sum.add(result);
+        }
     }
 
     fn summary(&self, by: &str, key: Key) -> GroupSummary {
@@ -113,6 +121,7 @@ impl Group {
             cost: KnownCost { total: self.cost, unknown_rows: self.cost_unknown },
             tokens: KnownTokens { total: self.tokens, unknown_rows: self.tokens_unknown },
             latency_ms: self.latency.percentiles(),
+            checks: self.checks.iter().map(|(name, sum)| (name.to_string(), *sum)).collect(),
         }
     }
 }

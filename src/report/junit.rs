@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::model::Outcome;
 use crate::report::pages::is_bad;
 use crate::report::room::Room;
-use crate::report::{ResultRow, Spool, Summary, words};
+use crate::report::{ResultRow, Spool, Summary, sentences, words};
 
 /// Characters of a text from outside.
 const MAX_TEXT: usize = 1_000;
@@ -114,17 +114,15 @@ impl<'a> JunitWriter<'a> {
 
     /// Writes the file.
     pub fn finish(mut self, summary: &Summary, target: &mut dyn Write) -> io::Result<()> {
-        let gates = serde_json::to_value(&summary.gates)?;
         let class = format!("{}.gates", self.suite);
-        for gate in gates.as_array().into_iter().flatten() {
-            let told = [gate["reason"].as_str().map(str::to_owned), Some(margin(gate))];
-            let told = told.into_iter().flatten().collect::<Vec<_>>().join("; ");
-            let ending = match gate["passed"].as_bool() {
+        for gate in &summary.gates {
+            let told = sentences::gate(gate, &summary.cost.unit);
+            let ending = match gate.passed {
                 Some(true) => Ending::Passed,
                 Some(false) => Ending::Failure { kind: "gate", message: &told, text: "" },
                 None => Ending::Error { kind: "gate", message: &told },
             };
-            self.case(&class, gate["gate"].as_str().unwrap_or_default(), None, ending)?;
+            self.case(&class, &gate.gate, None, ending)?;
         }
         self.spool.flush()?;
         let Self { spool, suite, room, counts: Counts { tests, failures, errors, skipped } } = self;
@@ -179,15 +177,6 @@ fn compared(result: &Value) -> String {
         Some(format!("{name}: {}", words::harmless(&text)))
     };
     ["path", "expected", "actual"].into_iter().filter_map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn margin(gate: &Value) -> String {
-    let shown = |name: &str| match &gate[name] {
-        Value::Null => "unknown".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    format!("value {}, bound {}, margin {}", shown("value"), shown("bound"), shown("margin"))
 }
 
 fn seconds(ms: u64) -> String {

@@ -38,6 +38,8 @@ pub(super) struct Layout {
     /// Fields of the output; none when the manifest names its own columns.
     output: Option<Fields>,
     columns: Vec<String>,
+    /// Those of checks.
+    checks: Vec<String>,
 }
 
 /// Names in the order in which they were first seen.
@@ -73,6 +75,7 @@ impl Layout {
             dataset_known: context.dataset_columns.is_some(),
             output: context.columns.is_empty().then(|| Fields::new(MAX_OUTPUT)),
             columns: context.columns.iter().map(|(name, _)| name.clone()).collect(),
+            checks: context.checks.iter().map(|check| format!("check.{}", check.name)).collect(),
         }
     }
 
@@ -107,7 +110,8 @@ impl Layout {
             Cow::Owned(name)
         };
         let output = self.output.as_ref().map_or(&self.columns, |fields| &fields.names);
-        let others = output.iter().map(String::as_str).chain(OWN).map(&mut free).collect();
+        let output = output.iter().chain(&self.checks);
+        let others = output.map(String::as_str).chain(OWN).map(&mut free).collect();
         Cells { recorded: true, dataset, others, missed: false }
     }
 
@@ -142,6 +146,8 @@ impl Layout {
                 });
             }
         }
+        let verdict = |at: usize| row.checks.0.get(at).map_or("", |(_, result)| result.verdict.as_str());
+        others.extend((0..self.checks.len()).map(|at| Cow::Borrowed(verdict(at))));
         others.extend(own_cells(row));
         Cells { recorded, dataset, others, missed }
     }

@@ -1,5 +1,7 @@
 //! The summary as Markdown (GitHub's): report.md, short enough for a comment on a pull request.
 
+mod scores;
+
 use std::fmt::Write;
 
 use crate::report::phrases::{Numbers, Phrases};
@@ -29,6 +31,8 @@ pub fn render_markdown(summary: &Summary) -> String {
     let answered = phrases.answered(usize::MAX);
     let mut page = format!("## {}: {}\n\n", phrases.verdict(), escape(&answered));
     head(&mut page, summary, &phrases);
+    scores::gates(&mut page, summary);
+    scores::checks(&mut page, summary);
     times(&mut page, &phrases);
     errors(&mut page, summary);
     groups(&mut page, summary, &phrases);

@@ -22,6 +22,8 @@ mod phrases;
 mod redact;
 mod room;
 mod row;
+mod scores;
+mod sentences;
 mod sheets;
 mod spread;
 mod summary;
@@ -33,7 +35,7 @@ mod xlsx;
 mod zip;
 
 pub use context::{CsvOptions, Price, ReportContext};
-pub use derive::{Error, Targets, derive};
+pub use derive::{Each, Error, Targets, derive};
 pub use html::{HtmlWriter, PAGE_CELL_BYTES};
 pub use junit::JunitWriter;
 pub use markdown::render_markdown;
@@ -42,7 +44,8 @@ pub use openmetrics::render_openmetrics;
 pub use pages::PageTarget;
 pub use redact::Redaction;
 pub use room::{PAGE_FURTHER_ROWS, PAGE_ROWS, Spool};
-pub use row::{Checks, ResultError, ResultRow};
+pub use row::{ResultError, ResultRow};
+pub use scores::{CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary};
 pub use summary::{
     ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,
     Percentiles, Rate, Summary, TokenSummary, write_json,

@@ -1,9 +1,7 @@
 //! The summary as `OpenMetrics` text (`OpenMetrics` 1.0, section "Text Format"), also read by the textfile collector of
 //! Prometheus' node exporter. All are gauges: each says how the latest run came out.
 
-use serde_json::Value;
-
-use crate::report::{Percentiles, Summary};
+use crate::report::{Percentiles, Rate, Summary};
 
 /// Characters of a label's value.
 const MAX_LABEL: usize = 200;
@@ -20,7 +18,6 @@ pub fn render_openmetrics(summary: &Summary) -> String {
         None,
         &u8::from(summary.complete),
     );
-    let share = |rate: Option<crate::report::Rate>| rate.map(|rate| f64::from(rate.millionths()) / 1e6);
     page.maybe("coverage_ratio", "Rows with a definite answer of all rows.", share(summary.coverage));
     page.maybe("success_ratio", "Rows that succeeded of all rows.", share(summary.success_rate));
     page.family("rows", "Rows by outcome.", None);
@@ -87,38 +84,38 @@ fn bill(page: &mut Page, summary: &Summary) {
 }
 
 fn verdicts(page: &mut Page, summary: &Summary) {
-    let checks = serde_json::to_value(&summary.checks).unwrap_or_default();
-    let checks: Vec<_> = checks.as_object().into_iter().flatten().collect();
-    if !checks.is_empty() {
+    if !summary.checks.is_empty() {
         page.family("check_rows", "Rows by the verdict of a check.", None);
-        for (name, check) in &checks {
-            for verdict in ["passed", "failed", "error", "skipped", "unscored"] {
-                if let Some(count) = check[verdict].as_u64() {
-                    page.sample("check_rows", &[("check", name), ("verdict", verdict)], &count.to_string());
-                }
+        for (name, check) in &summary.checks {
+            for (verdict, count) in [
+                ("passed", check.passed),
+                ("failed", check.failed),
+                ("error", check.error),
+                ("skipped", check.skipped),
+                ("unscored", check.unscored),
+            ] {
+                page.sample("check_rows", &[("check", name), ("verdict", verdict)], &count.to_string());
             }
         }
-        page.family(
-            "check_pass_ratio",
-            "Rows that passed a check, of those that it was decided on.",
-            Some("ratio"),
-        );
-        for (name, check) in &checks {
-            if let Some(rate) = check["pass_rate"].as_f64() {
+        let help = "Rows that passed a check, of those that it was decided on.";
+        page.family("check_pass_ratio", help, Some("ratio"));
+        for (name, check) in &summary.checks {
+            if let Some(rate) = share(check.pass_rate) {
                 page.sample("check_pass_ratio", &[("check", name)], &rate.to_string());
             }
         }
     }
-    let gates = serde_json::to_value(&summary.gates).unwrap_or_default();
-    let gates: Vec<_> = gates.as_array().into_iter().flatten().collect();
-    if !gates.is_empty() {
+    if !summary.gates.is_empty() {
         page.family("gate_passed", "Whether a gate holds; one that is undecided does not.", None);
-        for gate in gates {
-            let passed = u8::from(gate["passed"] == Value::Bool(true));
-            let name = gate["gate"].as_str().unwrap_or_default();
-            page.sample("gate_passed", &[("gate", name)], &passed.to_string());
+        for gate in &summary.gates {
+            let passed = u8::from(gate.passed == Some(true));
+            page.sample("gate_passed", &[("gate", &gate.gate)], &passed.to_string());
         }
     }
+}
+
+fn share(rate: Option<Rate>) -> Option<f64> {
+    rate.map(|rate| f64::from(rate.millionths()) / 1e6)
 }
 
 struct Page {

@@ -1,9 +1,11 @@
 //! What `output.redact` keeps out of every derived file: decided from names, once, and put in place row by row.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use crate::checks::{Check, CheckResult, Checks};
 use crate::mapping::{InputTemplate, Template};
 use crate::report::json;
 use crate::report::row::{ResultError, ResultRow};
@@ -29,6 +31,8 @@ pub struct Redaction {
     row: Vec<Vec<String>>,
     input: Vec<Vec<String>>,
     output: Vec<Vec<String>>,
+    /// Checks that look at any of it.
+    checks: Vec<Arc<str>>,
 }
 
 /// A row's parts as they may be shown.
@@ -38,22 +42,27 @@ pub(super) struct Hidden {
     input: Option<Box<RawValue>>,
     output: Option<Box<RawValue>>,
     message: Option<String>,
+    checks: Checks,
 }
 
 impl Redaction {
     /// Takes paths that begin with `row`, `input` or `output`. A field of the input whose template refers to a column
-    /// that is kept out is kept out as well.
-    pub fn new(paths: &[Vec<String>], input: &InputTemplate) -> Self {
+    /// that is kept out is kept out as well, and so is what a check says of either, but for its verdict.
+    pub fn new(paths: &[Vec<String>], input: &InputTemplate, checks: &[Check]) -> Self {
         let below = |root: &str| {
             let of_root = paths.iter().filter(|path| path.first().is_some_and(|first| first == root));
             of_root.map(|path| path[1..].to_vec()).collect::<Vec<_>>()
         };
-        let mut redaction = Self { row: below("row"), input: below("input"), output: below("output") };
+        let (row, output) = (below("row"), below("output"));
+        let mut redaction = Self { row, input: below("input"), output, checks: Vec::new() };
         if !redaction.row.is_empty() {
             let mut found = Vec::new();
             redaction.gather(input, &mut Vec::new(), &mut found);
             redaction.input.extend(found);
         }
+        let covered =
+            |check: &&Check| check.references().iter().any(|reference| redaction.holds(&reference.path));
+        redaction.checks = checks.iter().filter(covered).map(|check| Arc::clone(&check.name)).collect();
         redaction
     }
 
@@ -124,6 +133,27 @@ impl Redaction {
             .collect()
     }
 
+    fn hide_checks(&self, checks: &Checks) -> Checks {
+        let hidden = |text: &Option<String>| text.as_ref().map(|_| REDACTED.to_owned());
+        let shown = checks.0.iter().map(|(name, result)| {
+            let result = if self.checks.contains(name) {
+                CheckResult {
+                    reason: hidden(&result.reason),
+                    expected: hidden(&result.expected),
+                    actual: hidden(&result.actual),
+                    path: result.path.clone(),
+                    // The labels themselves would stand in report.json.
+                    labels: None,
+                    ..*result
+                }
+            } else {
+                result.clone()
+            };
+            (Arc::clone(name), result)
+        });
+        Checks(shown.collect())
+    }
+
     /// Says that something is kept out.
     pub(super) fn note(&self) -> Option<String> {
         (!self.is_empty()).then(|| {
@@ -133,8 +163,11 @@ impl Redaction {
         })
     }
 
-    /// Works out what may be shown of a row.
-    pub(super) fn hide(&self, row: &ResultRow<'_>, record: Option<&RawValue>) -> Hidden {
+    /// Works out what may be shown of a row; none when that is everything.
+    pub(super) fn hide(&self, row: &ResultRow<'_>, record: Option<&RawValue>) -> Option<Hidden> {
+        if self.is_empty() {
+            return None;
+        }
         let mut taken = Vec::new();
         let mut hide = |raw: Option<&RawValue>, paths: &[Vec<String>]| {
             let raw = raw.filter(|_| !paths.is_empty())?;
@@ -151,7 +184,8 @@ impl Redaction {
         let output = hide(row.output.as_deref(), &self.output);
         let message =
             row.error.map(|error| if broken { REDACTED.to_owned() } else { without(error.message, &taken) });
-        Hidden { record: hidden_record, input, output, message }
+        let checks = self.hide_checks(&row.checks);
+        Some(Hidden { record: hidden_record, input, output, message, checks })
     }
 }
 
@@ -165,6 +199,7 @@ impl Hidden {
                 message: self.message.as_deref().unwrap_or(error.message),
                 ..error
             }),
+            checks: self.checks.clone(),
             ..row
         }
     }
@@ -303,7 +338,7 @@ mod tests {
                 )]),
             ),
         ]);
-        let redaction = Redaction::new(&paths(&["row.email", "output.reply.text"]), &input);
+        let redaction = Redaction::new(&paths(&["row.email", "output.reply.text"]), &input, &[]);
         assert_eq!(redaction.input, paths(&["who", "list.0"]));
         let check = |template: &str, expected: bool| {
             assert_eq!(redaction.covers(&Template::parse(template).unwrap()), expected, "{template}");

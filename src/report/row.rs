@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::checks::{Checks, Facts};
 use crate::model::{Answered, Cost, Outcome, RowError, RowFacts, RowKey, RowNumber, RowState, RunEvent};
 use crate::reply;
 
@@ -52,13 +53,9 @@ pub struct ResultRow<'a> {
     /// `finished_at` in ms since 1970.
     #[serde(skip)]
     pub finished_ms: Option<u64>,
-    /// Verdicts of checks by name.
+    /// Verdicts of checks by name; none for a row without an answer.
     pub checks: Checks,
 }
-
-/// Verdicts of checks: none yet.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Checks {}
 
 /// Why a row did not succeed, with every field written.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -129,7 +126,24 @@ impl<'a> ResultRow<'a> {
             finished_at: end.and_then(|(t_ms, _)| instant(*t_ms)),
             started_ms,
             finished_ms: end.map(|(t_ms, _)| *t_ms),
-            checks: Checks {},
+            checks: Checks::default(),
+        }
+    }
+}
+
+impl ResultRow<'_> {
+    /// Says whether the row has a definite answer, which checks look at.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self.outcome, Outcome::Succeeded | Outcome::Failed)
+    }
+
+    /// Gives what checks may look at beside texts.
+    pub(super) fn facts(&self) -> Facts {
+        Facts {
+            latency_ms: self.latency_ms,
+            cost: self.cost,
+            tokens: self.tokens,
+            succeeded: self.outcome == Outcome::Succeeded,
         }
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
 
+use crate::gates::GateResult;
 use crate::model::{Cost, Counts, Outcome, RowNumber, Verdict};
-use crate::report::{BudgetSummary, DoubtfulCost};
+use crate::report::scores::named;
+use crate::report::{BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct Summary {
     pub coverage: Option<Rate>,
     /// Rows that succeeded of all rows; null for no rows.
     pub success_rate: Option<Rate>,
+    /// The mean of the rows' scores, from 0 to 1, each the weighted mean of its checks' scores; absent without checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
     /// Rows by outcome.
     pub rows: Counts,
     /// Sends of invoke that were not throttled.
@@ -62,10 +66,11 @@ pub struct Summary {
     pub errors: Vec<ErrorSummary>,
     /// The figures by group, in the order of `report.group_by`, within one the largest group first.
     pub groups: Vec<GroupSummary>,
-    /// Verdicts of checks by name.
-    pub checks: Map<String, Value>,
-    /// The run's gates.
-    pub gates: Vec<Value>,
+    /// What checks came to, by name in the manifest's order.
+    #[serde(with = "named")]
+    pub checks: Vec<(String, CheckSummary)>,
+    /// The run's gates, in the manifest's order.
+    pub gates: Vec<GateResult>,
     /// Answers by the version of the workflow that gave them.
     pub versions: BTreeMap<String, u64>,
     /// What else a reader should know, a sentence each.
@@ -188,6 +193,9 @@ pub struct GroupSummary {
     pub tokens: KnownTokens,
     /// Their latency.
     pub latency_ms: Percentiles,
+    /// What checks came to among them.
+    #[serde(default, with = "named", skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<(String, GroupCheck)>,
 }
 
 /// A sum of costs, and how many rows are missing in it.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::checks::{Check, Checks};
 use crate::mapping::{RenderError, ReplyScope, Scope, ScopeParts, Template};
 use crate::model::{Answered, Outcome, Record, RowFacts, row_tag};
 use crate::report::row::{ResultRow, answer_of, record_of};
@@ -22,15 +23,29 @@ impl<'a> Scopes<'a> {
     pub(super) fn new(context: &'a ReportContext) -> Self {
         let refers_to = |name: &str| {
             let templates = context.group_by.iter().chain(&context.columns);
+            let of_checks = context.checks.iter().flat_map(Check::references);
             templates
                 .flat_map(|(_, template)| template.references())
+                .chain(of_checks)
                 .any(|reference| reference.path.first().is_some_and(|first| first == name))
         };
         Self { context, output: refers_to("output"), reply: refers_to("reply") }
     }
 
+    /// Gives a row with its checks' verdicts, if it has an answer, and what its templates can see: laid out for checks, and
+    /// when something else needs it.
+    pub(super) fn row<'f>(&self, facts: &'f RowFacts, needed: bool) -> (ResultRow<'f>, Option<Scope>) {
+        let mut row = ResultRow::of(facts);
+        let judged = !self.context.checks.is_empty() && row.is_answered();
+        let scope = (judged || needed).then(|| self.of(&row, facts));
+        if let Some(scope) = scope.as_ref().filter(|_| judged) {
+            row.checks = Checks::judge(&self.context.checks, scope, &row.facts());
+        }
+        (row, scope)
+    }
+
     /// Lays out what the templates of a row can see.
-    pub(super) fn of(&self, row: &ResultRow<'_>, facts: &RowFacts) -> Scope {
+    fn of(&self, row: &ResultRow<'_>, facts: &RowFacts) -> Scope {
         let context = self.context;
         let record = typed_record(context, facts);
         let output = row.output.as_deref().filter(|_| self.output).map_or(Value::Null, json::exact);

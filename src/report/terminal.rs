@@ -1,6 +1,8 @@
 //! The summary on a terminal. Its first four lines are for whoever reads no more: how many rows were answered, how
 //! many were not and why, what it cost, and how long it took.
 
+mod scores;
+
 use std::fmt::Write;
 
 use crate::model::ExitCode;
@@ -55,6 +57,8 @@ pub fn render_text(summary: &Summary, style: Style, run_dir: &str) -> String {
     let phrases = Phrases::new(summary, Numbers::Grouped);
     head(&mut page, summary, &phrases);
     details(&mut page, summary, &phrases);
+    scores::gates(&mut page, summary);
+    scores::checks(&mut page, summary);
     times(&mut page, &phrases);
     errors(&mut page, summary);
     groups(&mut page, summary, &phrases);

@@ -16,6 +16,7 @@ mod bill;
 mod csv_files;
 mod pages;
 mod results;
+mod scores;
 
 const START_MS: u64 = 1_795_500_000_000;
 
@@ -38,6 +39,9 @@ fn context() -> ReportContext {
         pin: None,
         rate: None,
         accept: Accept::default(),
+        checks: Vec::new(),
+        gates: Vec::new(),
+        baseline: None,
         group_by: Vec::new(),
         columns: Vec::new(),
         redact: Redaction::default(),
@@ -191,6 +195,7 @@ impl Run {
             results_xlsx: Some(&mut derived.results_xlsx),
             html: Some(PageTarget { page: &mut derived.html, spool: &mut html }),
             junit: Some(PageTarget { page: &mut derived.junit, spool: &mut junit }),
+            each: None,
         };
         derived.summary = Some(derive(context, &self.state, rows, targets).unwrap());
         derived

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 
+use flowbatch::checks::Checks;
 use flowbatch::model::{Cost, Outcome, RowKey};
-use flowbatch::report::{Checks, HtmlWriter, ResultError, ResultRow, Summary};
+use flowbatch::report::{HtmlWriter, ResultError, ResultRow, Summary};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -90,7 +91,7 @@ fn summary() -> Summary {
         "checks": {text: {"passed": 0, "failed": 1, "error": 0, "skipped": 0, "unscored": 0, "pass_rate": 0.0, "pass_rate_interval": [0.0, 0.3],
             "labels": {"accuracy": 0.0, "macro_f1": 0.0, "classes": [{"label": text, "precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}],
                 "confusion": {"labels": [text, TEXTS[0]], "counts": [[0, 1], [0, 0]]}}}},
-        "gates": [{"gate": text, "value": text, "bound": text, "margin": text, "passed": false, "reason": text}],
+        "gates": [{"gate": text, "unit": "count", "value": text, "bound": text, "margin": text, "passed": false, "reason": text}],
         "versions": {text: 1}, "notes": [text, TEXTS[3]],
     }))
     .unwrap()

@@ -6,8 +6,9 @@ use std::io::{Seek, Write};
 use std::path::Path;
 
 use fastrand::Rng;
+use flowbatch::checks::Checks;
 use flowbatch::model::{Cost, Outcome, RowKey};
-use flowbatch::report::{Checks, HtmlWriter, ResultError, ResultRow, Summary};
+use flowbatch::report::{HtmlWriter, ResultError, ResultRow, Summary};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -253,9 +254,9 @@ fn summary(rows: u64, counts: &mut Counts) -> Summary {
         "groups": groups,
         "checks": {"label": label, "polite": check(&counts.checks[1])},
         "gates": [
-            {"gate": "label.pass_rate >= 95%", "value": 0.936, "bound": 0.95, "margin": -0.014, "passed": false, "reason": null},
-            {"gate": "coverage >= 98%", "value": 0.991, "bound": 0.98, "margin": 0.011, "passed": true, "reason": null},
-            {"gate": "cost.per_row.max <= 0.02 credit", "value": "0.0194", "bound": "0.02", "margin": "0.0006", "passed": null, "reason": "the cost of some rows is unknown"}],
+            {"gate": "label.pass_rate >= 95%", "unit": "share", "value": 0.936, "bound": 0.95, "margin": -0.014, "passed": false, "reason": null},
+            {"gate": "coverage >= 98%", "unit": "share", "value": 0.991, "bound": 0.98, "margin": 0.011, "passed": true, "reason": null},
+            {"gate": "cost.per_row.max <= 0.02 credit", "unit": "cost", "value": "0.0194", "bound": "0.02", "margin": "0.0006", "passed": null, "reason": "the cost of some rows is unknown"}],
         "versions": {"1.0.1": succeeded + failed},
         "notes": ["requests were held to 90/min (`limits.rate`)"],
     }))

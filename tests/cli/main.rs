@@ -7,6 +7,7 @@ mod commands;
 mod crash;
 mod dataset;
 mod disk;
+mod evaluate;
 mod faults;
 mod garbage;
 mod hostile;

@@ -113,6 +113,8 @@ fn derived(bench: &Bench) -> String {
 fn what_is_redacted_is_in_no_file_but_the_journal() {
     let more = "output:\n  formats: [jsonl, csv, html, junit, xlsx]\n  redact: [row.email, output.reply]\n  \
         columns: {label: \"{{output.label}}\", who: \"{{row.email}}\", all: \"{{json reply}}\"}\n\
+        checks:\n  said: {value: \"{{output.reply}}\", equals: \"Dear {{row.email}}!\"}\n  \
+        label: {value: \"{{output.label}}\", equals: \"b\"}\n\
         report: {group_by: {mail: \"{{row.email}}\", label: \"{{default output.label 'none'}}\"}}\n";
     let (bench, _server) = bench(more);
     bench.run(&["run", "job.yaml"]).exits(1);
@@ -127,12 +129,17 @@ fn what_is_redacted_is_in_no_file_but_the_journal() {
     assert_eq!(rows[0]["input"], json!({"text": "text 1", "mail": {"to": "[redacted]"}}));
     assert_eq!(rows[0]["output"], json!({"label": "a", "reply": "[redacted]", "n": 1}));
     assert_eq!(rows[2]["error"]["message"], "no such person: [redacted]");
+    assert_eq!(rows[0]["checks"]["said"]["expected"], "[redacted]");
+    assert_eq!(rows[0]["checks"]["label"]["actual"], "a");
     let failures: Value =
         serde_json::from_str(bench.read(bench.run_dir().join("failures.jsonl")).trim()).unwrap();
     assert_eq!(failures["record"], json!({"id": "k3", "email": "[redacted]", "text": "text 3"}));
     let csv = bench.read(bench.run_dir().join("results.csv"));
     assert!(
-        csv.lines().nth(1).unwrap().starts_with("k1,[redacted],text 1,a,[redacted],[redacted],succeeded"),
+        csv.lines()
+            .nth(1)
+            .unwrap()
+            .starts_with("k1,[redacted],text 1,a,[redacted],[redacted],fail,fail,succeeded"),
         "{csv}"
     );
     assert!(bench.report()["notes"][0].as_str().unwrap().contains("output.redact"));

@@ -1,5 +1,7 @@
 //! `limits.budget`: what a run may cost, in the workflow's unit.
 
+use rust_decimal::Decimal;
+
 use crate::manifest::names::did_you_mean;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::Entry;
@@ -32,29 +34,37 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry, price: Option<&Price>)
 }
 
 /// Reads an amount of money and converts it exactly into the workflow's unit.
-fn money(reader: &mut Reader<'_>, entry: &Entry, price: Option<&Price>) -> Option<Cost> {
+pub(super) fn money(reader: &mut Reader<'_>, entry: &Entry, price: Option<&Price>) -> Option<Cost> {
     let (amount, unit) = reader.parsed(entry, "an amount of money", units::money)?;
+    match convert(amount, unit.as_deref(), price) {
+        Ok(amount) => Cost::new(amount).ok(),
+        Err((told, help)) => reader.refuse(entry, &told, Some(&help)),
+    }
+}
+
+/// Converts an amount exactly into the workflow's unit; the error says why that can't be, and how to mend it.
+pub(super) fn convert(
+    amount: Decimal,
+    unit: Option<&str>,
+    price: Option<&Price>,
+) -> Result<Decimal, (String, String)> {
     let own = price.map_or(UNIT, |price| price.unit.as_str());
-    let amount = match (unit.as_deref(), price) {
-        (None, _) => amount,
-        (Some(unit), _) if unit == own => amount,
-        (Some(unit), Some(price)) if unit == price.currency => {
-            let Some(amount) = exact::divide(amount, price.per_unit) else {
+    match (unit, price) {
+        (None, _) => Ok(amount),
+        (Some(unit), _) if unit == own => Ok(amount),
+        (Some(unit), Some(price)) if unit == price.currency => exact::divide(amount, price.per_unit)
+            .ok_or_else(|| {
                 let told = format!("can't be said exactly in {own}: one costs {} {unit}", price.per_unit);
-                return reader.refuse(entry, &told, Some(&format!("write the amount in {own}")));
-            };
-            amount
-        }
+                (told, format!("write the amount in {own}"))
+            }),
         (Some(unit), Some(price)) => {
             let told = format!("is in `{unit}`, which `workflow.price` does not define");
             let known = [price.unit.as_str(), price.currency.as_str()];
-            return reader.refuse(entry, &told, Some(&did_you_mean(unit, &known)));
+            Err((told, did_you_mean(unit, &known)))
         }
         (Some(unit), None) => {
             let told = format!("is in `{unit}`, and the manifest has no `workflow.price` to convert it with");
-            let help = format!("write it in {UNIT}, or say what one is worth: `workflow.price`");
-            return reader.refuse(entry, &told, Some(&help));
+            Err((told, format!("write it in {UNIT}, or say what one is worth: `workflow.price`")))
         }
-    };
-    Cost::new(amount).ok()
+    }
 }

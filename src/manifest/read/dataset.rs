@@ -6,6 +6,7 @@ use crate::manifest::load::Secrets;
 use crate::manifest::meant::Places;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
+use crate::manifest::read::templates::When;
 use crate::manifest::tree::Kind;
 use crate::manifest::{DatasetSpec, Diagnostic, Encoding, OnBadRow, Sample, Select, files, units};
 use crate::mapping::{ColumnType, ColumnTypes};
@@ -175,7 +176,7 @@ fn read_select(reader: &mut Reader<'_>, entry: Entry, places: &mut Places) -> Se
     }
     if let Some(entry) = section.take("where") {
         places.condition = entry.span();
-        select.condition = reader.condition(&entry);
+        select.condition = reader.condition(&entry, When::BeforeReply);
     }
     select.limit = section.take("limit").and_then(|entry| reader.whole(&entry, 1..=u64::MAX));
     if let Some(mut sample) = section.take("sample").and_then(|entry| reader.section(entry)) {

@@ -1,9 +1,12 @@
 //! From the tree to the manifest: each section takes its keys, collects mistakes, and reports what is left.
 
 mod budget;
+mod checks;
 mod dataset;
 mod flow;
+mod gates;
 mod input;
+mod kept;
 mod limits;
 mod origin;
 mod output;
@@ -11,10 +14,12 @@ mod pin;
 mod rate;
 mod reader;
 mod root;
+mod rules;
 mod section;
 mod templates;
 mod webhook;
 mod workflow;
 
+pub use root::KEPT;
 pub(super) use root::{Context, LATER, read};
 pub(super) use workflow::WORKFLOW_KEYS;

@@ -12,9 +12,10 @@ use serde_json::{Map, Value};
 use crate::manifest::environment::Used;
 use crate::manifest::load::{Environment, Secrets};
 use crate::manifest::names::{did_you_mean, shortened};
+use crate::manifest::read::kept::Kept;
 use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::tree::{Kind, Node, Scalar};
-use crate::manifest::{ColumnReference, Diagnostic, files, units};
+use crate::manifest::{ColumnReference, Condition, Diagnostic, files, units};
 
 /// What the readings share.
 pub(in crate::manifest) struct Reader<'a> {
@@ -33,6 +34,10 @@ pub(in crate::manifest) struct Reader<'a> {
     /// The variables of the environment that are used outside of secret fields.
     pub(super) env: Used,
     pub(super) references: Vec<ColumnReference>,
+    /// The conditions of checks.
+    pub(super) conditions: Vec<Condition>,
+    /// What reports need of other files.
+    pub(super) kept: Kept,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 

@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 use crate::manifest::environment::Used;
 use crate::manifest::load::{Environment, Overrides, Secrets};
 use crate::manifest::names::{did_you_mean, is_plain_name, wrong_name};
+use crate::manifest::read::kept::Kept;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
-use crate::manifest::read::{dataset, input, limits, output, workflow};
+use crate::manifest::read::{checks, dataset, gates, input, limits, output, workflow};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node};
 use crate::manifest::{Diagnostic, Manifest};
@@ -33,8 +34,11 @@ pub(in crate::manifest) struct Context<'a> {
     pub(in crate::manifest) environment: Environment<'a>,
 }
 
+/// The folder of a run in which copies of files lie that its reports need.
+pub const KEPT: &str = "kept";
+
 /// Sections that later versions have.
-pub(in crate::manifest) const LATER: [&str; 5] = ["checks", "baseline", "gates", "schedule", "notify"];
+pub(in crate::manifest) const LATER: [&str; 2] = ["schedule", "notify"];
 
 /// Reads a manifest from its tree. The list has every mistake; what is wrong or missing has a stand-in, and only a
 /// missing dataset leaves nothing to go on with.
@@ -53,6 +57,8 @@ pub(in crate::manifest) fn read(
         used_vars: Vec::new(),
         env,
         references: Vec::new(),
+        conditions: Vec::new(),
+        kept: Kept { folder: run_folder(context), ..Kept::default() },
         diagnostics: Vec::new(),
     };
     let Kind::Map(entries) = root.kind else {
@@ -84,6 +90,12 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let price = workflow.as_ref().and_then(|workflow| workflow.price.as_ref());
     let limits = limits::read(reader, root.take("limits"), price);
     let accept = limits::read_accept(reader, root.take("accept"));
+    let entry = root.take("checks");
+    let checks = checks::read(reader, entry.clone(), price);
+    let known = checks::known(entry.as_ref(), &checks);
+    let entry = root.take("baseline");
+    let baseline = gates::read_baseline(reader, entry.as_ref());
+    let gates = gates::read(reader, root.take("gates"), &known, entry.is_some(), price);
     let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
     let output = output::read(reader, root.take("output"), key.as_deref());
     let group_by = output::read_report(reader, root.take("report"));
@@ -95,7 +107,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     root.later(&LATER, &mut reader.diagnostics);
     root.drop_own();
     root.finish(&mut reader.diagnostics);
-    let (dataset, places) = dataset?;
+    let (dataset, mut places) = dataset?;
+    places.conditions = std::mem::take(&mut reader.conditions);
     Some(Manifest {
         path: context.path.to_path_buf(),
         folder: PathBuf::from(context.folder),
@@ -110,11 +123,21 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         input: input.unwrap_or(InputTemplate::Object(Vec::new())),
         limits,
         accept,
+        checks,
+        baseline: baseline.and_then(|(_, found)| found),
+        gates,
+        kept: std::mem::take(&mut reader.kept.files),
         output,
         group_by,
         references: std::mem::take(&mut reader.references),
         places,
     })
+}
+
+/// The folder of the run whose manifest is read: what it was begun with lies beside it.
+fn run_folder(context: &Context<'_>) -> Option<PathBuf> {
+    let is_frozen = context.overrides.folder.is_some();
+    context.path.parent().filter(|_| is_frozen).map(|folder| folder.join(KEPT))
 }
 
 fn read_version(reader: &mut Reader<'_>, entry: &Entry) {

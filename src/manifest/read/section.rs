@@ -53,6 +53,11 @@ impl Section {
         Some(Entry { name: self.path(key), key: found.place, node })
     }
 
+    /// Says whether a key is there that was not taken.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|(found, _)| found.text == key)
+    }
+
     /// Takes a key that must be there.
     pub(super) fn need(
         &mut self,

@@ -41,7 +41,7 @@ impl Reader<'_> {
     }
 
     /// Reads a condition.
-    pub(super) fn condition(&mut self, entry: &Entry) -> Option<Expression> {
+    pub(super) fn condition(&mut self, entry: &Entry, when: When) -> Option<Expression> {
         let scalar = self.scalar(entry, "a condition")?;
         if scalar.replaced.iter().any(|span| scalar.text[span.clone()].contains(['"', '\\'])) {
             let told = "takes a variable whose value holds a quotation mark or a backslash";
@@ -50,14 +50,19 @@ impl Reader<'_> {
         }
         match Expression::parse(&scalar.text) {
             Ok(condition) => {
-                self.check_names(entry, scalar, condition.references(), When::BeforeReply);
+                self.check_names(entry, scalar, condition.references(), when);
                 Some(condition)
             }
             Err(error) => self.refuse_syntax(entry, scalar, &error),
         }
     }
 
-    fn refuse_syntax<T>(&mut self, entry: &Entry, scalar: &Scalar, error: &SyntaxError) -> Option<T> {
+    pub(super) fn refuse_syntax<T>(
+        &mut self,
+        entry: &Entry,
+        scalar: &Scalar,
+        error: &SyntaxError,
+    ) -> Option<T> {
         let message = format!("`{}`: {}", entry.name, error.message);
         let mut diagnostic = entry.node.place.error(message);
         diagnostic.help.clone_from(&error.help);
@@ -157,7 +162,7 @@ fn unknown_root(path: &[&str], place: &Place, when: When) -> Option<Diagnostic> 
         ["output" | "reply" | "outcome", ..] if when == When::AfterReply => return None,
         [root @ ("output" | "reply" | "outcome"), ..] => (
             format!("`{root}` is known only after the workflow has answered"),
-            "it may stand in `output.columns` and in `report.group_by`".to_owned(),
+            "it may stand in `checks`, in `output.columns` and in `report.group_by`".to_owned(),
         ),
         ["schedule", ..] => (
             "`schedule` is not supported by this version of flowbatch yet".to_owned(),

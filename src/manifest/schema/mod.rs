@@ -3,6 +3,7 @@
 
 #[expect(dead_code, reason = "the types exist for their schema; the reader takes keys from a tree instead")]
 mod raw;
+mod raw_checks;
 #[expect(dead_code, reason = "as above")]
 mod raw_flow;
 #[expect(dead_code, reason = "as above")]

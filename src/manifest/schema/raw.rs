@@ -3,12 +3,15 @@
 
 use schemars::JsonSchema;
 
+use crate::gates::TOP_LEVEL;
+
+use super::raw_checks::Check;
 use super::raw_flow::{Concurrency, RetryOf};
 use super::raw_workflow::Workflow;
 use super::values::{
     Boolean, ColumnType, Condition, Delimiter, Delivery, Durability, Duration, Durations, FilePath, Format,
-    FullText, Input, Limit, Money, Name, Named, NoHalt, OnBadRow, OutputFormat, PerTime, Redacted, RetryAlso,
-    Rows, SampleSize, Sha256, TemplateText, Text, Version, Whole,
+    FullText, GateText, Input, Limit, Money, Name, Named, NoHalt, OnBadRow, OutputFormat, PerTime, Redacted,
+    RetryAlso, Rows, SampleSize, Sha256, TemplateText, Text, Version, Whole,
 };
 
 /// A manifest of flowbatch: a workflow behind an HTTP API, a dataset, and the mapping of a row to the workflow's
@@ -40,10 +43,40 @@ pub(super) struct RawManifest {
     limits: Limits,
     /// How many rows may end badly while the run still exits with 0.
     accept: Accept,
+    /// Rules for what the workflow answers, by names of your own; gates use the names. See docs/evaluations.md.
+    checks: Checks,
+    /// The file that `baseline` in a gate means: an earlier run's figures, written by `report RUN --format baseline`.
+    baseline: FilePath,
+    /// Conditions on the figures of the whole run, such as `label.pass_rate >= 90%`; a run that fails one exits with 4.
+    gates: Vec<GateText>,
     /// What is written for a run.
     output: Output,
     /// How the report is laid out.
     report: Report,
+}
+
+/// Checks by name.
+#[derive(Default)]
+pub(super) struct Checks;
+
+impl JsonSchema for Checks {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Checks".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let check = generator.subschema_for::<Check>();
+        let name = r"^[^\s.{}\[\]-]{1,64}$";
+        schemars::json_schema!({
+            "type": "object",
+            "propertyNames": {"pattern": name, "not": {"enum": TOP_LEVEL}},
+            "additionalProperties": check,
+        })
+    }
 }
 
 /// Values that templates may use.

@@ -30,6 +30,7 @@ fn write_section(path: &str, section: &Value, schema: &Value, sections: &mut Vec
         text = format!("{text}| `{key}` | {kind} | {default} | {told} |\n");
         if let Some(map) = map_of(property, schema) {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let path = if is_named(property, schema) { format!("{path}.NAME") } else { path };
             write_section(&path, map, schema, sections);
         }
     }
@@ -51,10 +52,19 @@ fn map_of<'a>(property: &'a Value, schema: &'a Value) -> Option<&'a Value> {
     if resolved["properties"].is_object() {
         return Some(resolved);
     }
+    if is_named(property, schema) {
+        return map_of(&resolved["additionalProperties"], schema);
+    }
     if resolved["items"].is_object() {
         return map_of(&resolved["items"], schema);
     }
     resolved["anyOf"].as_array()?.iter().find_map(|choice| map_of(choice, schema))
+}
+
+/// Says whether a property is a map from the user's names to maps.
+fn is_named(property: &Value, schema: &Value) -> bool {
+    let values = &resolve(property, schema)["additionalProperties"];
+    values.is_object() && resolve(values, schema)["properties"].is_object()
 }
 
 /// Names the type of a property.

@@ -53,17 +53,11 @@ fn full() -> Value {
             },
         },
         "input": {"subject": "{{row.subject}}", "n": 5},
-        "limits": {
-            "concurrency": 32,
-            "timeout": "10m",
-            "deadline": "5h30m",
-            "drain": "20s",
-            "retry": full_retry(),
-            "delivery": "at_most_once",
-            "budget": {"cost": "300 credit", "tokens": 2_000_000, "cost_per_row": "2 credit"},
-            "halt": {"failures": "5%", "after": 50},
-        },
+        "limits": full_limits(),
         "accept": {"failed": "1%", "rejected": 0, "in_doubt": 0},
+        "checks": full_checks(),
+        "baseline": "baseline.jsonl",
+        "gates": ["coverage >= baseline - 1%", "cost.total <= 300 credit"],
         "output": {
             "dir": "runs",
             "durability": "power",
@@ -72,6 +66,38 @@ fn full() -> Value {
             "csv": {"bom": true, "inputs": true, "safe": true, "encoding": "utf-8", "delimiter": ";"},
         },
         "report": {"group_by": {"lang": "{{row.lang}}"}},
+    })
+}
+
+/// Every key of `limits`.
+fn full_limits() -> Value {
+    json!({
+        "concurrency": 32,
+        "timeout": "10m",
+        "deadline": "5h30m",
+        "drain": "20s",
+        "retry": full_retry(),
+        "delivery": "at_most_once",
+        "budget": {"cost": "300 credit", "tokens": 2_000_000, "cost_per_row": "2 credit"},
+        "halt": {"failures": "5%", "after": 50},
+    })
+}
+
+/// Every rule.
+fn full_checks() -> Value {
+    json!({
+        "label": {
+            "value": "{{output.label}}", "equals": "{{row.expected}}", "ignore_case": true, "ignore_space": true,
+            "weight": 2, "when": "row.lang == \"en\"",
+        },
+        "reply": {
+            "value": "{{output.reply}}", "contains": "a", "contains_all": ["a", "b"], "contains_any": ["a", 5],
+            "regex": "^a", "starts_with": "a", "one_of": ["a", "b"], "number": {"equals": 1, "tolerance": 0.1, "min": 0},
+            "length": {"min": 1, "max": 800}, "json_schema": {"type": "string"}, "present": true, "is_json": true,
+            "latency": {"max": "30s"}, "cost": {"max": "0.02 credit"}, "tokens": {"max": 2000},
+            "similarity": {"to": "{{row.expected}}", "measure": "rouge_l", "at_least": "80%"},
+            "not": {"contains": "x"}, "all": [{"contains": "a", "weight": 2}], "any": [{"regex": "a"}],
+        },
     })
 }
 
@@ -189,6 +215,15 @@ fn the_reader_and_the_schema_agree_on_good_values() {
         ("/limits/retry/backoff", json!("100ms..1m")),
         ("/accept/failed", json!(0.01)),
         ("/accept/failed", json!("100%")),
+        ("/checks", json!({})),
+        ("/checks/label", json!({"equals": [null]})),
+        ("/checks/label/equals", json!({"a": ["{{row.subject}}", 5]})),
+        ("/checks/label/one_of", json!("{{row.labels}}")),
+        ("/checks/label/number", json!({"equals": "{{row.total}}", "tolerance": "5%"})),
+        ("/checks/label/number", json!({"min": "-0.5"})),
+        ("/checks/label/any", json!([{"not": {"contains": "a"}}, {"value": "a", "is_json": false}])),
+        ("/checks/订单", json!({"present": true})),
+        ("/gates", json!([])),
         ("/output/formats", json!([])),
         ("/output/formats", json!(["html", "xlsx"])),
         ("/output/redact", json!(["output", "output.reply", "input.[a b]"])),
@@ -240,6 +275,39 @@ fn mistakes_of_workflow() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Values of `checks` and `gates` that both refuse.
+fn mistakes_of_checks() -> Vec<(&'static str, Value)> {
+    vec![
+        ("/checks", json!([])),
+        ("/checks/label", json!({"equals": "a", "equal": "b"})),
+        ("/checks/rows", json!({"equals": "a"})),
+        ("/checks/a-b", json!({"equals": "a"})),
+        ("/checks/label", json!("a")),
+        ("/checks/label/weight", json!(-1)),
+        ("/checks/label/ignore_case", json!("yes")),
+        ("/checks/label/one_of", json!([])),
+        ("/checks/label/one_of", json!("a")),
+        ("/checks/label/number", json!({})),
+        ("/checks/label/number", json!({"min": "a"})),
+        ("/checks/label/number", json!({"min": 1, "tolerance": 1})),
+        ("/checks/label/number", json!({"equals": 1, "tolerance": "1 percent"})),
+        ("/checks/label/length", json!({})),
+        ("/checks/label/length", json!({"max": 1.5})),
+        ("/checks/label/latency", json!({"max": 30})),
+        ("/checks/label/cost", json!("0.02")),
+        ("/checks/label/json_schema", json!([])),
+        ("/checks/label/present", json!("yes")),
+        ("/checks/label/similarity", json!({"to": "a", "measure": "cosine", "at_least": 0.8})),
+        ("/checks/label/similarity", json!({"to": "a", "measure": "bleu", "at_least": 1.5})),
+        ("/checks/label/similarity", json!({"to": "a", "measure": "bleu"})),
+        ("/checks/label/not", json!({"when": "row.a == 1", "contains": "a"})),
+        ("/checks/label/all", json!([])),
+        ("/checks/label/any", json!([{"equal": 1}])),
+        ("/gates", json!("coverage >= 99%")),
+        ("/gates", json!([true])),
+    ]
+}
+
 /// Values of other keys that both refuse.
 fn other_mistakes() -> Vec<(&'static str, Value)> {
     vec![
@@ -248,7 +316,6 @@ fn other_mistakes() -> Vec<(&'static str, Value)> {
         ("/name", json!("a b")),
         ("/name", json!(null)),
         ("/nmae", json!("x")),
-        ("/checks", json!({})),
         ("/labels", json!([])),
         ("/labels/team", json!(["a"])),
         ("/vars/a-b", json!(1)),
@@ -308,7 +375,8 @@ fn other_mistakes() -> Vec<(&'static str, Value)> {
 #[test]
 fn the_reader_and_the_schema_agree_on_mistakes() {
     let bench = Bench::new();
-    for (pointer, value) in mistakes_of_workflow().into_iter().chain(other_mistakes()) {
+    let mistakes = [mistakes_of_workflow(), mistakes_of_checks(), other_mistakes()];
+    for (pointer, value) in mistakes.into_iter().flatten() {
         bench.check(pointer, &value, false);
     }
 }

@@ -233,6 +233,51 @@ kind!(
     SocketAddress, "address and port", matching(&[r"[0-9.]+:[0-9]+", r"\[[0-9A-Fa-f:.%a-z]+\]:[0-9]+", "localhost:[0-9]+"])
 );
 kind!(
+    /// A JSON shape whose strings are templates.
+    ShapeText, "any JSON; its strings are templates", json!({})
+);
+kind!(
+    /// A list of such shapes, or a template that gives one.
+    Shapes, "list, or template that gives one", json!({"anyOf": [
+        {"type": "array", "minItems": 1},
+        {"type": "string", "pattern": r"\{\{"},
+    ]})
+);
+kind!(
+    /// A number, also one that a template gives.
+    NumberOrTemplate, "number or template", json!({"anyOf": [
+        {"type": "number"},
+        {"type": "string", "pattern": format!(r"^\s*[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*$|\{{\{{|{VARIABLE}")},
+    ]})
+);
+kind!(
+    /// How far a number may be off.
+    ToleranceText, "number or share", json!({"anyOf": [
+        {"type": "number", "minimum": 0},
+        matching(&[r"[0-9]+(?:\.[0-9]+)?(?: *%)?"]),
+    ]})
+);
+kind!(
+    /// A share.
+    Share, "share", json!({"anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1},
+        matching(&[r"[0-9]+(?:\.[0-9]+)?(?: *%)?"]),
+    ]})
+);
+kind!(
+    MeasureName,
+    "`levenshtein`, `token_f1`, `rouge_l` or `bleu`",
+    words(&["levenshtein", "token_f1", "rouge_l", "bleu"])
+);
+kind!(
+    /// A JSON Schema, or the path of one.
+    SchemaOrPath, "path or JSON Schema", json!({"type": ["object", "string"], "pattern": r"\S"})
+);
+kind!(
+    /// A gate.
+    GateText, "condition on figures", json!({"type": "string", "pattern": r"\S"})
+);
+kind!(
     /// The input: a map, or one template that renders to a map.
     Input, "map or template", json!({"type": ["object", "string"]})
 );

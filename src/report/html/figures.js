@@ -70,7 +70,7 @@ function table(headings, rows, attributes) {
     return make(tag, { class: number ? 'n' : undefined }, cell);
   });
   return make('div', { class: 'scroll' }, make('table', attributes || {},
-    make('thead', null, make('tr', null, ...cells('th', headings.map((name) => name.replace(/^>/, ''))))),
+    make('thead', null, make('tr', null, ...cells('th', headings.map((name) => outside('span', null, name.replace(/^>/, '')))))),
     make('tbody', null, ...rows.map((row) => make('tr', null, ...cells('td', row))))));
 }
 
@@ -82,11 +82,19 @@ function sign(verdict) {
 const figure = (value) => (value === null || value === undefined ? '–' : typeof value === 'number' ? short(value) : String(value));
 const signed = (text) => (/^[-–]/.test(text) ? text : '+' + text);
 
+/** A gate's figure in its unit. */
+function inUnit(value, unit) {
+  if (value === null || value === undefined) return '–';
+  if (unit === 'share') return Number((value * 100).toFixed(3)) + '%';
+  if (unit === 'ms') return (value < 0 ? '-' : '') + time(Math.abs(value));
+  if (unit === 'cost') return `${grouped(value)} ${report.cost.unit}`;
+  return figure(value);
+}
+
 function gates() {
   if (report.gates.length === 0) return null;
   const rows = report.gates.map((gate) => {
-    // A share is shown as the gate has it.
-    const show = (value) => (typeof value === 'number' && gate.gate.includes('%') ? Number((value * 100).toFixed(3)) + '%' : figure(value));
+    const show = (value) => inUnit(value, gate.unit);
     const verdict = gate.passed === true ? 'pass' : gate.passed === false ? 'fail' : 'open';
     return [
       make('span', null, sign(verdict), outside('code', null, gate.gate)),
@@ -190,15 +198,17 @@ function groups() {
   const by = new Map();
   for (const group of report.groups) by.set(group.by, [...(by.get(group.by) || []), group]);
   return [...by].map(([name, all]) => {
+    const names = Object.keys(report.checks).filter((check) => all.some((group) => group.checks && group.checks[check])).slice(0, 6);
     const rows = all.slice(0, 100).map((group) => [
       outside('span', null, group.value === '' ? '(empty)' : group.value), WHOLE.format(group.rows),
       make('td', { class: 'wide' }, meter(group.success_rate), percent(group.success_rate)),
       grouped(group.cost.total) + (group.cost.unknown_rows ? ` + ${WHOLE.format(group.cost.unknown_rows)} unknown` : ''),
       WHOLE.format(group.tokens.total), time(group.latency_ms.p50), time(group.latency_ms.p95),
+      ...names.map((check) => percent(group.checks[check] && group.checks[check].pass_rate)),
     ]);
     const more = all.length > 100 && make('p', { class: 'soft small' }, `and ${all.length - 100} more in report.json`);
     return make('section', { class: 'card' }, make('h2', null, 'By ', outside('span', null, name)),
-      table(['Value', '>Rows', 'Succeeded', '>Cost', '>Tokens', '>Latency p50', '>p95'], rows), more);
+      table(['Value', '>Rows', 'Succeeded', '>Cost', '>Tokens', '>Latency p50', '>p95', ...names.map((check) => '>' + check)], rows), more);
   });
 }
 

@@ -6,8 +6,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::*;
+use crate::checks::Checks;
 use crate::model::{Cost, Outcome, RowKey};
-use crate::report::{Checks, ResultError};
+use crate::report::ResultError;
 
 fn summary() -> Summary {
     let none = json!({"p50": null, "p90": null, "p95": null, "p99": null, "max": null});

@@ -4,8 +4,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::*;
+use crate::checks::Checks;
 use crate::model::RowKey;
-use crate::report::{Checks, ResultError};
+use crate::report::ResultError;
 
 fn row<'a>(key: &'a RowKey, outcome: Outcome, error: Option<(&'a str, &'a str)>) -> ResultRow<'a> {
     ResultRow {

@@ -1,0 +1,40 @@
+//! A run as a baseline: its figures, and of each row what can be compared without showing any text.
+
+use crate::commands::interrupt::Interrupt;
+use crate::commands::{Failure, Host, derive};
+use crate::gates::{Baseline, BaselineRow};
+use crate::journal::RunFolder;
+use crate::manifest::Secrets;
+use crate::model::{RowFacts, RunEvent};
+use crate::report::{ResultRow, Targets};
+
+/// Gives the baseline's file. Writes nothing.
+pub(crate) fn baseline(folder: &RunFolder, host: &dyn Host) -> Result<String, Failure> {
+    let history = folder.read()?;
+    let changed = history.state().changed();
+    let lock = folder.lock()?.as_changed(changed);
+    let manifest = derive::frozen(folder, &lock, changed, Secrets::Recorded, host)?;
+    let context = derive::context(manifest, &lock.run_id, &lock);
+    let mut rows = Vec::new();
+    let mut each = |row: &ResultRow<'_>, facts: &RowFacts| rows.push(kept_of(row, facts));
+    let targets = Targets { each: Some(&mut each), ..Targets::default() };
+    let summary = derive::summarize(&context, &history, targets, &Interrupt::default())?;
+    let report = serde_json::to_value(&summary).unwrap_or_default();
+    Ok(Baseline::of(&report).write(&rows))
+}
+
+fn kept_of(row: &ResultRow<'_>, facts: &RowFacts) -> BaselineRow {
+    let input_sha256 = match &facts.begun {
+        Some((_, RunEvent::Intended(event))) => event.input_sha256.clone(),
+        _ => None,
+    };
+    let verdicts = row.checks.0.iter().map(|(name, result)| (&**name, result.verdict.as_str()));
+    BaselineRow {
+        row_key: row.row_key.map_or_else(|| row.row_number.to_string(), |key| key.0.clone()),
+        input_sha256,
+        outcome: row.outcome.as_str().to_owned(),
+        checks: BaselineRow::verdicts(verdicts),
+        cost: row.cost,
+        latency_ms: row.latency_ms,
+    }
+}

@@ -1,0 +1,120 @@
+//! A baseline: what an earlier run came to, in a small file fit for version control. It holds no texts.
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::model::Cost;
+
+/// The format's name, in the first line.
+const FORMAT: &str = "flowbatch-baseline/1";
+
+/// What of a report is kept.
+const KEPT: [&str; 14] = [
+    "coverage",
+    "success_rate",
+    "score",
+    "rows",
+    "attempts",
+    "invokes",
+    "polls",
+    "throttled",
+    "cost",
+    "tokens",
+    "latency_ms",
+    "server_ms",
+    "wall_ms",
+    "checks",
+];
+
+/// What an earlier run came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baseline {
+    /// The name of its manifest.
+    pub manifest: String,
+    /// Figures, as report.json has them.
+    pub figures: Value,
+}
+
+/// What is kept of a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BaselineRow {
+    /// Its key, or its number.
+    pub row_key: String,
+    /// The digest of the input as it was sent.
+    pub input_sha256: Option<String>,
+    /// How it ended.
+    pub outcome: String,
+    /// The verdicts of its checks.
+    pub checks: Map<String, Value>,
+    /// What it cost.
+    pub cost: Option<Cost>,
+    /// How long it took.
+    pub latency_ms: Option<u64>,
+}
+
+/// Why a file is no baseline.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BaselineError {
+    /// Another file.
+    #[error("its first line is not that of a baseline")]
+    NotOne,
+    /// Of another version.
+    #[error("it is of the format `{0}`, and this flowbatch reads `{FORMAT}`")]
+    Version(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    format: String,
+    manifest: String,
+    figures: Value,
+}
+
+impl Baseline {
+    /// Takes what is kept of a report.
+    pub fn of(report: &Value) -> Self {
+        let kept = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), report.get(name)?.clone())));
+        let mut figures: Map<String, Value> = kept.collect();
+        if let Some(checks) = figures.get_mut("checks").and_then(Value::as_object_mut) {
+            for labels in checks.values_mut().filter_map(|check| check.get_mut("labels")) {
+                labels.as_object_mut().map(|labels| labels.remove("confusion"));
+            }
+        }
+        let manifest = report["manifest"].as_str().unwrap_or_default().to_owned();
+        Self { manifest, figures: Value::Object(figures) }
+    }
+
+    /// Reads a baseline's file, whose rows are not looked at.
+    pub fn parse(text: &str) -> Result<Self, BaselineError> {
+        let first = text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default();
+        let head: Head = serde_json::from_str(first).map_err(|_| BaselineError::NotOne)?;
+        if head.format != FORMAT {
+            return Err(BaselineError::Version(head.format));
+        }
+        Ok(Self { manifest: head.manifest, figures: head.figures })
+    }
+
+    /// Writes the file: the figures, then a line for each row.
+    pub fn write(&self, rows: &[BaselineRow]) -> String {
+        let head = Head {
+            format: FORMAT.to_owned(),
+            manifest: self.manifest.clone(),
+            figures: self.figures.clone(),
+        };
+        let mut text = serde_json::to_string(&head).unwrap_or_default();
+        text.push('\n');
+        for row in rows {
+            let _ = writeln!(text, "{}", serde_json::to_string(row).unwrap_or_default());
+        }
+        text
+    }
+}
+
+impl BaselineRow {
+    /// Gives verdicts as a baseline has them.
+    pub fn verdicts<'a>(results: impl Iterator<Item = (&'a str, &'a str)>) -> Map<String, Value> {
+        results.map(|(name, verdict)| (name.to_owned(), verdict.into())).collect()
+    }
+}

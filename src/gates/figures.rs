@@ -1,0 +1,184 @@
+//! The figures of report.json that a gate may name, and what they measure.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a figure measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FigureKind {
+    /// A share, from 0 to 1.
+    Share,
+    /// A number of something.
+    Count,
+    /// Money, in the workflow's unit.
+    Cost,
+    /// Milliseconds.
+    Ms,
+}
+
+/// A check that gates may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownCheck {
+    /// Its name.
+    pub name: String,
+    /// Whether it compares labels.
+    pub labels: bool,
+}
+
+/// A figure that a gate names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Figure {
+    /// As the gate has it.
+    pub(super) written: String,
+    /// Its path in report.json.
+    pub(super) path: Vec<String>,
+    pub(super) kind: FigureKind,
+}
+
+/// The top-level fields of report.json, and the other words of gates; no check may have the name of one.
+pub const TOP_LEVEL: &[&str] = &[
+    "run_id",
+    "manifest",
+    "description",
+    "labels",
+    "complete",
+    "verdict",
+    "coverage",
+    "success_rate",
+    "score",
+    "rows",
+    "attempts",
+    "invokes",
+    "polls",
+    "throttled",
+    "concurrency",
+    "cost",
+    "tokens",
+    "budget",
+    "latency_ms",
+    "latency",
+    "server_ms",
+    "server",
+    "queue_ms",
+    "queue",
+    "backoff_ms",
+    "backoff",
+    "wall_ms",
+    "wall",
+    "errors",
+    "groups",
+    "checks",
+    "gates",
+    "baseline",
+    "versions",
+    "notes",
+];
+
+const TIMES: [&str; 5] = ["p50", "p90", "p95", "p99", "max"];
+
+/// All figures that are there in every report, in the words of gates.
+fn fixed() -> impl Iterator<Item = (String, FigureKind)> {
+    let of = |kind, names: &'static [&'static str]| names.iter().map(move |name| ((*name).to_owned(), kind));
+    let shares = of(FigureKind::Share, &["coverage", "success_rate", "score"]);
+    let counts = of(
+        FigureKind::Count,
+        &[
+            "rows.total",
+            "rows.succeeded",
+            "rows.failed",
+            "rows.in_doubt",
+            "rows.rejected",
+            "rows.not_run",
+            "attempts",
+            "invokes",
+            "polls",
+            "throttled",
+            "cost.known_rows",
+            "cost.unknown_rows",
+            "tokens.total",
+            "tokens.known_rows",
+            "tokens.unknown_rows",
+        ],
+    );
+    let costs = of(
+        FigureKind::Cost,
+        &["cost.total", "cost.per_row.mean", "cost.per_row.p50", "cost.per_row.p95", "cost.per_row.max"],
+    );
+    let times = ["latency", "server", "queue", "backoff"]
+        .into_iter()
+        .flat_map(|name| TIMES.iter().map(move |time| (format!("{name}.{time}"), FigureKind::Ms)));
+    shares.chain(counts).chain(costs).chain(times).chain(of(FigureKind::Ms, &["wall"]))
+}
+
+const SHARES_OF_A_CHECK: [&str; 2] = ["pass_rate", "mean_score"];
+const COUNTS_OF_A_CHECK: [&str; 5] = ["passed", "failed", "error", "skipped", "unscored"];
+const SHARES_OF_LABELS: [&str; 2] = ["accuracy", "macro_f1"];
+const SHARES_OF_A_CLASS: [&str; 3] = ["precision", "recall", "f1"];
+
+/// Finds the figure of a path as a gate writes it; the error names those that there are.
+pub(super) fn find(segments: &[String], checks: &[KnownCheck]) -> Result<Figure, Vec<String>> {
+    let written = segments.join(".");
+    let words: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let words = words.strip_prefix(&["checks"]).unwrap_or(&words);
+    if let Some((first, rest)) = words.split_first()
+        && let Some(check) = checks.iter().find(|check| check.name == *first)
+    {
+        let (way, kind) = of_check(check, rest)?;
+        let path = ["checks", first].into_iter().chain(way).map(str::to_owned).collect();
+        return Ok(Figure { written, path, kind });
+    }
+    let short = written.replacen("_ms", "", 1);
+    match fixed().find(|(name, _)| *name == written || *name == short) {
+        Some((name, kind)) => Ok(Figure { written, path: full(&name, kind), kind }),
+        None => {
+            let of_checks = checks
+                .iter()
+                .flat_map(|check| names_of(check).into_iter().map(|name| format!("{}.{name}", check.name)));
+            Err(of_checks.chain(fixed().map(|(name, _)| name)).collect())
+        }
+    }
+}
+
+/// Gives a figure's path in report.json, where times have `_ms` in their names.
+fn full(name: &str, kind: FigureKind) -> Vec<String> {
+    let mut path: Vec<String> = name.split('.').map(str::to_owned).collect();
+    if let (FigureKind::Ms, Some(first)) = (kind, path.first_mut()) {
+        first.push_str("_ms");
+    }
+    path
+}
+
+fn of_check<'a>(check: &KnownCheck, rest: &[&'a str]) -> Result<(Vec<&'a str>, FigureKind), Vec<String>> {
+    let rest = if check.labels { rest.strip_prefix(&["labels"]).unwrap_or(rest) } else { rest };
+    match rest {
+        [name] if SHARES_OF_A_CHECK.contains(name) => Ok((rest.to_vec(), FigureKind::Share)),
+        [name] if COUNTS_OF_A_CHECK.contains(name) => Ok((rest.to_vec(), FigureKind::Count)),
+        [name] if check.labels && SHARES_OF_LABELS.contains(name) => {
+            Ok((vec!["labels", name], FigureKind::Share))
+        }
+        ["classes", class, name] if check.labels && SHARES_OF_A_CLASS.contains(name) => {
+            Ok((vec!["labels", "classes", class, name], FigureKind::Share))
+        }
+        _ => Err(names_of(check).into_iter().map(|name| format!("{}.{name}", check.name)).collect()),
+    }
+}
+
+fn names_of(check: &KnownCheck) -> Vec<String> {
+    let mut names: Vec<String> =
+        SHARES_OF_A_CHECK.iter().chain(&COUNTS_OF_A_CHECK).map(|name| (*name).to_owned()).collect();
+    if check.labels {
+        names.extend(SHARES_OF_LABELS.iter().map(|name| (*name).to_owned()));
+        names.extend(SHARES_OF_A_CLASS.iter().map(|name| format!("classes.LABEL.{name}")));
+    }
+    names
+}
+
+/// Walks down a report; a list's element is found by its `label`.
+pub(super) fn lookup<'a>(report: &'a Value, path: &[String]) -> Option<&'a Value> {
+    path.iter().try_fold(report, |value, step| match value {
+        Value::Object(members) => members.get(step),
+        Value::Array(items) => items.iter().find(|item| item["label"] == step.as_str()),
+        _ => None,
+    })
+}

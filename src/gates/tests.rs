@@ -1,0 +1,167 @@
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn checks() -> Vec<KnownCheck> {
+    vec![
+        KnownCheck { name: "label".to_owned(), labels: true },
+        KnownCheck { name: "short".to_owned(), labels: false },
+    ]
+}
+
+/// One credit is worth 0.01 USD.
+fn money(amount: Decimal, unit: &str) -> Result<Decimal, (String, String)> {
+    match unit {
+        "credit" => Ok(amount),
+        "USD" => Ok(amount * Decimal::ONE_HUNDRED),
+        other => Err((format!("is in `{other}`"), "write it in credit".to_owned())),
+    }
+}
+
+fn parse(text: &str) -> Result<Gate, crate::mapping::SyntaxError> {
+    Gate::parse(text, Names { checks: &checks(), baseline: true, money: &money })
+}
+
+fn report() -> Value {
+    json!({
+        "manifest": "m", "coverage": 0.995, "success_rate": null, "score": 0.9,
+        "rows": {"total": 200, "in_doubt": 0},
+        "cost": {"total": "123.4500", "per_row": {"mean": "0.6203"}, "unknown_rows": 0},
+        "tokens": {"total": 10, "unknown_rows": 2},
+        "latency_ms": {"p95": 1200}, "wall_ms": 90_000,
+        "checks": {
+            "label": {
+                "passed": 184, "failed": 15, "error": 1, "skipped": 0, "unscored": 0, "pass_rate": 0.92,
+                "pass_rate_interval": [0.8741, 0.9501], "mean_score": 0.92,
+                "labels": {"accuracy": 0.92, "macro_f1": 0.9, "confusion": {},
+                    "classes": [{"label": "billing", "recall": 0.75}]},
+            },
+            "short": {"passed": 0, "failed": 0, "error": 0, "pass_rate": null, "pass_rate_interval": null},
+        },
+    })
+}
+
+fn baseline() -> Baseline {
+    Baseline::of(
+        &json!({"manifest": "m", "checks": {"label": {"pass_rate": 0.93}}, "cost": {"total": "110"}}),
+    )
+}
+
+/// Checks that a gate is told to hold or not, with its value, bound and margin.
+fn check(text: &str, passed: bool, numbers: [Value; 3]) {
+    let gate = parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+    let result = gate.judge(&report(), Some(&baseline()), true);
+    assert_eq!(result.passed, Some(passed), "{text}: {result:?}");
+    assert_eq!([result.value, result.bound, result.margin], numbers, "{text}");
+    let open = gate.judge(&report(), Some(&baseline()), false);
+    assert_eq!(open.passed, None, "{text}");
+}
+
+#[test]
+fn gates_are_judged_exactly_with_their_margin() {
+    check("label.pass_rate >= 90%", true, [json!(0.92), json!(0.9), json!(0.02)]);
+    check("checks.label.pass_rate >= 0.93", false, [json!(0.92), json!(0.93), json!(-0.01)]);
+    check("90% <= label.pass_rate", true, [json!(0.92), json!(0.9), json!(0.02)]);
+    check("label.pass_rate >= baseline - 2%", true, [json!(0.92), json!(0.91), json!(0.01)]);
+    check("label.pass_rate > baseline - 1%", false, [json!(0.92), json!(0.92), json!(0)]);
+    check("label.macro_f1 >= 90%", true, [json!(0.9), json!(0.9), json!(0)]);
+    check("label.labels.accuracy >= 90%", true, [json!(0.92), json!(0.9), json!(0.02)]);
+    check("label.classes.billing.recall >= 80%", false, [json!(0.75), json!(0.8), json!(-0.05)]);
+    check("coverage >= 99%", true, [json!(0.995), json!(0.99), json!(0.005)]);
+    check("rows.in_doubt == 0", true, [json!(0), json!(0), json!(0)]);
+    check("latency.p95 <= 30s", true, [json!(1200), json!(30_000), json!(28_800)]);
+    check("latency_ms.p95 < 1s200ms", false, [json!(1200), json!(1200), json!(0)]);
+    check("wall <= 1m30s", true, [json!(90_000), json!(90_000), json!(0)]);
+    check("cost.total <= 300 USD", true, [json!("123.45"), json!("30000"), json!("29876.55")]);
+    check("cost.total <= 123.44", false, [json!("123.45"), json!("123.44"), json!("-0.01")]);
+    check("cost.total <= baseline + 10%", false, [json!("123.45"), json!("121"), json!("-2.45")]);
+    check("cost.per_row.mean != 0.02 credit", true, [json!("0.6203"), json!("0.02"), json!("0.6003")]);
+    check("rows.total - rows.in_doubt >= 100", true, [json!(200), json!(100), json!(100)]);
+}
+
+#[test]
+fn what_is_not_known_is_not_shown_to_hold() {
+    let check = |text: &str, baseline: Option<&Baseline>, reason: &str| {
+        let result = parse(text).unwrap().judge(&report(), baseline, true);
+        assert_eq!(result.passed, Some(false), "{text}");
+        assert!(result.reason.clone().unwrap_or_default().contains(reason), "{text}: {result:?}");
+    };
+    let known = baseline();
+    check("success_rate >= 0", Some(&known), "undecided: `success_rate` has no value");
+    check("short.pass_rate >= 0%", Some(&known), "undecided: `short.pass_rate` has no value");
+    check("tokens.total <= 100", Some(&known), "undecided: the tokens of 2 rows are not known");
+    check("label.pass_rate >= baseline", None, "the baseline's file is not there");
+    check("coverage >= baseline", Some(&known), "in the baseline, `coverage` has no value");
+    check("label.classes.shipping.recall >= 0%", Some(&known), "has no value");
+    let mut report = report();
+    report["cost"]["unknown_rows"] = json!(1);
+    let result = parse("cost.total <= 1000").unwrap().judge(&report, None, true);
+    assert_eq!((result.passed, result.value), (Some(false), json!("123.45")));
+    assert_eq!(result.reason.unwrap(), "undecided: the cost of 1 row is not known");
+}
+
+#[test]
+fn a_rate_on_too_few_rows_says_so() {
+    let reason = |text: &str| parse(text).unwrap().judge(&report(), None, true).reason;
+    let told = reason("label.pass_rate >= 90%").unwrap();
+    assert_eq!(told, "too few rows to be sure: over 200 rows, the 95% interval is 87.4% to 95%");
+    assert_eq!(reason("label.pass_rate >= 80%"), None);
+    assert!(reason("label.pass_rate >= 94%").unwrap().contains("200 rows"));
+    assert_eq!(reason("label.pass_rate >= 99%"), None);
+}
+
+#[test]
+fn mistakes_are_told_when_a_gate_is_read() {
+    let check = |text: &str, at: usize, told: &str| {
+        let error = parse(text).unwrap_err();
+        let all = format!("{} | {}", error.message, error.help.unwrap_or_default());
+        assert!(all.contains(told), "{text}: {all}");
+        assert_eq!(error.offset, at, "{text}: {all}");
+    };
+    check("lable.pass_rate >= 90%", 0, "did you mean `label.pass_rate`?");
+    check("label.pass_rat >= 90%", 0, "did you mean `label.pass_rate`?");
+    check("short.accuracy >= 90%", 0, "no figure `short.accuracy`");
+    check("coverage >= 99", 12, "did you mean `99%`?");
+    check("latency.p95 <= 30", 15, "`30s` or `30ms`");
+    check("latency.p95 <= 30 parsec", 15, "no unit of a duration");
+    check("rows.failed <= 5%", 15, "is a share, and this gate is about a number");
+    check("rows.failed <= 5 USD", 15, "no unit of a number");
+    check("cost.total <= 5 EUR", 14, "is in `EUR`");
+    check("cost.total <= latency.p95", 14, "is a duration, and this gate is about an amount of money");
+    check("1 <= 2", 0, "no figure");
+    check("coverage", 8, "a comparison is missing");
+    check("coverage >=", 11, "missing");
+    check("coverage = 1", 9, "did you mean `==`?");
+    check("coverage >= 1 and rows.failed == 0", 14, "a gate of its own");
+    check("coverage >= 99% and rows.failed == 0", 16, "a gate of its own");
+    check("coverage >= 99% > 1", 16, "can't stand here");
+    check("coverage + score >= baseline", 20, "one figure on the other side");
+    check("cost.total * 2 <= 1", 11, "add and subtract");
+    check("label.[a >= 1", 6, "not closed");
+    let none = Names { checks: &checks(), baseline: false, money: &money };
+    assert!(Gate::parse("coverage >= baseline", none).unwrap_err().message.contains("no `baseline`"));
+}
+
+#[test]
+fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
+    let written = Baseline::of(&report()).write(&[BaselineRow {
+        row_key: "t-1".to_owned(),
+        input_sha256: Some("ab".to_owned()),
+        outcome: "succeeded".to_owned(),
+        checks: BaselineRow::verdicts([("label", "pass")].into_iter()),
+        cost: "0.5".parse().ok(),
+        latency_ms: Some(7),
+    }]);
+    assert_eq!(Baseline::parse(&written).unwrap(), Baseline::of(&report()));
+    let lines: Vec<_> = written.lines().collect();
+    assert!(!lines[0].contains("confusion"));
+    assert_eq!(
+        lines[1],
+        r#"{"row_key":"t-1","input_sha256":"ab","outcome":"succeeded","checks":{"label":"pass"},"cost":"0.5","latency_ms":7}"#
+    );
+    assert_eq!(Baseline::parse("{}"), Err(BaselineError::NotOne));
+    assert_eq!(Baseline::parse(""), Err(BaselineError::NotOne));
+    let newer = written.replacen("baseline/1", "baseline/2", 1);
+    assert_eq!(Baseline::parse(&newer), Err(BaselineError::Version("flowbatch-baseline/2".to_owned())));
+}

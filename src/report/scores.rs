@@ -1,0 +1,246 @@
+//! The figures of checks, gathered row by row.
+
+use rust_decimal::prelude::ToPrimitive;
+use serde::{Deserialize, Serialize};
+
+use crate::checks::{Check, CheckResult, CheckVerdict, Checks};
+use crate::report::Rate;
+use crate::stats::{Confusion, Interval, wilson};
+
+/// Labels told apart in a report; the others are gathered.
+const MAX_LABELS: usize = 50;
+
+/// The label of rows whose own could not be told.
+const NO_LABEL: &str = "(none)";
+
+/// What a check came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckSummary {
+    /// Rows for which it holds.
+    pub passed: u64,
+    /// Rows for which it does not.
+    pub failed: u64,
+    /// Rows for which it could not be judged.
+    pub error: u64,
+    /// Rows that its `when` does not ask for.
+    pub skipped: u64,
+    /// Rows without an answer.
+    pub unscored: u64,
+    /// The share of rows that passed among those that passed, failed or could not be judged; null for none.
+    pub pass_rate: Option<Rate>,
+    /// Its Wilson interval at 95 %: the lower and the upper end.
+    pub pass_rate_interval: Option<[f64; 2]>,
+    /// The mean score of the rows that have one, from 0 to 1.
+    pub mean_score: Option<f64>,
+    /// How well labels were given, when the check compares labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelSummary>,
+}
+
+/// How well labels were given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LabelSummary {
+    /// The share of rows with the label that was expected.
+    pub accuracy: Option<f64>,
+    /// The mean F1 of all labels, each counting the same.
+    pub macro_f1: Option<f64>,
+    /// Each label, in order; the rarest are gathered beyond 50.
+    pub classes: Vec<ClassSummary>,
+    /// What was taken for what.
+    pub confusion: ConfusionSummary,
+}
+
+/// How well one label was given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassSummary {
+    /// The label; `(none)` for rows whose label could not be told.
+    pub label: String,
+    /// The share of right ones among the rows given it.
+    pub precision: f64,
+    /// The share of the rows expected to have it that were given it.
+    pub recall: f64,
+    /// The harmonic mean of the two.
+    pub f1: f64,
+    /// Rows that were expected to have it.
+    pub support: u64,
+}
+
+/// A confusion matrix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfusionSummary {
+    /// The labels of rows and columns.
+    pub labels: Vec<String>,
+    /// A list for each expected label, with a count for each actual one.
+    pub counts: Vec<Vec<u64>>,
+}
+
+/// What a check came to in one group of rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupCheck {
+    /// Rows for which it holds.
+    pub passed: u64,
+    /// Rows for which it does not.
+    pub failed: u64,
+    /// Rows for which it could not be judged.
+    pub error: u64,
+    /// The share of rows that passed among these.
+    pub pass_rate: Option<Rate>,
+}
+
+impl GroupCheck {
+    /// Takes a row's result in.
+    pub(super) fn add(&mut self, result: &CheckResult) {
+        match result.verdict {
+            CheckVerdict::Pass => self.passed += 1,
+            CheckVerdict::Fail => self.failed += 1,
+            CheckVerdict::Error => self.error += 1,
+            CheckVerdict::Skipped => {}
+        }
+        self.pass_rate = Rate::of(self.passed, self.passed + self.failed + self.error);
+    }
+}
+
+/// What the rows seen so far come to.
+#[derive(Debug)]
+pub(super) struct Scores<'a> {
+    checks: &'a [Check],
+    weights: Vec<f64>,
+    tallies: Vec<Tally>,
+    rows: Mean,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tally {
+    counts: GroupCheck,
+    skipped: u64,
+    unscored: u64,
+    score: Mean,
+    labels: Confusion,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Mean {
+    sum: f64,
+    weight: f64,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64, weight: f64) {
+        self.sum += value * weight;
+        self.weight += weight;
+    }
+
+    fn value(self) -> Option<f64> {
+        (self.weight > 0.0).then(|| self.sum / self.weight)
+    }
+}
+
+impl<'a> Scores<'a> {
+    pub(super) fn new(checks: &'a [Check]) -> Self {
+        Self {
+            checks,
+            weights: checks.iter().map(|check| check.weight.to_f64().unwrap_or(1.0)).collect(),
+            tallies: vec![Tally::default(); checks.len()],
+            rows: Mean::default(),
+        }
+    }
+
+    /// Takes a row in; one without an answer has no results.
+    pub(super) fn add(&mut self, results: &Checks) {
+        if results.0.is_empty() {
+            self.tallies.iter_mut().for_each(|tally| tally.unscored += 1);
+            return;
+        }
+        let mut row = Mean::default();
+        for ((tally, weight), (_, result)) in self.tallies.iter_mut().zip(&self.weights).zip(&results.0) {
+            tally.counts.add(result);
+            tally.skipped += u64::from(result.verdict == CheckVerdict::Skipped);
+            if let Some(score) = result.score {
+                tally.score.add(score, 1.0);
+                row.add(score, *weight);
+            }
+            if let Some(labels) = &result.labels {
+                tally.labels.add(&labels.expected, labels.actual.as_deref().unwrap_or(NO_LABEL));
+            }
+        }
+        if let Some(score) = row.value() {
+            self.rows.add(score, 1.0);
+        }
+    }
+
+    /// Gives the mean of the rows' scores, each the weighted mean of its checks' scores.
+    pub(super) fn mean(&self) -> Option<f64> {
+        self.rows.value()
+    }
+
+    /// Gives the figures by check, in the manifest's order.
+    pub(super) fn finish(self) -> Vec<(String, CheckSummary)> {
+        let named = self.checks.iter().zip(self.tallies);
+        named.map(|(check, tally)| (check.name.to_string(), tally.summary(check.compares_labels()))).collect()
+    }
+}
+
+impl Tally {
+    fn summary(self, compares_labels: bool) -> CheckSummary {
+        let GroupCheck { passed, failed, error, pass_rate } = self.counts;
+        let interval = wilson(passed, passed + failed + error, Interval::CONFIDENCE);
+        CheckSummary {
+            passed,
+            failed,
+            error,
+            skipped: self.skipped,
+            unscored: self.unscored,
+            pass_rate,
+            pass_rate_interval: interval.map(Into::into),
+            mean_score: self.score.value(),
+            labels: compares_labels.then(|| LabelSummary::of(&self.labels)),
+        }
+    }
+}
+
+impl LabelSummary {
+    fn of(labels: &Confusion) -> Self {
+        let shown = labels.gathered(MAX_LABELS);
+        let matrix = shown.matrix();
+        let class = |class: crate::stats::Class| ClassSummary {
+            label: class.label,
+            precision: class.precision,
+            recall: class.recall,
+            f1: class.f1,
+            support: class.support,
+        };
+        Self {
+            accuracy: labels.accuracy(),
+            macro_f1: labels.macro_f1(),
+            classes: shown.classes().into_iter().map(class).collect(),
+            confusion: ConfusionSummary { labels: matrix.labels, counts: matrix.counts },
+        }
+    }
+}
+
+/// Lists of named things as maps that keep their order.
+pub(super) mod named {
+    use serde::de::{DeserializeOwned, Error};
+    use serde::ser::SerializeMap;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::{Map, Value};
+
+    pub(in crate::report) fn serialize<T: Serialize, S: Serializer>(
+        items: &[(String, T)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(items.len()))?;
+        for (name, item) in items {
+            map.serialize_entry(name, item)?;
+        }
+        map.end()
+    }
+
+    pub(in crate::report) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(String, T)>, D::Error> {
+        let map = Map::<String, Value>::deserialize(deserializer)?;
+        let read = map.into_iter().map(|(name, value)| Ok((name, serde_json::from_value(value)?)));
+        read.collect::<Result<_, serde_json::Error>>().map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,101 @@
+//! The sentences about checks and gates that terminal and Markdown share.
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use crate::gates::{FigureKind, GateResult};
+use crate::report::{CheckSummary, LabelSummary, words};
+
+/// What a check came to.
+pub(super) fn check(check: &CheckSummary) -> String {
+    let judged = check.passed + check.failed + check.error;
+    let mut text = match check.pass_rate {
+        None => "no row was judged".to_owned(),
+        Some(rate) => format!("{} passed: {} of {judged}", words::percent(Some(rate)), check.passed),
+    };
+    let others = [
+        (check.failed, "failed"),
+        (check.error, "could not be judged"),
+        (check.skipped, "skipped"),
+        (check.unscored, "without an answer"),
+    ];
+    for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
+        text.push_str(&format!(", {count} {what}"));
+    }
+    if let Some([low, high]) = check.pass_rate_interval {
+        text.push_str(&format!(" (95% interval {} to {})", share(low), share(high)));
+    }
+    match check.mean_score {
+        // A check that only passes or fails has the same figure twice.
+        Some(score)
+            if check
+                .pass_rate
+                .is_none_or(|rate| (f64::from(rate.millionths()) / 1e6 - score).abs() > 5e-4) =>
+        {
+            text.push_str(&format!(", mean score {score:.3}"));
+        }
+        _ => {}
+    }
+    text
+}
+
+/// How well labels were given, with the labels that were given worst.
+pub(super) fn labels(labels: &LabelSummary) -> String {
+    const SHOWN: usize = 3;
+    let figure = |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), share);
+    let mut text = format!("accuracy {}, macro-F1 {}", figure(labels.accuracy), figure(labels.macro_f1));
+    let mut worst: Vec<_> =
+        labels.classes.iter().filter(|class| class.support > 0 && class.recall < 1.0).collect();
+    worst.sort_by(|a, b| a.recall.total_cmp(&b.recall));
+    if !worst.is_empty() {
+        let told = worst.iter().take(SHOWN).map(|class| format!("{} {}", class.label, share(class.recall)));
+        text.push_str(&format!("; lowest recall: {}", told.collect::<Vec<_>>().join(", ")));
+    }
+    text
+}
+
+/// A gate's value, bound and margin.
+pub(super) fn gate(gate: &GateResult, unit: &str) -> String {
+    let mut text = match (figure(&gate.value, gate.unit, unit), figure(&gate.bound, gate.unit, unit)) {
+        (Some(value), Some(bound)) => format!("is {value}, against {bound}"),
+        (Some(value), None) => format!("is {value}"),
+        _ => "has no value".to_owned(),
+    };
+    if let Some(margin) = figure(&gate.margin, gate.unit, unit) {
+        text.push_str(&format!(", margin {margin}"));
+    }
+    if let Some(reason) = &gate.reason {
+        text.push_str(&format!(" ({reason})"));
+    }
+    text
+}
+
+/// Writes a figure of a gate in its unit; none for null.
+pub(super) fn figure(value: &Value, kind: FigureKind, unit: &str) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    Some(match kind {
+        FigureKind::Share => format!("{}%", percent(&text)?),
+        FigureKind::Count => text,
+        FigureKind::Cost => format!("{text} {}", words::unit(&text, unit)),
+        FigureKind::Ms => match text.strip_prefix('-') {
+            Some(ms) => format!("-{}", words::time(ms.parse().ok()?)),
+            None => words::time(text.parse().ok()?),
+        },
+    })
+}
+
+/// A share as percent, with two digits behind the point where they say something.
+fn percent(text: &str) -> Option<Decimal> {
+    let share: Decimal = Decimal::from_scientific(text).or_else(|_| text.parse()).ok()?;
+    let percent = share.checked_mul(Decimal::ONE_HUNDRED)?;
+    // Not rounded over a bound that it does not reach.
+    Some(percent.trunc_with_scale(2).normalize())
+}
+
+fn share(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}

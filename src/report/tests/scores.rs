@@ -1,0 +1,204 @@
+//! Checks and gates in everything that is derived.
+
+use super::*;
+use crate::checks::{Bounds, Check, Choices, Folding, Rule, RuleSet, Shape};
+use crate::gates::{Gate, KnownCheck, Names, TOP_LEVEL};
+use crate::mapping::Expression;
+
+fn check(name: &str, value: &str, rule: Rule) -> Check {
+    let (value, folding) = (Template::parse(value).unwrap(), Folding::default());
+    let rules = RuleSet { value, folding, weight: 1.into(), rules: vec![rule] };
+    Check { name: name.into(), weight: 1.into(), when: None, rules }
+}
+
+fn shape(text: &str) -> Shape {
+    Shape::Text(Template::parse(text).unwrap())
+}
+
+fn gate(text: &str) -> Gate {
+    let checks =
+        ["label", "long", "odd"].map(|name| KnownCheck { name: name.to_owned(), labels: name == "label" });
+    Gate::parse(text, Names { checks: &checks, baseline: true, money: &|amount, _| Ok(amount) }).unwrap()
+}
+
+/// Labels are compared, texts of English rows are to be long, and `odd` can't be judged.
+fn with_checks(gates: &[&str]) -> ReportContext {
+    let label = check("label", "{{output.label}}", Rule::Equals(shape("{{row.expected}}")));
+    let long = check("long", "{{output.label}}", Rule::Length(Bounds { min: Some(4), max: None }));
+    let odd = check("odd", "{{output.nothing}}", Rule::IsJson(true));
+    ReportContext {
+        checks: vec![
+            Check { weight: 3.into(), ..label },
+            Check { when: Some(Expression::parse("row.lang == \"en\"").unwrap()), ..long },
+            odd,
+        ],
+        gates: gates.iter().map(|text| gate(text)).collect(),
+        group_by: templates(&[("lang", "{{row.lang}}")]),
+        columns: templates(&[("got", "{{output.label}}")]),
+        ..context()
+    }
+}
+
+fn labelled() -> Run {
+    let mut run = Run::of(5);
+    run.succeed(1, r#"{"lang":"en","expected":"a"}"#, r#"{"label":"a"}"#)
+        .succeed(2, r#"{"lang":"en","expected":"a"}"#, r#"{"label":"long one"}"#)
+        .succeed(3, r#"{"lang":"de","expected":"b"}"#, r#"{"label":"b"}"#)
+        .succeed(4, r#"{"lang":"de","expected":"b"}"#, r#"{"label":null}"#)
+        .fail(5, r#"{"lang":"de","expected":"a"}"#, "no");
+    run
+}
+
+#[test]
+fn checks_are_counted_with_their_rates_labels_and_groups() {
+    let summary = labelled().summary(&with_checks(&[]));
+    let got = serde_json::to_value(&summary).unwrap();
+    let label = &got["checks"]["label"];
+    assert_eq!((&label["passed"], &label["failed"], &label["error"]), (&json!(2), &json!(2), &json!(1)));
+    assert_eq!((&label["pass_rate"], &label["mean_score"]), (&json!(0.4), &json!(0.5)));
+    let interval: Vec<f64> = serde_json::from_value(label["pass_rate_interval"].clone()).unwrap();
+    assert!(
+        interval[0] > 0.11 && interval[0] < 0.12 && interval[1] > 0.76 && interval[1] < 0.77,
+        "{interval:?}"
+    );
+    assert_eq!(label["labels"]["accuracy"], json!(0.4));
+    assert_eq!(label["labels"]["confusion"]["labels"], json!(["(none)", "a", "b", "long one", "null"]));
+    assert_eq!(
+        label["labels"]["confusion"]["counts"][1],
+        json!([1, 1, 0, 1, 0]),
+        "what was expected to be a"
+    );
+    let long = &got["checks"]["long"];
+    assert_eq!((&long["passed"], &long["failed"], &long["skipped"]), (&json!(1), &json!(1), &json!(3)));
+    assert_eq!(long.get("labels"), None);
+    let odd = &got["checks"]["odd"];
+    assert_eq!(
+        (&odd["error"], &odd["pass_rate"], &odd["mean_score"]),
+        (&json!(5), &json!(0.0), &Value::Null)
+    );
+    // (3·1 + 0)/4, (0 + 1)/4, 1 and 0 of the rows that have a score.
+    assert_eq!(got["score"], json!(0.5));
+    let de = got["groups"].as_array().unwrap().iter().find(|group| group["value"] == "de").unwrap();
+    assert_eq!(de["checks"]["label"], json!({"passed": 1, "failed": 1, "error": 1, "pass_rate": 0.333_333}));
+    assert_eq!(serde_json::from_value::<Summary>(got).unwrap(), summary);
+}
+
+#[test]
+fn a_row_without_an_answer_is_unscored_and_has_no_verdicts() {
+    let mut run = Run::of(3);
+    run.succeed(1, r#"{"lang":"en","expected":"a"}"#, r#"{"label":"a"}"#)
+        .lose(2, r#"{"lang":"en","expected":"a"}"#)
+        .reject(3, "{}");
+    let derived = run.derive(&with_checks(&[]));
+    let (_, label) = &derived.summary().checks[0];
+    assert_eq!((label.passed, label.unscored, label.error), (1, 2, 0));
+    let rows = json_lines(&derived.results_jsonl);
+    assert_eq!(rows[0]["checks"]["label"], json!({"verdict": "pass", "score": 1.0, "reason": null}));
+    assert_eq!((&rows[1]["checks"], &rows[2]["checks"]), (&json!({}), &json!({})));
+    let lines: Vec<_> = text(&derived.results_csv).lines().collect();
+    assert!(lines[0].contains("got,check.label,check.long,check.odd,outcome"), "{}", lines[0]);
+    assert!(lines[1].contains("a,pass,fail,error,succeeded"), "{}", lines[1]);
+    assert!(lines[2].contains(",,,,in_doubt"), "{}", lines[2]);
+}
+
+#[test]
+fn a_row_that_failed_says_why_it_could_not_be_judged() {
+    let derived = labelled().derive(&with_checks(&[]));
+    let rows = json_lines(&derived.results_jsonl);
+    let told = &rows[4]["checks"]["label"];
+    assert_eq!(told["verdict"], "error");
+    assert!(
+        told["reason"].as_str().unwrap().starts_with("the row failed: `output.label` is missing"),
+        "{told}"
+    );
+    let told = &rows[1]["checks"]["label"];
+    assert_eq!(told["path"], "output.label");
+    assert_eq!((&told["expected"], &told["actual"]), (&json!("a"), &json!("long one")));
+}
+
+#[test]
+fn a_gate_that_fails_decides_the_verdict_of_a_complete_run() {
+    let verdict = |run: &Run, gates: &[&str]| run.summary(&with_checks(gates)).verdict;
+    let mut good = Run::of(1);
+    good.succeed(1, r#"{"lang":"en","expected":"a"}"#, r#"{"label":"a"}"#);
+    let passed = verdict(&good, &["label.pass_rate >= 100%", "coverage == 1"]);
+    assert_eq!((passed.exit_code, passed.reason), (0, crate::model::Reason::Accepted));
+    let failed = verdict(&good, &["label.pass_rate >= 100%", "odd.error == 0"]);
+    assert_eq!((failed.exit_code, failed.reason), (4, crate::model::Reason::GateFailed));
+    assert_eq!(
+        (failed.retry, failed.message.as_str()),
+        (crate::model::Retry::None, "1 of 2 gates failed: odd.error == 0")
+    );
+    let undecided = verdict(&good, &["label.pass_rate >= baseline"]);
+    assert_eq!(undecided.exit_code, 4);
+    // A gate weighs more than rows that failed, and less than a run that is not complete.
+    let both = verdict(&labelled(), &["label.pass_rate >= 90%"]);
+    assert_eq!(both.exit_code, 4);
+    assert!(
+        both.message.ends_with("; and 1 failed of 5 rows: more than `accept` allows"),
+        "{}",
+        both.message
+    );
+    let mut open = Run::of(2);
+    open.succeed(1, r#"{"lang":"en","expected":"a"}"#, r#"{"label":"b"}"#);
+    let summary = open.summary(&with_checks(&["label.pass_rate >= 90%"]));
+    assert_eq!((summary.verdict.exit_code, summary.gates[0].passed), (5, None));
+    assert_eq!(summary.gates[0].value, json!(0));
+}
+
+#[test]
+fn pages_show_gates_and_checks_and_texts_of_models_stay_harmless() {
+    let mut run = Run::of(2);
+    run.succeed(1, r#"{"lang":"en","expected":"a|b<script>"}"#, "{\"label\":\"\\u001b[31m`x`\"}").succeed(
+        2,
+        r#"{"lang":"en","expected":"a"}"#,
+        r#"{"label":"a"}"#,
+    );
+    let context = with_checks(&["label.pass_rate >= 90%", "label.failed <= 5", "cost.total <= 10"]);
+    let summary = run.summary(&context);
+    let shown = render_text(&summary, Style { colour: false, width: 100 }, "runs/x");
+    for part in [
+        "FAIL  label.pass_rate >= 90%: is 50%, against 90%, margin -40%",
+        "pass  label.failed <= 5: is 1, against 5, margin 4",
+        "pass  cost.total <= 10: is 0.5 credits, against 10 credits, margin 9.5 credits",
+        "label  50% passed: 1 of 2, 1 failed",
+        "odd    0% passed: 0 of 2, 2 could not be judged",
+    ] {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+    let page = render_markdown(&summary);
+    for part in [
+        "| **FAIL** | `label.pass_rate >= 90%` | 50% | 90% | -40% |",
+        "| expected \\\\ actual |",
+        "`a\\|b<script>`",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+}
+
+#[test]
+fn no_check_may_have_the_name_of_a_field_of_a_report() {
+    let price = Some(Price { per_unit: "0.01".parse().unwrap(), currency: "USD".to_owned() });
+    let context = ReportContext { price, description: Some("d".to_owned()), ..with_checks(&[]) };
+    let got = serde_json::to_value(labelled().summary(&context)).unwrap();
+    for name in got.as_object().unwrap().keys() {
+        assert!(TOP_LEVEL.contains(&name.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn a_choice_among_labels_counts_as_the_one_that_was_given() {
+    let rule = Rule::OneOf(Choices::Of(Template::parse("{{row.labels}}").unwrap()));
+    let context = ReportContext { checks: vec![check("any", "{{output.label}}", rule)], ..context() };
+    let mut run = Run::of(2);
+    run.succeed(1, r#"{"labels":["a","b"]}"#, r#"{"label":"b"}"#).succeed(
+        2,
+        r#"{"labels":["a","b"]}"#,
+        r#"{"label":"c"}"#,
+    );
+    let summary = run.summary(&context);
+    let labels = summary.checks[0].1.labels.as_ref().unwrap();
+    assert_eq!(labels.confusion.labels, ["a", "b", "c"]);
+    assert_eq!(labels.confusion.counts, [[0, 0, 1], [0, 1, 0], [0, 0, 0]]);
+}
