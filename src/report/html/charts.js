@@ -211,15 +211,16 @@ function paintLane(picture, lane, parts, { left, step, top, width, rate }) {
 }
 
 function paintTimes(picture, parts, { left, step, y, width, timeline, wide }) {
-  const fine = wide * parts.length < 120000;
-  const show = (ms) => new Date(ms).toISOString().slice(11, fine ? 19 : 16);
+  const span = wide * parts.length;
+  const digits = span < 8000 ? 21 : span < 120000 * 5 ? 19 : 16;
+  const show = (ms) => new Date(ms).toISOString().slice(11, digits);
   let taken = -Infinity;
   parts.forEach((part, place) => {
     const at = left + place * step;
     if (part.gap || at - taken < 90 || at > width - 30) return;
     taken = at;
     const ms = timeline.start_ms + part.at * timeline.width_ms;
-    picture.append(draw('text', { x: at, y }, place === 0 ? instant(ms).slice(0, fine ? 19 : 16) + ' UTC' : show(ms)));
+    picture.append(draw('text', { x: at, y }, place === 0 ? instant(ms).slice(0, digits) + ' UTC' : show(ms)));
     if (place === 0) taken += 70;
   });
 }
