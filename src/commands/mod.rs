@@ -25,6 +25,7 @@ mod resume;
 mod room;
 mod run;
 mod score;
+mod serve;
 mod step_summary;
 mod webhooks;
 mod widen;
@@ -40,6 +41,7 @@ pub use report::{ReportArgs, ReportFormat, report};
 pub use resume::{ResumeArgs, Widening, resume};
 pub use run::{RunArgs, quoted, run};
 pub use score::{ScoreArgs, score};
+pub use serve::{ServeArgs, serve};
 
 use std::path::{Path, PathBuf};
 

@@ -36,7 +36,7 @@ mod zip;
 
 pub use context::{CsvOptions, Price, ReportContext};
 pub use derive::{Each, Error, Targets, derive};
-pub use html::{HtmlWriter, PAGE_CELL_BYTES};
+pub use html::{HtmlWriter, PAGE_CELL_BYTES, served_page};
 pub use junit::JunitWriter;
 pub use markdown::render_markdown;
 pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};

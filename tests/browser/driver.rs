@@ -103,7 +103,6 @@ impl Browser {
     }
 
     /// Opens an address.
-    #[expect(dead_code, reason = "for pages that are served")]
     pub(crate) fn open_address(&self, address: &str) {
         self.post("/url", &json!({"url": address}));
     }

@@ -15,7 +15,10 @@ mod driver;
 mod hostile;
 mod scene;
 
+use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
@@ -158,4 +161,56 @@ fn grouped(number: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// A program that runs until it is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_living_run_is_followed_until_its_report_takes_the_place() {
+    let Some(browser) = Browser::start() else { return };
+    let temp = tempfile::tempdir().unwrap();
+    let rows: Vec<_> = (1..=300).map(|row| format!("{row},text {row}\n")).collect();
+    fs::write(temp.path().join("rows.csv"), format!("id,text\n{}", rows.concat())).unwrap();
+    fs::write(
+        temp.path().join("slow.yaml"),
+        "name: slow\ninputs: {text: {type: string}}\noutput: {answer: \"{{input.text}}\"}\nlatency: 60ms..90ms\n",
+    )
+    .unwrap();
+    fs::write(
+        temp.path().join("job.yaml"),
+        "version: 1\nname: job\nworkflow: {provider: emulator, definition: slow.yaml}\n\
+         dataset: {path: rows.csv, key: id}\ninput: {text: \"{{row.text}}\"}\nlimits: {concurrency: 4}\n",
+    )
+    .unwrap();
+    fs::create_dir(temp.path().join("runs")).unwrap();
+    let program = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flowbatch"));
+        command.args(args).current_dir(temp.path()).stdin(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let mut server = Running(
+        program(&["serve", "runs", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap(),
+    );
+    let first = BufReader::new(server.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    let address = first.strip_prefix("listening on ").unwrap().to_owned();
+    browser.look(1280, 800, "light");
+    browser.open_address(&address);
+    browser.until("document.documentElement.dataset.ready === 'runs'");
+    let _run = Running(program(&["run", "job.yaml"]).stdout(Stdio::null()).spawn().unwrap());
+    browser.until("document.querySelector('#runs .badge').textContent === 'running'");
+    browser.picture(&folder().join("runs.png"));
+    browser.click("#runs button");
+    browser.until("document.getElementById('status').textContent === 'running'");
+    browser.until("/^[1-9]/.test(document.querySelector('.tile .figure').textContent)");
+    browser.picture(&folder().join("live.png"));
+    browser.until("document.getElementById('verdict').textContent === 'Accepted'");
+    browser.until(&format!("{SHOWN} === '300 rows'"));
 }

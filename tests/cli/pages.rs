@@ -160,3 +160,17 @@ fn a_name_to_redact_must_be_one_that_is_there_and_can_be_missed() {
     check("lower row.email", "must be the name of something");
     check("row.email}} {{row.id", "must be the name of something");
 }
+
+#[test]
+fn a_run_can_show_itself_while_it_lives_and_an_address_that_is_taken_stops_it_before_it_begins() {
+    let (bench, _server) = bench("");
+    let ended = bench.run(&["run", "job.yaml", "--serve"]).exits(1);
+    assert!(ended.stderr.contains("this run is shown at http://127.0.0.1:"), "{}", ended.stderr);
+    let entries = || fs::read_dir(bench.path("runs/job")).unwrap().count();
+    let before = entries();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("--serve={}", taken.local_addr().unwrap());
+    bench.run(&["run", "job.yaml", "--new", &address]).exits(3).says(&["cannot serve on 127.0.0.1:"]);
+    assert_eq!(entries(), before, "nothing was begun");
+    bench.run(&["serve", "nowhere"]).exits(2).says(&["there is no such folder"]);
+}

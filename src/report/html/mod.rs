@@ -99,31 +99,51 @@ impl<'a> HtmlWriter<'a> {
                 kinds: chunks.kinds(),
             },
         };
-        let script = without_returns(SCRIPT);
-        let style = without_returns(STYLE);
-        let policy = format!(
-            "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
-            hash(&script),
-            hash(&style)
-        );
-        let title = markup(&format!("{}: {}", data.says.verdict, summary.manifest));
+        let title = format!("{}: {}", data.says.verdict, summary.manifest);
         let data = in_script(&serde_json::to_string(&data)?);
-        for part in PAGE.split("@@") {
-            match part {
-                "policy" => target.write_all(policy.as_bytes())?,
-                "title" => target.write_all(title.as_bytes())?,
-                "style" => target.write_all(style.as_bytes())?,
-                "script" => target.write_all(script.as_bytes())?,
-                "data" => target.write_all(data.as_bytes())?,
-                "rows" => {
-                    spool.seek(SeekFrom::Start(0))?;
-                    io::copy(spool, target)?;
-                }
-                text => target.write_all(without_returns(text).as_bytes())?,
-            }
-        }
-        Ok(())
+        write_page(target, &title, SCRIPT, "", &data, |target| {
+            spool.seek(SeekFrom::Start(0))?;
+            io::copy(spool, target).map(|_| ())
+        })
     }
+}
+
+/// Gives a page of the same look for a server: `script` fills it, with the functions of `base.js`, and may ask the
+/// server that it came from.
+pub fn served_page(title: &str, script: &str) -> String {
+    let script = format!("'use strict';\n(() => {{\n{}{script}}})();\n", include_str!("base.js"));
+    let mut page = Vec::new();
+    // Writing to memory can't fail.
+    let _ = write_page(&mut page, title, &script, "connect-src 'self'; ", "{}", |_| Ok(()));
+    String::from_utf8_lossy(&page).into_owned()
+}
+
+fn write_page(
+    target: &mut dyn Write,
+    title: &str,
+    script: &str,
+    more: &str,
+    data: &str,
+    mut rows: impl FnMut(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let (script, style) = (without_returns(script), without_returns(STYLE));
+    let policy = format!(
+        "default-src 'none'; {more}script-src '{}'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
+        hash(&script),
+        hash(&style)
+    );
+    for part in PAGE.split("@@") {
+        match part {
+            "policy" => target.write_all(policy.as_bytes())?,
+            "title" => target.write_all(markup(title).as_bytes())?,
+            "style" => target.write_all(style.as_bytes())?,
+            "script" => target.write_all(script.as_bytes())?,
+            "data" => target.write_all(data.as_bytes())?,
+            "rows" => rows(target)?,
+            text => target.write_all(without_returns(text).as_bytes())?,
+        }
+    }
+    Ok(())
 }
 
 /// What the page's script is given besides the rows.
