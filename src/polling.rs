@@ -9,7 +9,7 @@ const REMEMBERED: usize = 64;
 const AGED: u32 = 8;
 
 /// What one more poll of a run may cost: so much of the run's duration by which its result is late.
-const POLL_COST: f64 = 0.025;
+const POLL_COST: f64 = 0.012;
 /// So many durations on either side even one out.
 const NEIGHBOURS: usize = 2;
 /// What a run that its first poll found finished is taken to have lasted, of what that poll came after; and when so
@@ -40,7 +40,7 @@ const LONGEST: Duration = Duration::from_secs(30 * 60);
 ///
 /// From the durations of the latest runs it makes a plan: the instants after a submit at which polls cost least, where
 /// a poll has its price and so has each part of a run's duration by which its result is late. Runs that all take the
-/// same cost one poll; widely spread ones some four, and a result is late by a tenth of its run's duration, or less.
+/// same cost one poll; widely spread ones some five, and a result is late by a tenth of its run's duration, or less.
 #[derive(Clone, Debug)]
 pub struct PollSchedule {
     first: Option<Duration>,
@@ -366,11 +366,11 @@ mod tests {
         let table = [
             ("constant", vec![ms(8_000); 600], None, 1.01, 0.02),
             ("steady and short", of(0.1, 0.02), None, 1.2, 0.08),
-            ("lognormal", of(20.0, 0.4), None, 4.0, 0.10),
-            ("lognormal and long", of(1_800.0, 0.4), None, 4.0, 0.10),
-            ("bimodal", bimodal, None, 4.0, 0.10),
-            ("very wide", of(20.0, 1.0), None, 6.5, 0.15),
-            ("with an interval", of(60.0, 0.4), interval, 4.0, 0.10),
+            ("lognormal", of(20.0, 0.4), None, 5.8, 0.08),
+            ("lognormal and long", of(1_800.0, 0.4), None, 5.8, 0.08),
+            ("bimodal", bimodal, None, 5.8, 0.08),
+            ("very wide", of(20.0, 1.0), None, 9.0, 0.12),
+            ("with an interval", of(60.0, 0.4), interval, 5.8, 0.08),
         ];
         for (name, durations, interval, most, latest) in table {
             let (polls, late) = cost(&durations, interval);

@@ -45,12 +45,9 @@ pub(super) fn difference<'a>(
     let here = || Difference { path: String::new(), expected: Some(expected), actual: Some(actual) };
     match (expected, actual) {
         (Value::String(left), Value::String(right)) => (!folding.same_text(left, right)).then(here),
-        (Value::Array(left), Value::Array(right)) => {
-            let inner = (0..left.len().max(right.len())).find_map(|at| {
-                between(left.get(at), right.get(at), folding).map(|found| found.below(&format!("[{at}]")))
-            });
-            inner
-        }
+        (Value::Array(left), Value::Array(right)) => (0..left.len().max(right.len())).find_map(|at| {
+            between(left.get(at), right.get(at), folding).map(|found| found.below(&format!("[{at}]")))
+        }),
         (Value::Object(left), Value::Object(right)) => {
             let added = right.keys().filter(|name| !left.contains_key(*name));
             left.keys().chain(added).find_map(|name| {

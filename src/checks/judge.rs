@@ -233,12 +233,12 @@ fn similarity(value: &Value, rule: &SimilarityRule, folding: Folding, scope: &Sc
         let reason = format!("`{measure}` sees no word in what is expected: `levenshtein` compares any text");
         return CheckResult::error(reason).expected(wanted);
     }
-    let score = rule.measure.score(&actual, &wanted);
-    if score >= rule.at_least.to_f64().unwrap_or(1.0) {
-        return CheckResult { score: Some(score), ..CheckResult::pass() };
+    let alike = rule.measure.score(&actual, &wanted);
+    if alike >= rule.at_least.to_f64().unwrap_or(1.0) {
+        return CheckResult { score: Some(alike), ..CheckResult::pass() };
     }
-    let reason = format!("{measure} is {score:.3}, and {} is wanted", rule.at_least.normalize());
-    CheckResult { score: Some(score), ..CheckResult::fail(reason).expected(wanted).actual(value) }
+    let reason = format!("{measure} is {alike:.3}, and {} is wanted", rule.at_least.normalize());
+    CheckResult { score: Some(alike), ..CheckResult::fail(reason).expected(wanted).actual(value) }
 }
 
 fn length(value: &Value, bounds: &Bounds<u64>) -> CheckResult {
@@ -251,11 +251,12 @@ fn length(value: &Value, bounds: &Bounds<u64>) -> CheckResult {
         }
     };
     let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let one = what.strip_suffix('s').filter(|_| count == 1).unwrap_or(what);
     match bounds.broken_by(count) {
         None => CheckResult::pass(),
         Some(beyond) => {
             let far = if matches!(beyond, Beyond::Least(_)) { "short" } else { "long" };
-            CheckResult::fail(format!("is too {far}: {count} {what}"))
+            CheckResult::fail(format!("is too {far}: {count} {one}"))
                 .expected(beyond.in_words(|bound| format!("{bound} {what}")))
                 .actual(value)
         }

@@ -70,6 +70,19 @@ pub struct Labels {
 }
 
 impl CheckResult {
+    /// Gives the result without the values that it names, for readers who may not see them.
+    #[must_use]
+    pub fn without_values(self) -> Self {
+        let hidden = |text: Option<String>| text.map(|_| "[redacted]".to_owned());
+        Self {
+            reason: hidden(self.reason),
+            expected: hidden(self.expected),
+            actual: hidden(self.actual),
+            labels: None,
+            ..self
+        }
+    }
+
     /// Makes a result without details.
     pub(super) fn of(verdict: CheckVerdict, score: Option<f64>) -> Self {
         Self { verdict, score, reason: None, path: None, expected: None, actual: None, labels: None }
@@ -97,6 +110,32 @@ impl CheckResult {
 
     pub(super) fn at(self, path: impl Into<String>) -> Self {
         Self { path: Some(path.into()), ..self }
+    }
+}
+
+impl CheckResult {
+    /// Says in one sentence what is wrong.
+    pub fn in_words(&self) -> String {
+        const SHOWN: usize = 60;
+        let short = |text: &str| match text.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text.to_owned(),
+        };
+        let reason = self.reason.as_deref().unwrap_or_default();
+        let told = match &self.path {
+            // A name that is missing is what the reason begins with.
+            Some(path) if reason.starts_with(&format!("`{path}`")) => reason.to_owned(),
+            Some(path) => format!("{path} {reason}"),
+            None => reason.to_owned(),
+        };
+        match (&self.expected, &self.actual) {
+            (Some(expected), Some(actual)) => {
+                format!("{told}: expected {}, got {}", short(expected), short(actual))
+            }
+            (Some(expected), None) => format!("{told}: expected {}", short(expected)),
+            (None, Some(actual)) => format!("{told}: got {}", short(actual)),
+            (None, None) => told,
+        }
     }
 }
 

@@ -115,7 +115,7 @@ impl Check {
     /// Gives every name that the check refers to.
     pub fn references(&self) -> Vec<&Reference> {
         let mut found = Vec::new();
-        found.extend(self.when.iter().flat_map(|when| when.references()));
+        found.extend(self.when.iter().flat_map(Expression::references));
         self.rules.gather(&mut found);
         found
     }

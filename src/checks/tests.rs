@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
@@ -310,4 +311,82 @@ fn results_are_written_in_the_form_of_the_contract() {
         serde_json::to_string(&checks).unwrap(),
         r#"{"a":{"verdict":"pass","score":1.0,"reason":null},"b":{"verdict":"fail","score":0.0,"reason":"is not equal","path":"output.label","expected":"x","actual":"5"},"c":{"verdict":"skipped","score":null,"reason":null}}"#
     );
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec(("\\PC{0,4}", inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// A value equals itself, nothing panics, and scores lie between 0 and 1.
+    #[test]
+    fn any_value_can_be_judged_by_any_rule(left in any_json(), right in any_json(), case: bool, space: bool) {
+        let names = json!({"row": {"x": right}, "output": left});
+        let Value::Object(names) = names else { unreachable!() };
+        let scope = Scope::of(names);
+        let other = || text("{{row.x}}");
+        let choices = || Choices::Each(vec![other(), text("a")]);
+        let amount = || Some(Amount::Of(other()));
+        let rules = vec![
+            Rule::Equals(other()),
+            Rule::Contains(other()),
+            Rule::ContainsAll(choices()),
+            Rule::ContainsAny(choices()),
+            Rule::StartsWith(other()),
+            Rule::OneOf(choices()),
+            Rule::Regex(Pattern::new(template("{{row.x}}"), Folding { case, space }).unwrap()),
+            Rule::Number(NumberRule {
+                equals: amount(),
+                tolerance: Some(Tolerance::Share("0.1".parse().unwrap())),
+                min: amount(),
+                max: amount(),
+            }),
+            Rule::Length(Bounds { min: Some(2), max: Some(4) }),
+            Rule::JsonSchema(Schema::new(&json!({"properties": {"a": {"minimum": 2}}, "maxLength": 3})).unwrap()),
+            Rule::Present(case),
+            Rule::IsJson(space),
+            Rule::Similarity(SimilarityRule {
+                to: other(),
+                measure: Measure::Levenshtein,
+                at_least: "0.5".parse().unwrap(),
+            }),
+        ];
+        for rule in rules {
+            let set = |value| RuleSet { folding: Folding { case, space }, ..set(value, vec![rule.clone()]) };
+            let judge = |set: RuleSet| {
+                Check { name: "c".into(), weight: 1.into(), when: None, rules: set }.judge(&scope, &facts())
+            };
+            let result = judge(set("{{output}}"));
+            prop_assert!(result.score.is_none_or(|score| (0.0..=1.0).contains(&score)), "{result:?}");
+            prop_assert_eq!(result.score.is_some(), matches!(result.verdict, Pass | Fail));
+            let joined = judge(super::RuleSet {
+                rules: vec![Rule::Not(Box::new(set("{{output}}")))],
+                ..set("{{output}}")
+            });
+            let turned = match result.verdict {
+                Pass => Fail,
+                Fail => Pass,
+                other => other,
+            };
+            prop_assert_eq!(joined.verdict, turned);
+            if matches!(rule, Rule::Equals(_)) {
+                prop_assert_eq!(judge(set("{{row.x}}")).verdict, Pass);
+            }
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::{Done, Failure, Host, estimate};
+use crate::gates::Gate;
 use crate::manifest::{Overrides, Secrets, template_path};
 use crate::model::ExitCode;
 
@@ -63,6 +64,15 @@ fn describe(path: &str, sound: &Sound) -> String {
     if !survey.columns.is_empty() {
         let columns: Vec<_> = survey.columns.iter().map(|name| template_path(name)).collect();
         let _ = writeln!(text, "  columns: {}", columns.join(" "));
+    }
+    let (checks, gates) = (&sound.manifest.checks, &sound.manifest.gates);
+    if !checks.is_empty() {
+        let names: Vec<_> = checks.iter().map(|check| &*check.name).collect();
+        let _ = writeln!(text, "  checks: {}", names.join(" "));
+    }
+    if !gates.is_empty() {
+        let texts: Vec<_> = gates.iter().map(Gate::source).collect();
+        let _ = writeln!(text, "  gates: {}", texts.join("; "));
     }
     text
 }

@@ -129,15 +129,13 @@ pub(super) fn find(segments: &[String], checks: &[KnownCheck]) -> Result<Figure,
         return Ok(Figure { written, path, kind });
     }
     let short = written.replacen("_ms", "", 1);
-    match fixed().find(|(name, _)| *name == written || *name == short) {
-        Some((name, kind)) => Ok(Figure { written, path: full(&name, kind), kind }),
-        None => {
-            let of_checks = checks
-                .iter()
-                .flat_map(|check| names_of(check).into_iter().map(|name| format!("{}.{name}", check.name)));
-            Err(of_checks.chain(fixed().map(|(name, _)| name)).collect())
-        }
+    if let Some((name, kind)) = fixed().find(|(name, _)| *name == written || *name == short) {
+        return Ok(Figure { written, path: full(&name, kind), kind });
     }
+    let of_checks = checks
+        .iter()
+        .flat_map(|check| names_of(check).into_iter().map(|name| format!("{}.{name}", check.name)));
+    Err(of_checks.chain(fixed().map(|(name, _)| name)).collect())
 }
 
 /// Gives a figure's path in report.json, where times have `_ms` in their names.

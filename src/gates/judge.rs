@@ -131,12 +131,11 @@ impl Gate {
             (Ok(value), Ok(bound)) => {
                 result.margin = write(self.comparison.margin(value, bound));
                 let unknown = self.left.iter().chain(&self.right).find_map(|(_, term)| unknown(term, report));
-                match unknown {
-                    Some(unknown) => result.reason = Some(format!("undecided: {unknown}")),
-                    None => {
-                        result.passed = complete.then(|| self.comparison.holds(value, bound));
-                        result.reason = self.doubt(report, value, bound);
-                    }
+                if let Some(unknown) = unknown {
+                    result.reason = Some(format!("undecided: {unknown}"));
+                } else {
+                    result.passed = complete.then(|| self.comparison.holds(value, bound));
+                    result.reason = self.doubt(report, value, bound);
                 }
             }
             (Err(why), _) | (_, Err(why)) => result.reason = Some(format!("undecided: {why}")),

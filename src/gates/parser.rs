@@ -191,18 +191,12 @@ fn typed(
                     format!("`{}` is {}, and this gate is about {}", figure.written, a(figure.kind), a(kind));
                 return Err(mistake(at, message, None));
             }
-            What::Baseline => match subject {
-                Some(figure) => Term::Baseline(figure.clone()),
-                None => {
-                    let help =
-                        "write one figure on the other side: `label.pass_rate >= baseline - 2%`".to_owned();
-                    return Err(mistake(
-                        at,
-                        "`baseline` is the same figure of an earlier run, and here is not one",
-                        Some(help),
-                    ));
-                }
-            },
+            What::Baseline => Term::Baseline(subject.cloned().ok_or_else(|| {
+                let help =
+                    "write one figure on the other side: `label.pass_rate >= baseline - 2%`".to_owned();
+                let message = "`baseline` is the same figure of an earlier run, and here is not one";
+                mistake(at, message, Some(help))
+            })?),
             What::Number(number, unit) => literal(number, &unit, at, kind, begins_with_figure, money)?,
         };
         sum.push((negative, term));
@@ -237,13 +231,10 @@ fn literal(
                 .to_owned();
             Err(mistake(at, message, Some(help)))
         }
-        (unit, FigureKind::Ms) => match milliseconds(number, unit) {
-            Some(duration) => Ok(Term::Number(duration)),
-            None => {
-                let help = "write it like `250ms`, `30s`, `5m` or `1h30m`".to_owned();
-                Err(mistake(at, format!("`{unit}` is no unit of a duration"), Some(help)))
-            }
-        },
+        (unit, FigureKind::Ms) => milliseconds(number, unit).map(Term::Number).ok_or_else(|| {
+            let help = "write it like `250ms`, `30s`, `5m` or `1h30m`".to_owned();
+            mistake(at, format!("`{unit}` is no unit of a duration"), Some(help))
+        }),
         (unit, FigureKind::Cost) => match money(number, unit) {
             Ok(amount) => Ok(Term::Number(amount)),
             Err((told, help)) => Err(mistake(at, told, Some(help))),

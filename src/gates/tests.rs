@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -34,8 +35,9 @@ fn report() -> Value {
             "label": {
                 "passed": 184, "failed": 15, "error": 1, "skipped": 0, "unscored": 0, "pass_rate": 0.92,
                 "pass_rate_interval": [0.8741, 0.9501], "mean_score": 0.92,
+                "example": {"message": "a text of the model"},
                 "labels": {"accuracy": 0.92, "macro_f1": 0.9, "confusion": {},
-                    "classes": [{"label": "billing", "recall": 0.75}]},
+                    "classes": [{"label": "billing", "recall": 0.75, "support": 4}, {"label": "made up", "recall": 0.0, "support": 0}]},
             },
             "short": {"passed": 0, "failed": 0, "error": 0, "pass_rate": null, "pass_rate_interval": null},
         },
@@ -49,35 +51,35 @@ fn baseline() -> Baseline {
 }
 
 /// Checks that a gate is told to hold or not, with its value, bound and margin.
-fn check(text: &str, passed: bool, numbers: [Value; 3]) {
+fn check(text: &str, passed: bool, numbers: &[Value; 3]) {
     let gate = parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
     let result = gate.judge(&report(), Some(&baseline()), true);
     assert_eq!(result.passed, Some(passed), "{text}: {result:?}");
-    assert_eq!([result.value, result.bound, result.margin], numbers, "{text}");
+    assert_eq!(&[result.value, result.bound, result.margin], numbers, "{text}");
     let open = gate.judge(&report(), Some(&baseline()), false);
     assert_eq!(open.passed, None, "{text}");
 }
 
 #[test]
 fn gates_are_judged_exactly_with_their_margin() {
-    check("label.pass_rate >= 90%", true, [json!(0.92), json!(0.9), json!(0.02)]);
-    check("checks.label.pass_rate >= 0.93", false, [json!(0.92), json!(0.93), json!(-0.01)]);
-    check("90% <= label.pass_rate", true, [json!(0.92), json!(0.9), json!(0.02)]);
-    check("label.pass_rate >= baseline - 2%", true, [json!(0.92), json!(0.91), json!(0.01)]);
-    check("label.pass_rate > baseline - 1%", false, [json!(0.92), json!(0.92), json!(0)]);
-    check("label.macro_f1 >= 90%", true, [json!(0.9), json!(0.9), json!(0)]);
-    check("label.labels.accuracy >= 90%", true, [json!(0.92), json!(0.9), json!(0.02)]);
-    check("label.classes.billing.recall >= 80%", false, [json!(0.75), json!(0.8), json!(-0.05)]);
-    check("coverage >= 99%", true, [json!(0.995), json!(0.99), json!(0.005)]);
-    check("rows.in_doubt == 0", true, [json!(0), json!(0), json!(0)]);
-    check("latency.p95 <= 30s", true, [json!(1200), json!(30_000), json!(28_800)]);
-    check("latency_ms.p95 < 1s200ms", false, [json!(1200), json!(1200), json!(0)]);
-    check("wall <= 1m30s", true, [json!(90_000), json!(90_000), json!(0)]);
-    check("cost.total <= 300 USD", true, [json!("123.45"), json!("30000"), json!("29876.55")]);
-    check("cost.total <= 123.44", false, [json!("123.45"), json!("123.44"), json!("-0.01")]);
-    check("cost.total <= baseline + 10%", false, [json!("123.45"), json!("121"), json!("-2.45")]);
-    check("cost.per_row.mean != 0.02 credit", true, [json!("0.6203"), json!("0.02"), json!("0.6003")]);
-    check("rows.total - rows.in_doubt >= 100", true, [json!(200), json!(100), json!(100)]);
+    check("label.pass_rate >= 90%", true, &[json!(0.92), json!(0.9), json!(0.02)]);
+    check("checks.label.pass_rate >= 0.93", false, &[json!(0.92), json!(0.93), json!(-0.01)]);
+    check("90% <= label.pass_rate", true, &[json!(0.92), json!(0.9), json!(0.02)]);
+    check("label.pass_rate >= baseline - 2%", true, &[json!(0.92), json!(0.91), json!(0.01)]);
+    check("label.pass_rate > baseline - 1%", false, &[json!(0.92), json!(0.92), json!(0)]);
+    check("label.macro_f1 >= 90%", true, &[json!(0.9), json!(0.9), json!(0)]);
+    check("label.labels.accuracy >= 90%", true, &[json!(0.92), json!(0.9), json!(0.02)]);
+    check("label.classes.billing.recall >= 80%", false, &[json!(0.75), json!(0.8), json!(-0.05)]);
+    check("coverage >= 99%", true, &[json!(0.995), json!(0.99), json!(0.005)]);
+    check("rows.in_doubt == 0", true, &[json!(0), json!(0), json!(0)]);
+    check("latency.p95 <= 30s", true, &[json!(1200), json!(30_000), json!(28_800)]);
+    check("latency_ms.p95 < 1s200ms", false, &[json!(1200), json!(1200), json!(0)]);
+    check("wall <= 1m30s", true, &[json!(90_000), json!(90_000), json!(0)]);
+    check("cost.total <= 300 USD", true, &[json!("123.45"), json!("30000"), json!("29876.55")]);
+    check("cost.total <= 123.44", false, &[json!("123.45"), json!("123.44"), json!("-0.01")]);
+    check("cost.total <= baseline + 10%", false, &[json!("123.45"), json!("121"), json!("-2.45")]);
+    check("cost.per_row.mean != 0.02 credit", true, &[json!("0.6203"), json!("0.02"), json!("0.6003")]);
+    check("rows.total - rows.in_doubt >= 100", true, &[json!(200), json!(100), json!(100)]);
 }
 
 #[test]
@@ -155,7 +157,9 @@ fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
     }]);
     assert_eq!(Baseline::parse(&written).unwrap(), Baseline::of(&report()));
     let lines: Vec<_> = written.lines().collect();
-    assert!(!lines[0].contains("confusion"));
+    for text in ["confusion", "made up", "example", "a text of the model"] {
+        assert!(!lines[0].contains(text), "{text}");
+    }
     assert_eq!(
         lines[1],
         r#"{"row_key":"t-1","input_sha256":"ab","outcome":"succeeded","checks":{"label":"pass"},"cost":"0.5","latency_ms":7}"#
@@ -164,4 +168,26 @@ fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
     assert_eq!(Baseline::parse(""), Err(BaselineError::NotOne));
     let newer = written.replacen("baseline/1", "baseline/2", 1);
     assert_eq!(Baseline::parse(&newer), Err(BaselineError::Version("flowbatch-baseline/2".to_owned())));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_a_gate_panic(
+        words in proptest::collection::vec(prop_oneof![
+            proptest::sample::select(vec![
+                "coverage", "label.pass_rate", "baseline", "cost.total", "latency.p95", ">=", "==", "<", "+", "-", "2%",
+                "30s", "1h30m", "5 USD", "0.1", "[", "]", ".", "classes", "订单", "99999999999999999999999999999",
+            ]).prop_map(str::to_owned),
+            "\\PC{0,6}",
+        ], 0..8),
+        spaced in any::<bool>(),
+    ) {
+        let text = words.join(if spaced { " " } else { "" });
+        if let Ok(gate) = parse(&text) {
+            let result = gate.judge(&report(), Some(&baseline()), true);
+            prop_assert!(result.passed.is_some());
+        }
+    }
 }

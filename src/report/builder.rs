@@ -71,7 +71,7 @@ impl<'a> SummaryBuilder<'a> {
         self.queue.add(row.queue_ms);
         self.backoff.add(row.backoff_ms.filter(|_| row.queue_ms.is_some()));
         self.note_error(row);
-        self.scores.add(&row.checks);
+        self.scores.add(row.row_number, &row.checks);
         if let Some(scope) = scope {
             for grouping in &mut self.groupings {
                 grouping.add(row, scope);

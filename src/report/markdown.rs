@@ -111,16 +111,19 @@ fn groups(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
     for groups in summary.groups.chunk_by(|a, b| a.by == b.by).take(MAX_GROUPINGS) {
         let Some(first) = groups.first() else { continue };
         let _ = writeln!(page, "\n### By {}\n", code(&first.by));
-        page.push_str("| value | rows | succeeded | cost | latency p95 |\n|---|--:|--:|--:|--:|\n");
+        let (titles, rules) = scores::titles(first);
+        let _ = writeln!(page, "| value | rows | succeeded | cost | latency p95 |{titles}");
+        let _ = writeln!(page, "|---|--:|--:|--:|--:|{rules}");
         for group in groups.iter().take(MAX_GROUPS) {
             let _ = writeln!(
                 page,
-                "| {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} |{}",
                 code(&group.value),
                 group.rows,
                 words::percent(group.success_rate),
                 escape(&phrases.known_cost(&group.cost)),
-                words::time_or_dash(group.latency_ms.p95)
+                words::time_or_dash(group.latency_ms.p95),
+                scores::cells(group)
             );
         }
         more(page, groups.len(), MAX_GROUPS);
@@ -134,7 +137,7 @@ fn more(page: &mut String, all: usize, shown: usize) {
 }
 
 /// A text from outside as a code span that fits into a cell of a table.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = words::harmless(text);
     let text = words::fit(text.trim(), MAX_TEXT);
     if text.is_empty() {
@@ -148,7 +151,7 @@ fn code(text: &str) -> String {
 }
 
 /// A sentence of ours, in which a word of the manifest's could be taken for markup.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in words::harmless(text).chars() {
         if matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '&' | '~') {

@@ -39,19 +39,21 @@ pub use derive::{Each, Error, Targets, derive};
 pub use html::{HtmlWriter, PAGE_CELL_BYTES, served_page};
 pub use junit::JunitWriter;
 pub use markdown::render_markdown;
+pub(crate) use markdown::{code, escape};
 pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
 pub use openmetrics::render_openmetrics;
 pub use pages::PageTarget;
 pub use redact::Redaction;
 pub use room::{PAGE_FURTHER_ROWS, PAGE_ROWS, Spool};
 pub use row::{ResultError, ResultRow};
-pub use scores::{CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary};
+pub use scores::{CheckExample, CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary};
 pub use summary::{
     ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,
     Percentiles, Rate, Summary, TokenSummary, write_json,
 };
 pub use terminal::{Style, render_text};
 pub use words::unit;
+pub(crate) use words::{fit, grouped, harmless, time, width, wrap};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::{Check, CheckResult, CheckVerdict, Checks};
+use crate::model::RowNumber;
 use crate::report::Rate;
 use crate::stats::{Confusion, Interval, wilson};
 
@@ -32,9 +33,23 @@ pub struct CheckSummary {
     pub pass_rate_interval: Option<[f64; 2]>,
     /// The mean score of the rows that have one, from 0 to 1.
     pub mean_score: Option<f64>,
+    /// The first row that did not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<CheckExample>,
     /// How well labels were given, when the check compares labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelSummary>,
+}
+
+/// A row that did not pass a check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckExample {
+    /// Which.
+    pub row_number: RowNumber,
+    /// `fail` or `error`.
+    pub verdict: CheckVerdict,
+    /// What is wrong with it, in one sentence.
+    pub message: String,
 }
 
 /// How well labels were given.
@@ -116,6 +131,7 @@ struct Tally {
     unscored: u64,
     score: Mean,
     labels: Confusion,
+    example: Option<CheckExample>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -146,7 +162,7 @@ impl<'a> Scores<'a> {
     }
 
     /// Takes a row in; one without an answer has no results.
-    pub(super) fn add(&mut self, results: &Checks) {
+    pub(super) fn add(&mut self, number: RowNumber, results: &Checks) {
         if results.0.is_empty() {
             self.tallies.iter_mut().for_each(|tally| tally.unscored += 1);
             return;
@@ -155,6 +171,13 @@ impl<'a> Scores<'a> {
         for ((tally, weight), (_, result)) in self.tallies.iter_mut().zip(&self.weights).zip(&results.0) {
             tally.counts.add(result);
             tally.skipped += u64::from(result.verdict == CheckVerdict::Skipped);
+            if tally.example.is_none() && matches!(result.verdict, CheckVerdict::Fail | CheckVerdict::Error) {
+                tally.example = Some(CheckExample {
+                    row_number: number,
+                    verdict: result.verdict,
+                    message: result.in_words(),
+                });
+            }
             if let Some(score) = result.score {
                 tally.score.add(score, 1.0);
                 row.add(score, *weight);
@@ -193,13 +216,19 @@ impl Tally {
             pass_rate,
             pass_rate_interval: interval.map(Into::into),
             mean_score: self.score.value(),
-            labels: compares_labels.then(|| LabelSummary::of(&self.labels)),
+            example: self.example,
+            labels: compares_labels.then(|| LabelSummary::of(&self.labels)).flatten(),
         }
     }
 }
 
 impl LabelSummary {
-    fn of(labels: &Confusion) -> Self {
+    /// None where nearly every row has a label of its own: then they are texts, and no labels.
+    fn of(labels: &Confusion) -> Option<Self> {
+        let different = labels.classes().len();
+        if different > MAX_LABELS && u64::try_from(different).unwrap_or(u64::MAX) > labels.total() / 2 {
+            return None;
+        }
         let shown = labels.gathered(MAX_LABELS);
         let matrix = shown.matrix();
         let class = |class: crate::stats::Class| ClassSummary {
@@ -209,12 +238,12 @@ impl LabelSummary {
             f1: class.f1,
             support: class.support,
         };
-        Self {
+        Some(Self {
             accuracy: labels.accuracy(),
             macro_f1: labels.macro_f1(),
             classes: shown.classes().into_iter().map(class).collect(),
             confusion: ConfusionSummary { labels: matrix.labels, counts: matrix.counts },
-        }
+        })
     }
 }
 

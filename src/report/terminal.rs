@@ -156,16 +156,17 @@ fn groups(page: &mut Page, summary: &Summary, phrases: &Phrases<'_>) {
         page.heading(&format!("By {}", words::harmless(&first.by)));
         let lines: Vec<_> = groups.iter().take(MAX_GROUPS).map(|group| group_cells(group, phrases)).collect();
         let titles = ["", "rows", "succeeded", "cost", "latency p95"].map(str::to_owned);
+        let titles: Vec<_> = titles.into_iter().chain(scores::titles(first)).collect();
         let widest = |column: usize| {
             lines.iter().chain([&titles]).map(|cells| words::width(&cells[column])).max().unwrap_or(0)
         };
-        let widths = [1, 2, 3, 4].map(|column| widest(column) + 2);
+        let widths: Vec<_> = (1..titles.len()).map(|column| widest(column) + 2).collect();
         let room = page.style.width.saturating_sub(2 + widths.iter().sum::<usize>());
         let name = widest(0).min(room).max(8);
         for (index, cells) in [&titles].into_iter().chain(&lines).enumerate() {
             let value = words::fit(&cells[0], name);
             let mut line = format!("  {value}{}", " ".repeat(name - words::width(&value)));
-            for (cell, width) in cells[1..].iter().zip(widths) {
+            for (cell, width) in cells[1..].iter().zip(&widths) {
                 let _ = write!(line, "{}{cell}", " ".repeat(width - words::width(cell)));
             }
             let line = words::fit(&line, page.style.width);
@@ -175,15 +176,16 @@ fn groups(page: &mut Page, summary: &Summary, phrases: &Phrases<'_>) {
     }
 }
 
-fn group_cells(group: &GroupSummary, phrases: &Phrases<'_>) -> [String; 5] {
+fn group_cells(group: &GroupSummary, phrases: &Phrases<'_>) -> Vec<String> {
     let value = if group.value.is_empty() { "(empty)" } else { &group.value };
-    [
+    let cells = [
         words::harmless(value).into_owned(),
         words::grouped(&group.rows),
         words::percent(group.success_rate),
         words::harmless(&phrases.known_cost(&group.cost)).into_owned(),
         words::time_or_dash(group.latency_ms.p95),
-    ]
+    ];
+    cells.into_iter().chain(scores::cells(group)).collect()
 }
 
 impl Page {

@@ -4,10 +4,13 @@ use std::fmt::Write;
 
 use crate::gates::FigureKind;
 use crate::report::markdown::{code, escape, more};
-use crate::report::{LabelSummary, Summary, sentences, words};
+use crate::report::{GroupSummary, LabelSummary, Summary, sentences, words};
 
 /// Checks shown; all are in report.json.
 const MAX_CHECKS: usize = 50;
+
+/// Checks whose pass rates stand in the tables of groups.
+const IN_GROUPS: usize = 4;
 
 /// Labels up to which a confusion matrix is shown.
 const MAX_LABELS: usize = 12;
@@ -61,11 +64,29 @@ pub(super) fn checks(page: &mut String, summary: &Summary) {
         );
     }
     more(page, summary.checks.len(), MAX_CHECKS);
+    let examples = summary.checks.iter().filter_map(|(name, check)| Some((name, check.example.as_ref()?)));
+    for (at, (name, example)) in examples.take(MAX_CHECKS).enumerate() {
+        let blank = if at == 0 { "\n" } else { "" };
+        let _ =
+            writeln!(page, "{blank}- {}, row {}: {}", code(name), example.row_number, code(&example.message));
+    }
     let labelled = summary.checks.iter().filter_map(|(name, check)| Some((name, check.labels.as_ref()?)));
     for (name, labels) in labelled.take(MAX_MATRICES) {
         let _ = writeln!(page, "\n{}: {}", code(name), escape(&sentences::labels(labels)));
         matrix(page, labels);
     }
+}
+
+/// The titles of the pass rates in a table of groups, and the line below them.
+pub(super) fn titles(group: &GroupSummary) -> (String, String) {
+    let names = group.checks.iter().take(IN_GROUPS);
+    names.map(|(name, _)| (format!(" {} |", code(name)), "--:|")).unzip()
+}
+
+/// A group's pass rates.
+pub(super) fn cells(group: &GroupSummary) -> String {
+    let rates = group.checks.iter().take(IN_GROUPS);
+    rates.flat_map(|(_, check)| [" ".to_owned(), words::percent(check.pass_rate), " |".to_owned()]).collect()
 }
 
 /// What was taken for what: a line for each expected label.

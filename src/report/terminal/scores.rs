@@ -1,7 +1,10 @@
 //! Checks and gates on a terminal.
 
 use crate::report::terminal::{Ink, Page};
-use crate::report::{Summary, sentences, words};
+use crate::report::{GroupSummary, Summary, sentences, words};
+
+/// Checks whose pass rates stand in the table of groups.
+const IN_GROUPS: usize = 2;
 
 pub(super) fn checks(page: &mut Page, summary: &Summary) {
     if summary.checks.is_empty() {
@@ -15,10 +18,28 @@ pub(super) fn checks(page: &mut Page, summary: &Summary) {
         let label = format!("  {name}{}  ", " ".repeat(widest - words::width(&name)));
         let ink = if check.failed + check.error == 0 { Ink::Green } else { Ink::Yellow };
         page.hanging(&label, Some(ink), &sentences::check(check));
+        let indent = " ".repeat(widest + 4);
         if let Some(labels) = &check.labels {
-            page.hanging(&" ".repeat(widest + 4), None, &sentences::labels(labels));
+            page.hanging(&indent, None, &sentences::labels(labels));
+        }
+        if let Some(example) = &check.example {
+            page.hanging(
+                &indent,
+                None,
+                &format!("row {}: {}", words::grouped(&example.row_number), example.message),
+            );
         }
     }
+}
+
+/// The titles of the pass rates in a table of groups.
+pub(super) fn titles(group: &GroupSummary) -> impl Iterator<Item = String> {
+    group.checks.iter().take(IN_GROUPS).map(|(name, _)| words::harmless(name).into_owned())
+}
+
+/// A group's pass rates.
+pub(super) fn cells(group: &GroupSummary) -> impl Iterator<Item = String> {
+    group.checks.iter().take(IN_GROUPS).map(|(_, check)| words::percent(check.pass_rate))
 }
 
 pub(super) fn gates(page: &mut Page, summary: &Summary) {

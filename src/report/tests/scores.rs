@@ -71,6 +71,11 @@ fn checks_are_counted_with_their_rates_labels_and_groups() {
     let long = &got["checks"]["long"];
     assert_eq!((&long["passed"], &long["failed"], &long["skipped"]), (&json!(1), &json!(1), &json!(3)));
     assert_eq!(long.get("labels"), None);
+    assert_eq!(
+        long["example"],
+        json!({"row_number": 1, "verdict": "fail",
+               "message": "output.label is too short: 1 character: expected at least 4 characters, got a"})
+    );
     let odd = &got["checks"]["odd"];
     assert_eq!(
         (&odd["error"], &odd["pass_rate"], &odd["mean_score"]),
@@ -163,6 +168,7 @@ fn pages_show_gates_and_checks_and_texts_of_models_stay_harmless() {
         "pass  cost.total <= 10: is 0.5 credits, against 10 credits, margin 9.5 credits",
         "label  50% passed: 1 of 2, 1 failed",
         "odd    0% passed: 0 of 2, 2 could not be judged",
+        "rows  succeeded          cost  latency p95  label  long",
     ] {
         assert!(shown.contains(part), "{part}\n{shown}");
     }
@@ -172,9 +178,25 @@ fn pages_show_gates_and_checks_and_texts_of_models_stay_harmless() {
         "| **FAIL** | `label.pass_rate >= 90%` | 50% | 90% | -40% |",
         "| expected \\\\ actual |",
         "`a\\|b<script>`",
+        "| `en` | 2 | 100% | 0.50 credits | 200ms | 50% | 50% |",
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
+}
+
+#[test]
+fn texts_of_which_each_is_its_own_are_no_labels() {
+    let mut run = Run::of(60);
+    for row in 1..=60 {
+        run.succeed(
+            row,
+            &format!(r#"{{"expected":"text {row}"}}"#),
+            &format!(r#"{{"label":"answer {row}"}}"#),
+        );
+    }
+    let label = check("label", "{{output.label}}", Rule::Equals(shape("{{row.expected}}")));
+    let summary = run.summary(&ReportContext { checks: vec![label], ..context() });
+    assert_eq!((summary.checks[0].1.failed, &summary.checks[0].1.labels), (60, &None));
 }
 
 #[test]
