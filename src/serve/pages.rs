@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::report::served_page;
 use crate::serve::Shared;
-use crate::serve::progress::Progress;
+use crate::serve::progress::{Progress, has_report};
 
 const LIST: &str = include_str!("list.js");
 const LIVE: &str = include_str!("live.js");
@@ -56,8 +56,9 @@ pub(super) async fn list_json(State(shared): Here) -> Response {
 pub(super) async fn run(State(shared): Here, Path((manifest, run)): Path<(String, String)>) -> Response {
     let found = read(shared, move |shared| {
         let found = shared.watch.find(&manifest, &run)?;
-        let report = || std::fs::read(found.folder.file("report.html")).ok();
-        Some((found.run_id.clone(), if found.folder.is_locked() { None } else { report() }))
+        let is_over = !found.folder.is_locked() && has_report(&found.folder);
+        let report = if is_over { std::fs::read(found.folder.file("report.html")).ok() } else { None };
+        Some((found.run_id, report))
     });
     match found.await {
         None => broken(),

@@ -1,8 +1,10 @@
 //! How a run stands, in the few figures that a journal alone tells.
 
+use std::fs;
+
 use serde::Serialize;
 
-use crate::journal::{Error, Found};
+use crate::journal::{Error, Found, RunFolder};
 use crate::model::{Cost, Counts, RunState};
 
 /// How a run stands.
@@ -22,6 +24,15 @@ pub(super) struct Progress {
     pub(super) detail: Option<String>,
     /// Whether report.html is there and the run does not go on.
     pub(super) report: bool,
+}
+
+/// Says whether a run's report.html tells of all that its journal holds, and not of a time before a resume.
+pub(super) fn has_report(folder: &RunFolder) -> bool {
+    let modified = |path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    match (modified(folder.file("report.html")), modified(folder.journal())) {
+        (Some(report), Some(journal)) => report >= journal,
+        _ => false,
+    }
 }
 
 impl Progress {
@@ -54,7 +65,7 @@ impl Progress {
             throttled: tally.throttled,
             wall_ms: state.wall_ms(),
             detail: state.stopped().filter(|_| !locked).map(|stopped| stopped.detail.clone()),
-            report: !locked && found.folder.file("report.html").is_file(),
+            report: !locked && has_report(&found.folder),
             ..Self::unknown(found)
         }
     }

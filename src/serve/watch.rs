@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::journal::{Found, RunFolder, Runs};
-use crate::serve::progress::Progress;
+use crate::serve::progress::{Progress, has_report};
 
 /// A run is read at most so often, however many look at it.
 const PAUSE: Duration = Duration::from_millis(900);
@@ -63,7 +63,7 @@ impl Watch {
             && seen.locked == locked
             && (seen.bytes == bytes || now < seen.next)
         {
-            let report = !locked && found.folder.file("report.html").is_file();
+            let report = !locked && has_report(&found.folder);
             return Progress { report, ..seen.progress };
         }
         let progress = Progress::of(found);
