@@ -166,6 +166,8 @@ fn of_check<'a>(check: &KnownCheck, rest: &[&'a str]) -> Result<(Vec<&'a str>, F
         [name] if check.labels && SHARES_OF_LABELS.contains(name) => {
             Ok((vec!["labels", name], FigureKind::Share))
         }
+        ["baseline", "rows" | "better" | "worse"] => Ok((rest.to_vec(), FigureKind::Count)),
+        ["baseline", "p_worse"] => Ok((rest.to_vec(), FigureKind::Share)),
         ["classes", class, name] if check.labels && SHARES_OF_A_CLASS.contains(name) => {
             Ok((vec!["labels", "classes", class, name], FigureKind::Share))
         }
@@ -215,6 +217,7 @@ fn of_group<'a>(
 fn names_of(check: &KnownCheck) -> Vec<String> {
     let mut names: Vec<String> =
         SHARES_OF_A_CHECK.iter().chain(&COUNTS_OF_A_CHECK).map(|name| (*name).to_owned()).collect();
+    names.extend(["rows", "better", "worse", "p_worse"].map(|name| format!("baseline.{name}")));
     if check.labels {
         names.extend(SHARES_OF_LABELS.iter().map(|name| (*name).to_owned()));
         names.extend(SHARES_OF_A_CLASS.iter().map(|name| format!("classes.LABEL.{name}")));

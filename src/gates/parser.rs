@@ -164,6 +164,9 @@ impl Parser<'_> {
     }
 
     fn figure(&self, path: &[String], at: usize) -> Result<Figure, SyntaxError> {
+        if path.iter().any(|step| step == "baseline") {
+            self.baseline(at)?;
+        }
         find(path, self.names.checks, self.names.groups).map_err(|known| {
             let written = path.join(".");
             let near = did_you_mean(&written, known.iter().map(String::as_str));

@@ -43,6 +43,7 @@ fn report() -> Value {
             "label": {
                 "passed": 184, "failed": 15, "error": 1, "skipped": 0, "unscored": 0, "pass_rate": 0.92,
                 "pass_rate_interval": [0.8741, 0.9501], "mean_score": 0.92,
+                "baseline": {"rows": 200, "better": 3, "worse": 9, "p_worse": 0.146},
                 "example": {"message": "a text of the model"},
                 "labels": {"accuracy": 0.92, "macro_f1": 0.9, "confusion": {},
                     "classes": [{"label": "billing", "recall": 0.75, "support": 4}, {"label": "made up", "recall": 0.0, "support": 0}]},
@@ -81,6 +82,8 @@ fn gates_are_judged_exactly_with_their_margin() {
     check("groups.lang.[zh-TW].label.pass_rate >= 75%", true, &[json!(0.8), json!(0.75), json!(0.05)]);
     check("groups.lang.[zh-TW].latency.p95 <= 1s", true, &[json!(900), json!(1000), json!(100)]);
     check("groups.lang.en.cost.total <= 1", false, &[json!("1.5"), json!("1"), json!("-0.5")]);
+    check("label.baseline.p_worse >= 5%", true, &[json!(0.146), json!(0.05), json!(0.096)]);
+    check("label.baseline.worse <= 5", false, &[json!(9), json!(5), json!(-4)]);
     check("coverage >= 99%", true, &[json!(0.995), json!(0.99), json!(0.005)]);
     check("rows.in_doubt == 0", true, &[json!(0), json!(0), json!(0)]);
     check("latency.p95 <= 30s", true, &[json!(1200), json!(30_000), json!(28_800)]);
@@ -158,6 +161,7 @@ fn mistakes_are_told_when_a_gate_is_read() {
     check("cost.total * 2 <= 1", 11, "add and subtract");
     check("label.[a >= 1", 6, "not closed");
     let none = Names { checks: &checks(), groups: &[], baseline: false, money: &money };
+    assert!(Gate::parse("label.baseline.worse == 0", none).unwrap_err().message.contains("no `baseline`"));
     assert!(Gate::parse("coverage >= baseline", none).unwrap_err().message.contains("no `baseline`"));
 }
 
@@ -171,9 +175,16 @@ fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
         cost: "0.5".parse().ok(),
         latency_ms: Some(7),
     }]);
-    assert_eq!(Baseline::parse(&written).unwrap(), Baseline::of(&report()));
+    let read = Baseline::parse(&written).unwrap();
+    assert_eq!((&read.figures, read.manifest.as_str()), (&Baseline::of(&report()).figures, "m"));
+    let place = read.place("label").unwrap();
+    assert_eq!(
+        (read.passed("t-1", place), read.passed("t-2", place), read.place("other")),
+        (Some(true), None, None)
+    );
+    assert_eq!(Baseline::parse(&format!("{written}\n{{}}\n")), Err(BaselineError::Row(4)));
     let lines: Vec<_> = written.lines().collect();
-    for text in ["confusion", "made up", "example", "a text of the model"] {
+    for text in ["confusion", "p_worse", "made up", "example", "a text of the model"] {
         assert!(!lines[0].contains(text), "{text}");
     }
     assert_eq!(

@@ -31,7 +31,9 @@ pub use derive::{Each, Error, Targets, derive};
 pub use markdown::render_markdown;
 pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
 pub use row::{ResultError, ResultRow};
-pub use scores::{CheckExample, CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary};
+pub use scores::{
+    CheckExample, CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary, PairedSummary,
+};
 pub use summary::{
     ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,
     Percentiles, Rate, Summary, TokenSummary, write_json,
