@@ -11,6 +11,7 @@ pub mod artifact;
 pub mod checks;
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod console;
 pub mod control;
 pub mod dataset;

@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("gates", 2),
     ("manifest", 3),
     ("report", 3),
+    ("compare", 4),
     ("allowance", 4),
     ("control", 4),
     ("dataset", 4),

@@ -4,6 +4,7 @@
 //! the default.
 
 mod arguments;
+mod compare;
 mod limits;
 mod reference;
 mod score;
@@ -72,6 +73,7 @@ impl Cli {
             Command::Limits(args) => commands::limits(&args.into_args(), host),
             Command::Report(args) => commands::report(&args.into_args(style), host),
             Command::Score(args) => commands::score(&args.into_args(style), host),
+            Command::Compare(args) => commands::compare(&args.into_args(style), host),
             Command::Reconcile(args) => commands::reconcile(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
             Command::Emulate(args) => commands::emulate(&args.into_args(), host, ready),
@@ -125,6 +127,8 @@ enum Command {
     Report(Report),
     /// Applies the manifest's checks and gates, as they are now, to a run's stored replies. Sends nothing
     Score(score::Score),
+    /// Compares two runs over the same rows: checks, costs, tokens and times, and whether a difference is more than chance
+    Compare(compare::Compare),
     /// Compares a run with the provider's own ledger, and settles costs that are unknown or in doubt. Sends no row
     Reconcile(Reconcile),
     /// Lists runs, oldest first

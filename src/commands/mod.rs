@@ -4,6 +4,7 @@ mod ahead;
 mod baseline;
 mod changed;
 mod check;
+mod compare;
 mod derive;
 mod emulate;
 mod estimate;
@@ -29,6 +30,7 @@ mod webhooks;
 mod widen;
 
 pub use check::{CheckArgs, check};
+pub use compare::{CompareArgs, CompareFormat, compare};
 pub use emulate::{EmulateArgs, emulate};
 pub use init::{InitArgs, init};
 pub use limits::{LimitsArgs, limits};

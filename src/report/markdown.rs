@@ -137,7 +137,7 @@ fn more(page: &mut String, all: usize, shown: usize) {
 }
 
 /// A text from outside as a code span that fits into a cell of a table.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = words::harmless(text);
     let text = words::fit(text.trim(), MAX_TEXT);
     if text.is_empty() {
@@ -151,7 +151,7 @@ fn code(text: &str) -> String {
 }
 
 /// A sentence of ours, in which a word of the manifest's could be taken for markup.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in words::harmless(text).chars() {
         if matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '&' | '~') {

@@ -29,6 +29,7 @@ mod words;
 pub use context::{CsvOptions, Price, ReportContext};
 pub use derive::{Each, Error, Targets, derive};
 pub use markdown::render_markdown;
+pub(crate) use markdown::{code, escape};
 pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
 pub use row::{ResultError, ResultRow};
 pub use scores::{
@@ -40,6 +41,7 @@ pub use summary::{
 };
 pub use terminal::{Style, render_text};
 pub use words::unit;
+pub(crate) use words::{fit, grouped, harmless, time, width, wrap};
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use crate::model::Outcome;
 use crate::report::Rate;
 
 /// Gives a decimal number with its whole part in groups of three: `1,385.60`.
-pub(super) fn grouped<N: ToString + ?Sized>(number: &N) -> String {
+pub(crate) fn grouped<N: ToString + ?Sized>(number: &N) -> String {
     let text = number.to_string();
     let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
     let mut grouped = String::with_capacity(text.len() + text.len() / 3);
@@ -43,7 +43,7 @@ pub(super) fn percent(rate: Option<Rate>) -> String {
 }
 
 /// Gives a time: `950ms`, `1.20s`, `12.3s`, `4m 12s`, `5h 03m`; rounded to the nearest.
-pub(super) fn time(ms: u64) -> String {
+pub(crate) fn time(ms: u64) -> String {
     let nearest = |unit: u64| ms.saturating_add(unit / 2) / unit;
     match ms {
         0..1_000 => format!("{ms}ms"),
@@ -60,13 +60,13 @@ pub(super) fn time_or_dash(ms: Option<u64>) -> String {
 }
 
 /// Gives the outcome as words: `in doubt`.
-pub(super) fn outcome(outcome: Outcome) -> String {
+pub(crate) fn outcome(outcome: Outcome) -> String {
     outcome.as_str().replace('_', " ")
 }
 
 /// Makes a text from outside fit for a terminal or a page: on one line, and without what would command a terminal
 /// or turn the direction of reading. What is taken out is shown as its code.
-pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
     }
@@ -95,12 +95,12 @@ fn is_harmful(character: char) -> bool {
 }
 
 /// Gives the columns that a text takes on a terminal.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
 /// Cuts a text to so many columns of a terminal, with `…` in place of what is missing.
-pub(super) fn fit(text: &str, columns: usize) -> Cow<'_, str> {
+pub(crate) fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
     }
@@ -120,7 +120,7 @@ pub(super) fn fit(text: &str, columns: usize) -> Cow<'_, str> {
 }
 
 /// Breaks a text into lines of at most so many columns, between words where it can.
-pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(8);
     let mut lines = vec![String::new()];
     for word in text.split(' ').filter(|word| !word.is_empty()) {

@@ -1,6 +1,9 @@
 //! Token F1 as SQuAD's evaluation computes it.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use crate::similarity::levenshtein::real;
 
@@ -47,9 +50,12 @@ fn normalised(text: &str) -> String {
     without
 }
 
-/// What Python's `\w` takes, `_` aside, which is punctuation and gone.
+/// What Python's `\w` takes, `_` aside, which is punctuation and gone: letters and numbers, but not the marks that Unicode
+/// calls alphabetic, as vowel signs of Indic scripts are.
 fn is_of_word(c: char) -> bool {
-    c.is_alphanumeric()
+    static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[\p{M}\p{So}]").ok());
+    let is_mark = || MARK.as_ref().is_some_and(|mark| mark.is_match(c.encode_utf8(&mut [0; 4])));
+    c.is_alphanumeric() && (c.is_ascii() || !is_mark())
 }
 
 /// Splits where Python's `split` does: at white space, and at ASCII's four separators.

@@ -1,5 +1,8 @@
 //! Mean and variance of a stream of numbers.
 
+use crate::stats::Interval;
+use crate::stats::wilson::two_sided_quantile;
+
 /// A count as a number to calculate with.
 #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
 pub(super) fn real(count: u64) -> f64 {
@@ -45,6 +48,17 @@ impl Moments {
     /// The variance of a sample (divided by n - 1); none with fewer than two values.
     pub fn variance(&self) -> Option<f64> {
         (self.count > 1).then(|| self.squares / real(self.count - 1))
+    }
+
+    /// The interval of the mean as the normal distribution has it, for counts far beyond those that one would resample; none
+    /// with fewer than two values, or a confidence that is not between 0 and 1.
+    pub fn interval(&self, confidence: f64) -> Option<Interval> {
+        let (mean, deviation) = (self.mean()?, self.deviation()?);
+        if !(confidence > 0.0 && confidence < 1.0) {
+            return None;
+        }
+        let reach = two_sided_quantile(confidence) * deviation / real(self.count).sqrt();
+        Some(Interval { low: mean - reach, high: mean + reach })
     }
 
     /// The standard deviation of a sample; none with fewer than two values.

@@ -143,6 +143,9 @@ fn moments_are_numpys() {
         near(ours.mean().unwrap(), &case["mean"], &case);
         near(ours.variance().unwrap(), &case["variance"], &case);
         near(ours.deviation().unwrap().powi(2), &case["variance"], &case);
+        let interval = ours.interval(0.9).unwrap();
+        near(interval.low, &case["normal"][0], &case);
+        near(interval.high, &case["normal"][1], &case);
     }
 }
 
@@ -188,6 +191,7 @@ fn what_can_not_be_said_is_none() {
     }
     let none = Moments::default();
     assert_eq!((none.mean(), none.variance()), (None, None));
+    assert_eq!(none.interval(0.95), None);
     let one: Moments = [1.0, f64::NAN].into_iter().collect();
     assert_eq!((one.mean(), one.variance(), one.count()), (Some(1.0), None, 1));
     assert_eq!(Bins::linear_of(&[], 5), None);
@@ -259,6 +263,27 @@ fn a_null_change_is_called_a_difference_about_as_often_as_stated() {
     let (exact, drawn) = times(0.0);
     assert!(exact <= 15, "{exact} of 300");
     assert!((4..=26).contains(&drawn), "{drawn} of 300");
+}
+
+#[test]
+fn a_change_of_the_smallest_size_is_found_about_eight_times_of_ten() {
+    for (pairs, discordant) in [(200_u32, 20_u32), (400, 80), (150, 0)] {
+        let change = smallest_change(pairs.into(), discordant.into()).unwrap();
+        let both = (f64::from(discordant) / f64::from(pairs)).max(change);
+        let (lost, won) = (f64::midpoint(both, change), (both - change) / 2.0);
+        let mut draw = fastrand::Rng::with_seed(pairs.into());
+        let found = (0..300).filter(|_| {
+            let drawn: Vec<f64> = (0..pairs).map(|_| draw.f64()).collect();
+            let lost_rows = drawn.iter().filter(|at| **at < lost).count() as u64;
+            let won_rows = drawn.iter().filter(|at| **at >= lost && **at < lost + won).count() as u64;
+            mcnemar(lost_rows, won_rows) < 0.05
+        });
+        // The exact test finds a little less than the approximation promises.
+        let found = found.count();
+        assert!((190..275).contains(&found), "{found} of 300 at {change} of {pairs}");
+    }
+    assert_eq!((smallest_change(0, 0), smallest_change(3, 4), smallest_change(3, 0)), (None, None, None));
+    assert!(smallest_change(10_000, 500) < smallest_change(1_000, 50));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod budget;
 mod commands;
+mod compare;
 mod crash;
 mod dataset;
 mod disk;

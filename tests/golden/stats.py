@@ -126,7 +126,14 @@ def kappas():
 
 def moments():
     for values in [[1.0, 2.0], [0.1, 0.2, 0.4, 0.8], [1e9 + 1, 1e9 + 2, 1e9 + 4], [draw.gauss(5, 2) for _ in range(99)]]:
-        yield {"values": values, "mean": float(np.mean(values)), "variance": float(np.var(values, ddof=1))}
+        error = np.std(values, ddof=1) / math.sqrt(len(values))
+        low, high = norm.interval(0.9, loc=np.mean(values), scale=error)
+        yield {
+            "values": values,
+            "mean": float(np.mean(values)),
+            "variance": float(np.var(values, ddof=1)),
+            "normal": [float(low), float(high)],
+        }
 
 
 def bins():
