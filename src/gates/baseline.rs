@@ -135,9 +135,9 @@ impl Baseline {
 
     /// Says whether a row passed the check at a place; none when the row is not there, or was not judged.
     pub fn passed(&self, row_key: &str, place: usize) -> Option<bool> {
-        match self.verdicts.rows.get(row_key)?.get(place)? {
-            &PASSED => Some(true),
-            &NOT_PASSED => Some(false),
+        match *self.verdicts.rows.get(row_key)?.get(place)? {
+            PASSED => Some(true),
+            NOT_PASSED => Some(false),
             _ => None,
         }
     }
