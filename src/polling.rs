@@ -8,8 +8,10 @@ const REMEMBERED: usize = 64;
 /// Once so many are known, the plan is made anew only after so many more.
 const AGED: u32 = 8;
 
-/// What one more poll of a run may cost: so much of the run's duration by which its result is late.
+/// What one more poll of a run may cost: so much of the run's duration by which its result is late. Where polls have a
+/// rate, each of them keeps another one waiting.
 const POLL_COST: f64 = 0.012;
+const POLL_COST_AT_RATE: f64 = 0.025;
 /// So many durations on either side even one out.
 const NEIGHBOURS: usize = 2;
 /// What a run that its first poll found finished is taken to have lasted, of what that poll came after; and when so
@@ -55,6 +57,7 @@ pub struct PollSchedule {
     found_at_once: u32,
     /// By how much more runs take than the service says: it leaves out their queue.
     unsaid: Duration,
+    poll_cost: f64,
 }
 
 impl PollSchedule {
@@ -72,7 +75,13 @@ impl PollSchedule {
             age: 0,
             found_at_once: BOLD_AFTER,
             unsaid: Duration::ZERO,
+            poll_cost: POLL_COST,
         }
+    }
+
+    /// Says whether polls have a rate, so that fewer of them are worth while.
+    pub fn set_rated(&mut self, rated: bool) {
+        self.poll_cost = if rated { POLL_COST_AT_RATE } else { POLL_COST };
     }
 
     /// Takes in a run that was last seen unfinished, and first seen finished, so long after its submit; `said` is how
@@ -115,7 +124,7 @@ impl PollSchedule {
         self.sorted.insert(at, duration);
         self.age += 1;
         if !is_full || self.age >= AGED {
-            self.plan = plan(&self.sorted, self.bounds().0);
+            self.plan = plan(&self.sorted, self.bounds().0, self.poll_cost);
             self.age = 0;
         }
     }
@@ -155,7 +164,7 @@ impl PollSchedule {
 ///
 /// Backwards from the longest: with the runs before the `from`th known, the cheapest next poll is the one just after
 /// some later run. It is paid for by all that still run, and each that it finds is late by what lies between.
-fn plan(sorted: &[Duration], shortest: Duration) -> Vec<Duration> {
+fn plan(sorted: &[Duration], shortest: Duration, poll_cost: f64) -> Vec<Duration> {
     let runs = smoothed(sorted);
     let count = runs.len();
     let sums = Sums::of(&runs);
@@ -170,7 +179,7 @@ fn plan(sorted: &[Duration], shortest: Duration) -> Vec<Duration> {
             if !is_last && from > 0 && runs[to] - runs[from - 1] < shortest {
                 continue;
             }
-            let whole = POLL_COST * left + sums.lateness(from, to, runs[to] * (1.0 + MARGIN)) + cost[to + 1];
+            let whole = poll_cost * left + sums.lateness(from, to, runs[to] * (1.0 + MARGIN)) + cost[to + 1];
             if whole < cost[from] {
                 (cost[from], poll_after[from]) = (whole, to);
             }

@@ -4,10 +4,8 @@
 use std::fmt;
 use std::io::{self, SeekFrom, Write};
 
-use serde_json::{Map, Value};
-
+use crate::checks::{CheckResult, CheckVerdict};
 use crate::model::Outcome;
-use crate::report::pages::is_bad;
 use crate::report::room::Room;
 use crate::report::{ResultRow, Spool, Summary, sentences, words};
 
@@ -56,9 +54,9 @@ impl<'a> JunitWriter<'a> {
         }
     }
 
-    /// Takes a row in; `checks` are the verdicts of its checks by name, as results.jsonl has them.
-    pub fn add(&mut self, row: &ResultRow<'_>, checks: &Map<String, Value>) -> io::Result<()> {
-        if !self.room.admits(row, is_bad(checks)) {
+    /// Takes a row in.
+    pub fn add(&mut self, row: &ResultRow<'_>) -> io::Result<()> {
+        if !self.room.admits(row) {
             return Ok(());
         }
         let number = row.row_number.to_string();
@@ -66,17 +64,17 @@ impl<'a> JunitWriter<'a> {
         let suite = self.suite.clone();
         // The row's time stands once, or the sum over its checks would be a multiple of it.
         let mut latency = row.latency_ms;
-        if row.outcome != Outcome::Succeeded || checks.is_empty() {
+        if row.outcome != Outcome::Succeeded || row.checks.0.is_empty() {
             self.case(&suite, name, latency.take(), ending_of(row))?;
         }
-        for (check, result) in checks {
+        for (check, result) in &row.checks.0 {
             let text = compared(result);
-            let told = result["reason"].as_str().unwrap_or_default();
-            let ending = match result["verdict"].as_str() {
-                Some("pass") => Ending::Passed,
-                Some("fail") => Ending::Failure { kind: "check", message: told, text: &text },
-                Some("skipped") => Ending::Skipped { message: told },
-                _ => Ending::Error { kind: "check", message: told },
+            let told = result.reason.as_deref().unwrap_or_default();
+            let ending = match result.verdict {
+                CheckVerdict::Pass => Ending::Passed,
+                CheckVerdict::Fail => Ending::Failure { kind: "check", message: told, text: &text },
+                CheckVerdict::Skipped => Ending::Skipped { message: told },
+                CheckVerdict::Error => Ending::Error { kind: "check", message: told },
             };
             self.case(&format!("{suite}.{check}"), name, latency.take(), ending)?;
         }
@@ -170,13 +168,13 @@ fn ending_of<'a>(row: &ResultRow<'a>) -> Ending<'a> {
 }
 
 /// What was wanted and what there was, a line each.
-fn compared(result: &Value) -> String {
-    let line = |name: &str| {
-        let value = result.get(name).filter(|value| !value.is_null())?;
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        Some(format!("{name}: {}", words::harmless(&text)))
-    };
-    ["path", "expected", "actual"].into_iter().filter_map(line).collect::<Vec<_>>().join("\n")
+fn compared(result: &CheckResult) -> String {
+    let parts = [("path", &result.path), ("expected", &result.expected), ("actual", &result.actual)];
+    let lines = parts.into_iter().filter_map(|(name, value)| {
+        let text = value.as_deref()?;
+        Some(format!("{name}: {}", words::harmless(text)))
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn seconds(ms: u64) -> String {

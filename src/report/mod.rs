@@ -46,7 +46,9 @@ pub use pages::PageTarget;
 pub use redact::Redaction;
 pub use room::{PAGE_FURTHER_ROWS, PAGE_ROWS, Spool};
 pub use row::{ResultError, ResultRow};
-pub use scores::{CheckExample, CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary};
+pub use scores::{
+    CheckExample, CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary, PairedSummary,
+};
 pub use summary::{
     ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,
     Percentiles, Rate, Summary, TokenSummary, write_json,

@@ -3,9 +3,6 @@
 use std::fmt;
 use std::io::Write;
 
-use serde::Serialize;
-use serde_json::{Map, Value};
-
 use crate::report::derive::Failed;
 use crate::report::html::HtmlWriter;
 use crate::report::junit::JunitWriter;
@@ -44,15 +41,11 @@ impl<'t> Pages<'t> {
 
     /// Takes a row in.
     pub(super) fn add(&mut self, row: &ResultRow<'_>) -> Result<(), Failed> {
-        if self.html.is_none() && self.junit.is_none() {
-            return Ok(());
-        }
-        let checks = checks_of(row);
         if let Some((junit, _)) = &mut self.junit {
-            junit.add(row, &checks).map_err(|error| Failed(JUNIT_XML, error))?;
+            junit.add(row).map_err(|error| Failed(JUNIT_XML, error))?;
         }
         if let Some((html, _)) = &mut self.html {
-            html.add(row, checks).map_err(|error| Failed(REPORT_HTML, error))?;
+            html.add(row).map_err(|error| Failed(REPORT_HTML, error))?;
         }
         Ok(())
     }
@@ -67,17 +60,4 @@ impl<'t> Pages<'t> {
         }
         Ok(())
     }
-}
-
-/// The verdicts of a row's checks by name.
-fn checks_of(row: &ResultRow<'_>) -> Map<String, Value> {
-    match row.checks.serialize(serde_json::value::Serializer) {
-        Ok(Value::Object(checks)) => checks,
-        _ => Map::new(),
-    }
-}
-
-/// Says whether a check failed, or could not be judged.
-pub(super) fn is_bad(checks: &Map<String, Value>) -> bool {
-    checks.values().any(|check| matches!(check["verdict"].as_str(), Some("fail" | "error")))
 }

@@ -3,6 +3,7 @@
 
 use std::io::{Read, Seek, Write};
 
+use crate::checks::CheckVerdict;
 use crate::model::Outcome;
 use crate::report::ResultRow;
 
@@ -37,11 +38,10 @@ impl Room {
         Self { most, held: 0, further: 0, left_out: 0 }
     }
 
-    /// Says whether a row is let in; `bad` when a check failed on it. A row that is not is counted.
-    pub(super) fn admits(&mut self, row: &ResultRow<'_>, bad: bool) -> bool {
+    /// Says whether a row is let in. One that is not is counted.
+    pub(super) fn admits(&mut self, row: &ResultRow<'_>) -> bool {
         let further = self.held >= self.most;
-        let wanted = row.outcome != Outcome::Succeeded || bad;
-        if further && !(wanted && self.further < PAGE_FURTHER_ROWS) {
+        if further && !(self.further < PAGE_FURTHER_ROWS && is_wanted(row)) {
             self.left_out += 1;
             return false;
         }
@@ -69,4 +69,10 @@ impl Room {
     pub(super) fn left_out(self) -> u64 {
         self.left_out
     }
+}
+
+/// Somebody will look for a row that did not succeed, or on which a check failed or could not be judged.
+fn is_wanted(row: &ResultRow<'_>) -> bool {
+    let bad = |verdict| matches!(verdict, CheckVerdict::Fail | CheckVerdict::Error);
+    row.outcome != Outcome::Succeeded || row.checks.0.iter().any(|(_, result)| bad(result.verdict))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 
-use flowbatch::checks::Checks;
+use crate::scene::judged;
 use flowbatch::model::{Cost, Outcome, RowKey};
 use flowbatch::report::{HtmlWriter, ResultError, ResultRow, Summary};
 use serde_json::json;
@@ -36,36 +36,33 @@ pub(crate) fn write(path: &Path) {
         let value = RawValue::from_string(value.to_string()).unwrap();
         let key = RowKey(text.to_owned());
         let check = json!({"verdict": "fail", "score": 0.5, "reason": text, "path": text, "expected": text, "actual": format!("{text} {text}")});
-        page.add(
-            &ResultRow {
-                row_number: index as u64 + 1,
-                row_key: Some(&key),
-                outcome: Outcome::Failed,
-                input: Some(&value),
-                output: Some(Cow::Borrowed(&*value)),
-                error: Some(ResultError {
-                    kind: "workflow_failed",
-                    message: text,
-                    http_status: Some(200),
-                    code: Some(text),
-                }),
-                attempts: 1,
-                workflow_run_id: Some(text),
-                workflow_version: Some(text),
-                cost: Some(Cost::ZERO),
-                tokens: None,
-                latency_ms: Some(1),
-                server_ms: None,
-                queue_ms: None,
-                backoff_ms: None,
-                started_at: None,
-                finished_at: None,
-                started_ms: Some(1),
-                finished_ms: Some(2),
-                checks: Checks::default(),
-            },
-            [(text.chars().take(60).collect::<String>(), check)].into_iter().collect(),
-        )
+        page.add(&ResultRow {
+            row_number: index as u64 + 1,
+            row_key: Some(&key),
+            outcome: Outcome::Failed,
+            input: Some(&value),
+            output: Some(Cow::Borrowed(&*value)),
+            error: Some(ResultError {
+                kind: "workflow_failed",
+                message: text,
+                http_status: Some(200),
+                code: Some(text),
+            }),
+            attempts: 1,
+            workflow_run_id: Some(text),
+            workflow_version: Some(text),
+            cost: Some(Cost::ZERO),
+            tokens: None,
+            latency_ms: Some(1),
+            server_ms: None,
+            queue_ms: None,
+            backoff_ms: None,
+            started_at: None,
+            finished_at: None,
+            started_ms: Some(1),
+            finished_ms: Some(2),
+            checks: judged([(text.chars().take(60).collect::<String>(), check)].into_iter().collect()),
+        })
         .unwrap();
     }
     page.finish(&summary(), &mut File::create(path).unwrap()).unwrap();

@@ -143,37 +143,40 @@ fn add_row(
         Outcome::Rejected => Some(("mapping", "`row.subject` is missing", None)),
         _ => None,
     };
-    page.add(
-        &ResultRow {
-            row_number: number,
-            row_key: Some(&key),
-            outcome,
-            input: (outcome != Outcome::NotRun).then_some(&input),
-            output: (outcome == Outcome::Succeeded).then_some(Cow::Borrowed(&*output)),
-            error: error.map(|(kind, message, http_status)| ResultError {
-                kind,
-                message,
-                http_status,
-                code: None,
-            }),
-            attempts: u32::from(ran) * (1 + u32::from(backoff > 3_000)),
-            workflow_run_id: ran.then_some(run_id.as_str()),
-            workflow_version: ran.then_some("1.0.1"),
-            cost: if answered { Some(cost) } else { (!ran).then_some(Cost::ZERO) },
-            tokens: if answered { Some(tokens) } else { (!ran).then_some(0) },
-            latency_ms: answered.then_some(latency),
-            server_ms: answered.then_some(latency - 90),
-            queue_ms: ran.then_some(random.u64(..40)),
-            backoff_ms: ran.then_some(backoff),
-            started_at: None,
-            finished_at: None,
-            started_ms: ran.then_some(*clock),
-            finished_ms: ran.then_some(*clock + latency + backoff),
-            checks: Checks::default(),
-        },
-        checks,
-    )
+    page.add(&ResultRow {
+        row_number: number,
+        row_key: Some(&key),
+        outcome,
+        input: (outcome != Outcome::NotRun).then_some(&input),
+        output: (outcome == Outcome::Succeeded).then_some(Cow::Borrowed(&*output)),
+        error: error.map(|(kind, message, http_status)| ResultError {
+            kind,
+            message,
+            http_status,
+            code: None,
+        }),
+        attempts: u32::from(ran) * (1 + u32::from(backoff > 3_000)),
+        workflow_run_id: ran.then_some(run_id.as_str()),
+        workflow_version: ran.then_some("1.0.1"),
+        cost: if answered { Some(cost) } else { (!ran).then_some(Cost::ZERO) },
+        tokens: if answered { Some(tokens) } else { (!ran).then_some(0) },
+        latency_ms: answered.then_some(latency),
+        server_ms: answered.then_some(latency - 90),
+        queue_ms: ran.then_some(random.u64(..40)),
+        backoff_ms: ran.then_some(backoff),
+        started_at: None,
+        finished_at: None,
+        started_ms: ran.then_some(*clock),
+        finished_ms: ran.then_some(*clock + latency + backoff),
+        checks: judged(checks),
+    })
     .unwrap();
+}
+
+/// Verdicts as results.jsonl has them.
+pub(crate) fn judged(checks: Map<String, Value>) -> Checks {
+    let read = |(name, result): (String, Value)| (name.into(), serde_json::from_value(result).unwrap());
+    Checks(checks.into_iter().map(read).collect())
 }
 
 fn checks_of(

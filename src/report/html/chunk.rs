@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
+use crate::checks::{CheckVerdict, Checks};
 use crate::model::{Cost, Outcome};
 use crate::report::html::cells::{Field, cut, fields, one_line, preview};
 use crate::report::{ResultRow, Spool};
@@ -75,7 +75,7 @@ struct Body<'a> {
     o: &'a [Field<'a>],
     e: Option<Trouble<'a>>,
     m: More<'a>,
-    c: Map<String, Value>,
+    c: &'a Checks,
 }
 
 /// Kind, message, HTTP status and code.
@@ -103,16 +103,11 @@ impl Chunks {
     }
 
     /// Takes a row in.
-    pub(super) fn add(
-        &mut self,
-        row: &ResultRow<'_>,
-        checks: Map<String, Value>,
-        spool: &mut dyn Spool,
-    ) -> io::Result<()> {
+    pub(super) fn add(&mut self, row: &ResultRow<'_>, spool: &mut dyn Spool) -> io::Result<()> {
         let input = row.input.map(fields).unwrap_or_default();
         let output = row.output.as_deref().map(fields).unwrap_or_default();
         self.add_to_index(row, &input, &output);
-        self.add_verdicts(&checks);
+        self.add_verdicts(&row.checks);
         let body = Body {
             i: &input,
             o: &output,
@@ -120,7 +115,7 @@ impl Chunks {
                 Trouble(error.kind, cut(error.message.into(), MAX_MESSAGE), error.http_status, error.code)
             }),
             m: More(row.workflow_run_id, row.workflow_version, row.server_ms, row.queue_ms, row.backoff_ms),
-            c: checks,
+            c: &row.checks,
         };
         serde_json::to_writer(&mut self.bodies, &body)?;
         self.bodies.push(b'\n');
@@ -150,8 +145,8 @@ impl Chunks {
         });
     }
 
-    fn add_verdicts(&mut self, checks: &Map<String, Value>) {
-        for name in checks.keys() {
+    fn add_verdicts(&mut self, checks: &Checks) {
+        for (name, _) in &checks.0 {
             place(&mut self.checks, name);
         }
         let before = self.index.n.len() - 1;
@@ -159,13 +154,13 @@ impl Chunks {
         // One that is new in the middle of a chunk has no verdicts on the rows before.
         verdicts.resize_with(self.checks.len(), || "-".repeat(before));
         for (name, verdicts) in self.checks.iter().zip(verdicts) {
-            let verdict = checks.get(name).and_then(|check| check["verdict"].as_str());
-            verdicts.push(match verdict {
-                Some("pass") => 'p',
-                Some("fail") => 'f',
-                Some("error") => 'e',
-                Some("skipped") => 's',
-                _ => '-',
+            let result = checks.0.iter().find(|(there, _)| **there == **name);
+            verdicts.push(match result.map(|(_, result)| result.verdict) {
+                Some(CheckVerdict::Pass) => 'p',
+                Some(CheckVerdict::Fail) => 'f',
+                Some(CheckVerdict::Error) => 'e',
+                Some(CheckVerdict::Skipped) => 's',
+                None => '-',
             });
         }
     }

@@ -13,12 +13,10 @@ use std::io::{self, SeekFrom, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::report::html::chunk::Chunks;
 use crate::report::html::pictures::{Bars, Pictures, Timeline};
-use crate::report::pages::is_bad;
 use crate::report::phrases::{Numbers, Phrases};
 use crate::report::room::Room;
 use crate::report::{ResultRow, Spool, Summary};
@@ -68,13 +66,13 @@ impl<'a> HtmlWriter<'a> {
         }
     }
 
-    /// Takes a row in; `checks` are the verdicts of its checks by name, as results.jsonl has them.
-    pub fn add(&mut self, row: &ResultRow<'_>, checks: Map<String, Value>) -> io::Result<()> {
+    /// Takes a row in.
+    pub fn add(&mut self, row: &ResultRow<'_>) -> io::Result<()> {
         self.pictures.add(row);
         if self.full {
             self.room.leave_out();
-        } else if self.room.admits(row, is_bad(&checks)) {
-            self.chunks.add(row, checks, self.spool)?;
+        } else if self.room.admits(row) {
+            self.chunks.add(row, self.spool)?;
             self.full = self.chunks.bytes() >= PAGE_BYTES;
         }
         Ok(())
@@ -82,7 +80,7 @@ impl<'a> HtmlWriter<'a> {
 
     /// Writes the page.
     pub fn finish(self, summary: &Summary, target: &mut dyn Write) -> io::Result<()> {
-        let Self { spool, mut chunks, pictures, room, full } = self;
+        let Self { spool, mut chunks, mut pictures, room, full } = self;
         chunks.flush(spool)?;
         let data = Page {
             report: summary,

@@ -1,6 +1,7 @@
 //! What the page draws, counted over all rows: how costs, tokens and times are spread, and what happened when.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
@@ -10,6 +11,12 @@ use crate::report::ResultRow;
 
 /// Bits of a number's fraction that tell two bins apart: 64 bins between a number and its double.
 const FRACTION_BITS: u32 = 6;
+
+/// Bits of a number that say nothing about its bin.
+const SHIFT: u32 = f64::MANTISSA_DIGITS - 1 - FRACTION_BITS;
+
+/// Bins of all positive doubles.
+const BINS: usize = 1 << (63 - SHIFT);
 
 /// Stretches of time that the timeline tells apart.
 const MAX_STRETCHES: usize = 480;
@@ -28,11 +35,13 @@ pub(super) struct Pictures {
     tokens: Histogram,
     stretches: BTreeMap<u64, Stretch>,
     width: usize,
+    /// The latest start and end with what is not yet in `stretches`: rows that follow each other mostly share theirs.
+    recent: [(u64, Stretch); 2],
 }
 
-/// Counts of numbers in bins about a hundredth wide, whatever their size.
-#[derive(Debug, Default)]
-struct Histogram(BTreeMap<u64, u64>);
+/// Counts of numbers in bins about a hundredth wide, whatever their size: one for each beginning of a positive
+/// double. Those that stay empty take no memory until they are read.
+struct Histogram(Vec<u32>);
 
 /// What happened in one stretch of time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,9 +55,9 @@ struct Stretch {
 /// The histograms: lower end, upper end and count of each bin that has any.
 #[derive(Debug, Serialize)]
 pub(super) struct Bars {
-    latency_ms: Vec<(f64, f64, u64)>,
-    cost: Vec<(f64, f64, u64)>,
-    tokens: Vec<(f64, f64, u64)>,
+    latency_ms: Vec<(f64, f64, u32)>,
+    cost: Vec<(f64, f64, u32)>,
+    tokens: Vec<(f64, f64, u32)>,
 }
 
 /// What happened when.
@@ -70,11 +79,31 @@ impl Pictures {
         self.tokens.add(row.tokens.filter(|_| row.attempts > 0).and_then(|tokens| tokens.to_f64()));
         // A row that has not ended would count as in flight for ever.
         let (Some(started), Some(finished)) = (row.started_ms, row.finished_ms) else { return };
-        self.stretch(started).started += 1;
-        let end = self.stretch(finished);
-        end.finished += 1;
-        end.unsuccessful += u64::from(row.outcome != Outcome::Succeeded);
-        end.backoff_ms = end.backoff_ms.saturating_add(row.backoff_ms.unwrap_or(0));
+        self.note(0, started, Stretch { started: 1, ..Stretch::default() });
+        let end = Stretch {
+            finished: 1,
+            unsuccessful: u64::from(row.outcome != Outcome::Succeeded),
+            backoff_ms: row.backoff_ms.unwrap_or(0),
+            ..Stretch::default()
+        };
+        self.note(1, finished, end);
+    }
+
+    fn note(&mut self, which: usize, t_ms: u64, what: Stretch) {
+        let width = WIDTHS[self.width];
+        let (there, sum) = &mut self.recent[which];
+        if *there / width == t_ms / width {
+            sum.take(what);
+            return;
+        }
+        let (before, sum) = std::mem::replace(&mut self.recent[which], (t_ms, what));
+        self.settle(before, sum);
+    }
+
+    fn settle(&mut self, t_ms: u64, sum: Stretch) {
+        if sum.started + sum.finished > 0 {
+            self.stretch(t_ms).take(sum);
+        }
     }
 
     fn stretch(&mut self, t_ms: u64) -> &mut Stretch {
@@ -95,7 +124,10 @@ impl Pictures {
         Bars { latency_ms: self.latency.bins(), cost: self.cost.bins(), tokens: self.tokens.bins() }
     }
 
-    pub(super) fn timeline(&self) -> Option<Timeline> {
+    pub(super) fn timeline(&mut self) -> Option<Timeline> {
+        for (t_ms, sum) in std::mem::take(&mut self.recent) {
+            self.settle(t_ms, sum);
+        }
         let (first, _) = self.stretches.first_key_value()?;
         let width = WIDTHS[self.width];
         let stretches = self
@@ -115,17 +147,33 @@ impl Stretch {
     }
 }
 
+impl Default for Histogram {
+    fn default() -> Self {
+        Self(vec![0; BINS])
+    }
+}
+
+impl fmt::Debug for Histogram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Histogram").finish_non_exhaustive()
+    }
+}
+
 impl Histogram {
     fn add(&mut self, value: Option<f64>) {
         if let Some(value) = value.filter(|value| value.is_finite() && *value >= 0.0) {
             // A positive double's bits are in the order of the numbers: the upper ones are the bin.
-            *self.0.entry(value.to_bits() >> (f64::MANTISSA_DIGITS - 1 - FRACTION_BITS)).or_default() += 1;
+            let bin = usize::try_from(value.to_bits() >> SHIFT).ok().and_then(|bin| self.0.get_mut(bin));
+            if let Some(count) = bin {
+                *count = count.saturating_add(1);
+            }
         }
     }
 
-    fn bins(&self) -> Vec<(f64, f64, u64)> {
-        let edge = |bin: u64| f64::from_bits(bin << (f64::MANTISSA_DIGITS - 1 - FRACTION_BITS));
-        self.0.iter().map(|(bin, count)| (edge(*bin), edge(bin + 1), *count)).collect()
+    fn bins(&self) -> Vec<(f64, f64, u32)> {
+        let edge = |bin: usize| f64::from_bits((bin as u64) << SHIFT);
+        let filled = self.0.iter().enumerate().filter(|(_, count)| **count > 0);
+        filled.map(|(bin, count)| (edge(bin), edge(bin + 1), *count)).collect()
     }
 }
 
@@ -143,7 +191,7 @@ mod tests {
         let bins = histogram.bins();
         let found = |value: f64| bins.iter().find(|(low, high, _)| *low <= value && value < *high).unwrap();
         assert_eq!(bins.len(), 7);
-        assert_eq!(bins.iter().map(|bin| bin.2).sum::<u64>(), 8);
+        assert_eq!(bins.iter().map(|bin| bin.2).sum::<u32>(), 8);
         assert_eq!((found(1000.0).2, found(0.0).2), (2, 1));
         assert!(bins.iter().skip(1).all(|(low, high, _)| high / low < 1.017), "{bins:?}");
     }
@@ -155,8 +203,8 @@ mod tests {
         ) {
             let mut pictures = Pictures::default();
             for (start, length) in &times {
-                pictures.stretch(*start).started += 1;
-                pictures.stretch(start + length).finished += 1;
+                pictures.note(0, *start, Stretch { started: 1, ..Stretch::default() });
+                pictures.note(1, start + length, Stretch { finished: 1, ..Stretch::default() });
             }
             let timeline = pictures.timeline().unwrap();
             proptest::prop_assert!(timeline.stretches.len() <= MAX_STRETCHES || timeline.width_ms == WIDTHS[14]);

@@ -2,8 +2,8 @@ use std::borrow::Cow;
 use std::io::{Cursor, Read};
 
 use flate2::read::GzDecoder;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::checks::Checks;
@@ -80,7 +80,7 @@ fn page(most: u64, rows: &[(Outcome, String)]) -> String {
             finished_ms: Some(1_005),
             checks: Checks::default(),
         };
-        page.add(&row, Map::new()).unwrap();
+        page.add(&row).unwrap();
     }
     let mut target = Vec::new();
     page.finish(&summary(), &mut target).unwrap();

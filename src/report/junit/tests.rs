@@ -1,7 +1,7 @@
 use std::io::Cursor;
 
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::checks::Checks;
@@ -42,6 +42,15 @@ fn written(add: impl FnOnce(&mut JunitWriter<'_>)) -> String {
     String::from_utf8(target).unwrap()
 }
 
+/// Verdicts as results.jsonl has them.
+fn judged(checks: &Value) -> Checks {
+    let checks = checks.as_object().unwrap().iter();
+    let read = |(name, result): (&String, &Value)| {
+        (name.as_str().into(), serde_json::from_value(result.clone()).unwrap())
+    };
+    Checks(checks.map(read).collect())
+}
+
 fn key(text: &str) -> RowKey {
     RowKey(text.to_owned())
 }
@@ -50,19 +59,18 @@ fn key(text: &str) -> RowKey {
 fn a_row_without_checks_is_a_case_and_each_check_of_a_row_is_one() {
     let keys = ["a", "b", "c", "d", "e", "f"].map(key);
     let text = written(|file| {
-        let none = Map::new();
-        file.add(&row(&keys[0], Outcome::Succeeded, None), &none).unwrap();
-        file.add(&row(&keys[1], Outcome::Failed, Some(("workflow_failed", "no"))), &none).unwrap();
-        file.add(&row(&keys[2], Outcome::InDoubt, Some(("timeout", "late"))), &none).unwrap();
-        file.add(&row(&keys[3], Outcome::Rejected, Some(("mapping", "gone"))), &none).unwrap();
-        file.add(&row(&keys[4], Outcome::NotRun, None), &none).unwrap();
+        file.add(&row(&keys[0], Outcome::Succeeded, None)).unwrap();
+        file.add(&row(&keys[1], Outcome::Failed, Some(("workflow_failed", "no")))).unwrap();
+        file.add(&row(&keys[2], Outcome::InDoubt, Some(("timeout", "late")))).unwrap();
+        file.add(&row(&keys[3], Outcome::Rejected, Some(("mapping", "gone")))).unwrap();
+        file.add(&row(&keys[4], Outcome::NotRun, None)).unwrap();
         let checks = json!({
             "label": {"verdict": "pass", "score": 1.0, "reason": null},
             "short": {"verdict": "fail", "score": 0.0, "reason": "900 > 800", "path": "output.reply", "expected": "<800", "actual": "x\ny"},
             "polite": {"verdict": "error", "score": null, "reason": "no reply"},
             "tone": {"verdict": "skipped", "score": null, "reason": null},
         });
-        file.add(&row(&keys[5], Outcome::Succeeded, None), checks.as_object().unwrap()).unwrap();
+        file.add(&ResultRow { checks: judged(&checks), ..row(&keys[5], Outcome::Succeeded, None) }).unwrap();
     });
     let cases: Vec<_> = text.lines().filter(|line| !line.starts_with("<prop")).collect();
     assert_eq!(
@@ -91,8 +99,9 @@ fn no_text_can_break_the_file_or_its_line() {
     let name = key(hostile);
     let text = written(|file| {
         let row = row(&name, Outcome::Failed, Some((hostile, hostile)));
-        let checks = json!({hostile: {"verdict": "fail", "reason": hostile, "expected": hostile, "actual": [hostile]}});
-        file.add(&row, checks.as_object().unwrap()).unwrap();
+        let checks =
+            json!({hostile: {"verdict": "fail", "reason": hostile, "expected": hostile, "actual": hostile}});
+        file.add(&ResultRow { checks: judged(&checks), ..row }).unwrap();
     });
     let forbidden = |c: char| (c < ' ' && c != '\n') || matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{202e}');
     assert!(!text.contains(forbidden), "{text:?}");

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::control::Watch;
 use crate::manifest::{Concurrency, RateSpec};
 use crate::model::{Json, RunEvent, SettingsChanged};
+use crate::pace::Request;
 use crate::runner::Observer;
 use crate::runner::dispatcher::Dispatcher;
 use crate::runner::timers::Timer;
@@ -69,6 +70,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             Some(Change::Rate(rate)) => {
                 self.limits.rate = Some(rate);
                 self.pace.set_rates(rate.rates(), self.start.elapsed());
+                self.schedule.set_rated(self.pace.has_rate(Request::Poll));
             }
             None => return,
         }

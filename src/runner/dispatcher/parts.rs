@@ -13,7 +13,7 @@ use crate::control::Watch;
 use crate::journal::Committer;
 use crate::manifest::Limits;
 use crate::model::{Delivery, Outcome, Reserved, RunState};
-use crate::pace::Pace;
+use crate::pace::{Pace, Request};
 use crate::polling::PollSchedule;
 use crate::runner::admission::Admission;
 use crate::runner::breaker::Breaker;
@@ -66,11 +66,12 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             pace,
             allowance,
             asks,
-            schedule,
+            mut schedule,
             control,
             start,
             ahead,
         } = parts;
+        schedule.set_rated(pace.has_rate(Request::Poll));
         let admission = Admission::new(limits.concurrency, limits.halt);
         let breaker = Breaker::new(&limits.retry, state.ended(Outcome::Succeeded) > 0);
         let retry_budget = RetryBudget::new(limits.retry.budget);
