@@ -44,7 +44,7 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         );
         derive::summary(&folder, host)?
     } else {
-        derive::derive(&folder, host)?
+        derive::derive(&folder, None, host)?
     };
     Ok(Done::with(match args.format {
         ReportFormat::Text => {
