@@ -105,13 +105,23 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
     }
 }
 
-/// Writes all derived files anew, each whole or not at all. A signal gives it up.
-pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
-    derive_unless(&Interrupt::watch(&folder.file("manifest.yaml"), host), folder, host)
+/// Writes all derived files anew, each whole or not at all. A signal gives it up. `history` is what the journal says, when
+/// that is known without reading it.
+pub(crate) fn derive(
+    folder: &RunFolder,
+    history: Option<History>,
+    host: &dyn Host,
+) -> Result<Summary, Failure> {
+    derive_unless(&Interrupt::watch(&folder.file("manifest.yaml"), host), folder, history, host)
 }
 
-fn derive_unless(interrupt: &Interrupt, folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
-    let history = folder.read()?;
+fn derive_unless(
+    interrupt: &Interrupt,
+    folder: &RunFolder,
+    history: Option<History>,
+    host: &dyn Host,
+) -> Result<Summary, Failure> {
+    let history = history.map_or_else(|| folder.read(), Ok)?;
     let lock = folder.lock()?.as_changed(history.state().changed());
     let manifest = frozen(folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
     let formats = manifest.output.formats.clone();
@@ -284,11 +294,11 @@ mod tests {
             names
         };
         let before = names();
-        let failure = derive_unless(&Interrupt::heard(), &folder, &Nobody).unwrap_err();
+        let failure = derive_unless(&Interrupt::heard(), &folder, None, &Nobody).unwrap_err();
         assert_eq!((failure.exit.code(), names()), (5, before));
-        derive_unless(&Interrupt::default(), &folder, &Nobody).unwrap();
+        derive_unless(&Interrupt::default(), &folder, None, &Nobody).unwrap();
         let results = fs::read(folder.file("results.jsonl")).unwrap();
-        derive_unless(&Interrupt::heard(), &folder, &Nobody).unwrap_err();
+        derive_unless(&Interrupt::heard(), &folder, None, &Nobody).unwrap_err();
         assert_eq!(fs::read(folder.file("results.jsonl")).unwrap(), results);
     }
 }

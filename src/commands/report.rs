@@ -51,7 +51,7 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         );
         derive::summary(&folder, host)?
     } else {
-        derive::derive(&folder, host)?
+        derive::derive(&folder, None, host)?
     };
     step_summary::append(&summary, host);
     Ok(Done::with(match args.format {
