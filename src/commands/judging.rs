@@ -137,7 +137,7 @@ impl Asking<'_> {
         let state = run.read()?.into_state();
         let changes = Vec::new();
         execute(Session { sound, folder: run.clone(), run_id: id, writer, state, changes }, host)?;
-        derive::derive(&run, host)?;
+        derive::derive(&run, None, host)?;
         Ok(Some((run, rows)))
     }
 

@@ -219,12 +219,15 @@ fn read(report: &Value, figure: &Figure) -> Result<Decimal, String> {
 /// Says whether a figure of costs or tokens leaves rows out whose own are not known.
 fn unknown(term: &Term, report: &Value) -> Option<String> {
     let Term::Figure(figure) = term else { return None };
-    let what = match figure.path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["cost", "total" | "per_row", ..] => "cost",
-        ["tokens", "total"] => "tokens",
-        _ => return None,
-    };
-    let rows = report[what]["unknown_rows"].as_u64().filter(|rows| *rows > 0)?;
+    let money = |step: &String| step == "cost" || step == "tokens";
+    let end = figure.path.iter().position(money)?;
+    let what = figure.path[end].as_str();
+    // How many rows are known or not is itself known.
+    if !matches!(figure.path.get(end + 1).map(String::as_str), Some("total" | "per_row")) {
+        return None;
+    }
+    let sums = lookup(report, &figure.path[..=end])?;
+    let rows = sums["unknown_rows"].as_u64().filter(|rows| *rows > 0)?;
     let (rows, are) = if rows == 1 { ("1 row".to_owned(), "is") } else { (format!("{rows} rows"), "are") };
     let are = if what == "cost" { "is" } else { are };
     Some(format!("the {what} of {rows} {are} not known"))

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::gates::figures::{Figure, FigureKind, KnownCheck, find};
+use crate::gates::figures::{Figure, FigureKind, GROUPS, KnownCheck, find};
 use crate::gates::judge::{Comparison, Gate, Sum, Term};
 use crate::gates::lexer::{Token, TokenKind, lex, mistake};
 use crate::mapping::{SyntaxError, did_you_mean};
@@ -15,6 +15,8 @@ pub type MoneyUnits<'a> = &'a dyn Fn(Decimal, &str) -> Result<Decimal, (String, 
 pub struct Names<'a> {
     /// The manifest's checks.
     pub checks: &'a [KnownCheck],
+    /// The names of `report.group_by`.
+    pub groups: &'a [String],
     /// Whether there is a `baseline`.
     pub baseline: bool,
     /// The units of money.
@@ -162,7 +164,10 @@ impl Parser<'_> {
     }
 
     fn figure(&self, path: &[String], at: usize) -> Result<Figure, SyntaxError> {
-        find(path, self.names.checks).map_err(|known| {
+        if path.iter().any(|step| step == "baseline") {
+            self.baseline(at)?;
+        }
+        find(path, self.names.checks, self.names.groups).map_err(|known| {
             let written = path.join(".");
             let near = did_you_mean(&written, known.iter().map(String::as_str));
             let help = near.unwrap_or_else(|| {
@@ -190,6 +195,12 @@ fn typed(
                 let message =
                     format!("`{}` is {}, and this gate is about {}", figure.written, a(figure.kind), a(kind));
                 return Err(mistake(at, message, None));
+            }
+            What::Baseline
+                if subject.is_some_and(|figure| figure.path.first().is_some_and(|first| first == GROUPS)) =>
+            {
+                let help = "compare it with a bound of your own".to_owned();
+                return Err(mistake(at, "a baseline holds no figures by group", Some(help)));
             }
             What::Baseline => Term::Baseline(subject.cloned().ok_or_else(|| {
                 let help =

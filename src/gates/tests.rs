@@ -21,7 +21,10 @@ fn money(amount: Decimal, unit: &str) -> Result<Decimal, (String, String)> {
 }
 
 fn parse(text: &str) -> Result<Gate, crate::mapping::SyntaxError> {
-    Gate::parse(text, Names { checks: &checks(), baseline: true, money: &money })
+    Gate::parse(
+        text,
+        Names { checks: &checks(), groups: &["lang".to_owned()], baseline: true, money: &money },
+    )
 }
 
 fn report() -> Value {
@@ -31,10 +34,16 @@ fn report() -> Value {
         "cost": {"total": "123.4500", "per_row": {"mean": "0.6203"}, "unknown_rows": 0},
         "tokens": {"total": 10, "unknown_rows": 2},
         "latency_ms": {"p95": 1200}, "wall_ms": 90_000,
+        "groups": [
+            {"by": "lang", "value": "en", "success_rate": 1.0, "cost": {"total": "1.5", "unknown_rows": 0}},
+            {"by": "lang", "value": "zh-TW", "success_rate": 0.5, "cost": {"total": "2", "unknown_rows": 1},
+             "latency_ms": {"p95": 900}, "checks": {"label": {"pass_rate": 0.8}}},
+        ],
         "checks": {
             "label": {
                 "passed": 184, "failed": 15, "error": 1, "skipped": 0, "unscored": 0, "pass_rate": 0.92,
                 "pass_rate_interval": [0.8741, 0.9501], "mean_score": 0.92,
+                "baseline": {"rows": 200, "better": 3, "worse": 9, "p_worse": 0.146},
                 "example": {"message": "a text of the model"},
                 "labels": {"accuracy": 0.92, "macro_f1": 0.9, "confusion": {},
                     "classes": [{"label": "billing", "recall": 0.75, "support": 4}, {"label": "made up", "recall": 0.0, "support": 0}]},
@@ -70,6 +79,11 @@ fn gates_are_judged_exactly_with_their_margin() {
     check("label.macro_f1 >= 90%", true, &[json!(0.9), json!(0.9), json!(0)]);
     check("label.labels.accuracy >= 90%", true, &[json!(0.92), json!(0.9), json!(0.02)]);
     check("label.classes.billing.recall >= 80%", false, &[json!(0.75), json!(0.8), json!(-0.05)]);
+    check("groups.lang.[zh-TW].label.pass_rate >= 75%", true, &[json!(0.8), json!(0.75), json!(0.05)]);
+    check("groups.lang.[zh-TW].latency.p95 <= 1s", true, &[json!(900), json!(1000), json!(100)]);
+    check("groups.lang.en.cost.total <= 1", false, &[json!("1.5"), json!("1"), json!("-0.5")]);
+    check("label.baseline.p_worse >= 5%", true, &[json!(0.146), json!(0.05), json!(0.096)]);
+    check("label.baseline.worse <= 5", false, &[json!(9), json!(5), json!(-4)]);
     check("coverage >= 99%", true, &[json!(0.995), json!(0.99), json!(0.005)]);
     check("rows.in_doubt == 0", true, &[json!(0), json!(0), json!(0)]);
     check("latency.p95 <= 30s", true, &[json!(1200), json!(30_000), json!(28_800)]);
@@ -92,6 +106,8 @@ fn what_is_not_known_is_not_shown_to_hold() {
     let known = baseline();
     check("success_rate >= 0", Some(&known), "undecided: `success_rate` has no value");
     check("short.pass_rate >= 0%", Some(&known), "undecided: `short.pass_rate` has no value");
+    check("groups.lang.[zh-TW].cost.total <= 9", Some(&known), "undecided: the cost of 1 row is not known");
+    check("groups.lang.fr.success_rate >= 0%", Some(&known), "has no value");
     check("tokens.total <= 100", Some(&known), "undecided: the tokens of 2 rows are not known");
     check("label.pass_rate >= baseline", None, "the baseline's file is not there");
     check("coverage >= baseline", Some(&known), "in the baseline, `coverage` has no value");
@@ -123,6 +139,9 @@ fn mistakes_are_told_when_a_gate_is_read() {
     };
     check("lable.pass_rate >= 90%", 0, "did you mean `label.pass_rate`?");
     check("label.pass_rat >= 90%", 0, "did you mean `label.pass_rate`?");
+    check("groups.land.en.success_rate >= 1", 0, "`groups.lang.VALUE.success_rate`");
+    check("groups.lang.en.sucess_rate >= 1", 0, "no figure");
+    check("groups.lang.en.success_rate >= baseline", 31, "holds no figures by group");
     check("short.accuracy >= 90%", 0, "no figure `short.accuracy`");
     check("coverage >= 99", 12, "did you mean `99%`?");
     check("latency.p95 <= 30", 15, "`30s` or `30ms`");
@@ -141,7 +160,8 @@ fn mistakes_are_told_when_a_gate_is_read() {
     check("coverage + score >= baseline", 20, "one figure on the other side");
     check("cost.total * 2 <= 1", 11, "add and subtract");
     check("label.[a >= 1", 6, "not closed");
-    let none = Names { checks: &checks(), baseline: false, money: &money };
+    let none = Names { checks: &checks(), groups: &[], baseline: false, money: &money };
+    assert!(Gate::parse("label.baseline.worse == 0", none).unwrap_err().message.contains("no `baseline`"));
     assert!(Gate::parse("coverage >= baseline", none).unwrap_err().message.contains("no `baseline`"));
 }
 
@@ -155,9 +175,16 @@ fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
         cost: "0.5".parse().ok(),
         latency_ms: Some(7),
     }]);
-    assert_eq!(Baseline::parse(&written).unwrap(), Baseline::of(&report()));
+    let read = Baseline::parse(&written).unwrap();
+    assert_eq!((&read.figures, read.manifest.as_str()), (&Baseline::of(&report()).figures, "m"));
+    let place = read.place("label").unwrap();
+    assert_eq!(
+        (read.passed("t-1", place), read.passed("t-2", place), read.place("other")),
+        (Some(true), None, None)
+    );
+    assert_eq!(Baseline::parse(&format!("{written}\n{{}}\n")), Err(BaselineError::Row(4)));
     let lines: Vec<_> = written.lines().collect();
-    for text in ["confusion", "made up", "example", "a text of the model"] {
+    for text in ["confusion", "p_worse", "made up", "example", "a text of the model"] {
         assert!(!lines[0].contains(text), "{text}");
     }
     assert_eq!(

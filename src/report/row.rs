@@ -48,6 +48,12 @@ pub struct ResultRow<'a> {
     pub started_at: Option<String>,
     /// When it ended: RFC 3339, UTC, ms.
     pub finished_at: Option<String>,
+    /// `started_at` in ms since 1970, for what counts by time.
+    #[serde(skip)]
+    pub started_ms: Option<u64>,
+    /// `finished_at` in ms since 1970.
+    #[serde(skip)]
+    pub finished_ms: Option<u64>,
     /// Verdicts of checks by name; none for a row without an answer.
     pub checks: Checks,
 }
@@ -119,6 +125,8 @@ impl<'a> ResultRow<'a> {
             },
             started_at: started_ms.and_then(instant),
             finished_at: end.and_then(|(t_ms, _)| instant(*t_ms)),
+            started_ms,
+            finished_ms: end.map(|(t_ms, _)| *t_ms),
             checks: Checks::default(),
         }
     }

@@ -4,9 +4,10 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::{Check, CheckResult, CheckVerdict, Checks};
-use crate::model::RowNumber;
+use crate::gates::Baseline;
+use crate::model::{RowKey, RowNumber};
 use crate::report::Rate;
-use crate::stats::{Confusion, Interval, wilson};
+use crate::stats::{Confusion, Interval, mcnemar, wilson};
 
 /// Labels told apart in a report; the others are gathered.
 const MAX_LABELS: usize = 50;
@@ -33,12 +34,29 @@ pub struct CheckSummary {
     pub pass_rate_interval: Option<[f64; 2]>,
     /// The mean score of the rows that have one, from 0 to 1.
     pub mean_score: Option<f64>,
+    /// How the rows do against those of the baseline, when it has verdicts of this check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<PairedSummary>,
     /// The first row that did not pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<CheckExample>,
     /// How well labels were given, when the check compares labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelSummary>,
+}
+
+/// How rows do against the same rows of the baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairedSummary {
+    /// Rows that were judged in both.
+    pub rows: u64,
+    /// Rows that pass now, and did not.
+    pub better: u64,
+    /// Rows that passed, and do not now.
+    pub worse: u64,
+    /// How likely so uneven a split would be by chance (McNemar's exact test, two-sided) when more rows got worse than
+    /// better; else 1.
+    pub p_worse: f64,
 }
 
 /// A row that did not pass a check.
@@ -122,6 +140,7 @@ pub(super) struct Scores<'a> {
     weights: Vec<f64>,
     tallies: Vec<Tally>,
     rows: Mean,
+    baseline: Option<&'a Baseline>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -132,6 +151,11 @@ struct Tally {
     score: Mean,
     labels: Confusion,
     example: Option<CheckExample>,
+    /// Where the baseline has the check.
+    place: Option<usize>,
+    both: u64,
+    better: u64,
+    worse: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -152,24 +176,33 @@ impl Mean {
 }
 
 impl<'a> Scores<'a> {
-    pub(super) fn new(checks: &'a [Check]) -> Self {
+    pub(super) fn new(checks: &'a [Check], baseline: Option<&'a Baseline>) -> Self {
+        let tally = |check: &Check| Tally {
+            place: baseline.and_then(|baseline| baseline.place(&check.name)),
+            ..Tally::default()
+        };
         Self {
+            baseline,
             checks,
             weights: checks.iter().map(|check| check.weight.to_f64().unwrap_or(1.0)).collect(),
-            tallies: vec![Tally::default(); checks.len()],
+            tallies: checks.iter().map(tally).collect(),
             rows: Mean::default(),
         }
     }
 
     /// Takes a row in; one without an answer has no results.
-    pub(super) fn add(&mut self, number: RowNumber, results: &Checks) {
+    pub(super) fn add(&mut self, number: RowNumber, key: Option<&RowKey>, results: &Checks) {
         if results.0.is_empty() {
             self.tallies.iter_mut().for_each(|tally| tally.unscored += 1);
             return;
         }
         let mut row = Mean::default();
+        let key = self.baseline.map(|_| key.map_or_else(|| number.to_string(), |key| key.0.clone()));
         for ((tally, weight), (_, result)) in self.tallies.iter_mut().zip(&self.weights).zip(&results.0) {
             tally.counts.add(result);
+            if let (Some(baseline), Some(key), Some(place)) = (self.baseline, &key, tally.place) {
+                tally.compare(result.verdict, baseline.passed(key, place));
+            }
             tally.skipped += u64::from(result.verdict == CheckVerdict::Skipped);
             if tally.example.is_none() && matches!(result.verdict, CheckVerdict::Fail | CheckVerdict::Error) {
                 tally.example = Some(CheckExample {
@@ -204,6 +237,20 @@ impl<'a> Scores<'a> {
 }
 
 impl Tally {
+    fn compare(&mut self, verdict: CheckVerdict, before: Option<bool>) {
+        let (Some(before), false) = (before, verdict == CheckVerdict::Skipped) else { return };
+        let now = verdict == CheckVerdict::Pass;
+        self.both += 1;
+        self.better += u64::from(now && !before);
+        self.worse += u64::from(!now && before);
+    }
+
+    fn paired(&self) -> Option<PairedSummary> {
+        let (rows, better, worse) = (self.both, self.better, self.worse);
+        let p_worse = if worse > better { mcnemar(worse, better) } else { 1.0 };
+        (rows > 0).then_some(PairedSummary { rows, better, worse, p_worse })
+    }
+
     fn summary(self, compares_labels: bool) -> CheckSummary {
         let GroupCheck { passed, failed, error, pass_rate } = self.counts;
         let interval = wilson(passed, passed + failed + error, Interval::CONFIDENCE);
@@ -216,6 +263,7 @@ impl Tally {
             pass_rate,
             pass_rate_interval: interval.map(Into::into),
             mean_score: self.score.value(),
+            baseline: self.paired(),
             example: self.example,
             labels: compares_labels.then(|| LabelSummary::of(&self.labels)).flatten(),
         }

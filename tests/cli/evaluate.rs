@@ -51,7 +51,7 @@ fn the_workflow_in_use_passes_its_gates_and_the_candidate_fails_them() {
     assert_eq!((&good["verdict"]["reason"], &good["exit_code"]), (&json!("accepted"), &json!(0)));
     let report = json_of(&run_of(&bench, "ticket-evaluation").join("report.json"));
     let gates = report["gates"].as_array().unwrap();
-    assert_eq!(gates.len(), 6);
+    assert_eq!(gates.len(), 8);
     for gate in gates {
         assert_eq!(gate["passed"], json!(true), "{gate}");
         assert!(!gate["value"].is_null() && !gate["bound"].is_null() && !gate["margin"].is_null(), "{gate}");
@@ -64,7 +64,13 @@ fn the_workflow_in_use_passes_its_gates_and_the_candidate_fails_them() {
     let failed: Vec<_> =
         report["gates"].as_array().unwrap().iter().filter(|gate| gate["passed"] == json!(false)).collect();
     let failed: Vec<_> = failed.iter().map(|gate| gate["gate"].as_str().unwrap()).collect();
-    assert_eq!(failed, ["label.pass_rate >= baseline - 2%", "label.classes.shipping.recall >= 85%"]);
+    let expected = [
+        "label.pass_rate >= baseline - 2%",
+        "label.baseline.p_worse >= 5%",
+        "label.classes.shipping.recall >= 85%",
+        "groups.lang.ar.label.pass_rate >= 75%",
+    ];
+    assert_eq!(failed, expected);
     let page = fs::read_to_string(folder.join("report.md")).unwrap();
     assert!(page.contains("| **FAIL** | `label.classes.shipping.recall >= 85%` |"), "{page}");
     assert!(
@@ -134,7 +140,17 @@ fn scoring_again_sends_nothing_and_leaves_the_run_as_it_was() {
     bench.run(&["report", run]).exits(0);
     assert_eq!(files_of(&folder), before);
     replace(&bench, "evaluate.yaml", "label.pass_rate >= 85%", "label.pass_rate >= 99%");
-    replace(&bench, "evaluate.yaml", "  - label.pass_rate >= baseline - 2%\n", "");
+    let without = |gate: &str| {
+        let kept: Vec<_> = bench
+            .read("evaluate.yaml")
+            .lines()
+            .filter(|line| !line.contains(gate))
+            .map(str::to_owned)
+            .collect();
+        bench.write("evaluate.yaml", kept.join("\n"));
+    };
+    without("baseline - 2%");
+    without("baseline.p_worse");
     let said = bench.run(&["score", run]).exits(4).says(&["nothing was sent"]).stdout;
     assert!(said.contains("FAIL  label.pass_rate >= 99%: is 92"), "{said}");
     let sets: Vec<_> =

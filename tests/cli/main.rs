@@ -17,6 +17,7 @@ mod job;
 mod journal;
 mod judge;
 mod limits;
+mod pages;
 mod rates;
 mod reconcile;
 mod repair;

@@ -38,13 +38,13 @@ pub(super) fn read_baseline(
 pub(super) fn read(
     reader: &mut Reader<'_>,
     entry: Option<Entry>,
-    checks: &[KnownCheck],
+    names: (&[KnownCheck], &[String]),
     baseline: bool,
     price: Option<&Price>,
 ) -> Vec<Gate> {
     let Some(entries) = entry.and_then(|entry| reader.list(entry)) else { return Vec::new() };
     let money = |amount, unit: &str| budget::convert(amount, Some(unit), price);
-    let names = Names { checks, baseline, money: &money };
+    let names = Names { checks: names.0, groups: names.1, baseline, money: &money };
     let mut gates = Vec::new();
     for entry in entries {
         let Some(scalar) = reader.scalar(&entry, "a condition like `coverage >= 99%`") else { continue };

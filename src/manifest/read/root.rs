@@ -95,9 +95,11 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let known = checks::known(entry.as_ref(), &checks);
     let entry = root.take("baseline");
     let baseline = gates::read_baseline(reader, entry.as_ref());
-    let gates = gates::read(reader, root.take("gates"), &known, entry.is_some(), price);
-    let output = output::read(reader, root.take("output"));
     let group_by = output::read_report(reader, root.take("report"));
+    let groups: Vec<_> = group_by.iter().map(|(name, _)| name.clone()).collect();
+    let gates = gates::read(reader, root.take("gates"), (&known, &groups), entry.is_some(), price);
+    let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
+    let output = output::read(reader, root.take("output"), key.as_deref());
 
     if let Some(workflow) = &workflow {
         workflow::check_secrets_stay(reader, workflow);
