@@ -132,6 +132,22 @@ fn the_short_manifests_succeed() {
 }
 
 #[test]
+fn a_judge_scores_every_reply_and_can_be_tried_by_itself() {
+    let ran = check("manifests/judged.yaml", &["-j", "40"], 40);
+    let judge = &ran.report["judges"]["helpful"];
+    assert_eq!(
+        (judge["rows"]["succeeded"].as_u64(), judge["checks"].as_array().unwrap().len()),
+        (Some(40), 2)
+    );
+    assert!(decimal(&judge["cost"]["total"]) > Decimal::ZERO);
+    for row in &ran.rows {
+        assert!(row["checks"]["helpful"]["score"].as_f64().is_some(), "{row}");
+        assert_ne!(row["checks"]["polite"]["verdict"], "error", "{row}");
+    }
+    check("manifests/judge.yaml", &[], 2);
+}
+
+#[test]
 fn nested_rows_arrive_as_they_are_meant() {
     let ran = check("manifests/jsonl.yaml", &[], 24);
     let input = &ran.rows[0]["input"];

@@ -225,3 +225,33 @@ pub(super) fn with_judges(mut summary: Summary, context: &ReportContext) -> Summ
     (summary.complete, summary.verdict) = (false, verdict);
     summary
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_score_is_a_number_from_0_to_1_or_a_text_that_is_one() {
+        let check = |value: Value, expected: Option<f64>| assert_eq!(score_of(&value), expected, "{value}");
+        check(json!(0), Some(0.0));
+        check(json!(1), Some(1.0));
+        check(json!(0.75), Some(0.75));
+        check(json!(" 0.5 "), Some(0.5));
+        for wrong in [
+            json!(1.01),
+            json!(-0.1),
+            json!(70),
+            json!("high"),
+            json!("NaN"),
+            json!("inf"),
+            json!(""),
+            json!(null),
+            json!(true),
+            json!([0.5]),
+        ] {
+            check(wrong, None);
+        }
+    }
+}

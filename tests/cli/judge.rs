@@ -250,6 +250,8 @@ fn ctrl_c_while_judging_drains_and_resume_does_the_rest() {
     // Reporting sends nothing.
     court.bench.run(&["report", &court.run_dir()]).exits(0);
     assert_eq!(court.judge.accepted().len() as u64, 10 - waiting);
+    // The run goes on with the judge that it was begun with, whatever has become of the file.
+    court.bench.write("judge.yaml", "no manifest any more");
     court.bench.run_next(told["verdict"]["next"].as_str().unwrap()).exits(0);
     assert_eq!((court.asked().len(), court.judge.accepted().len()), (10, 10));
     assert_eq!((court.service.accepted().len(), court.judge_runs().len()), (10, 1));
