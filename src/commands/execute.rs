@@ -107,8 +107,8 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<Ran, Fail
     })
 }
 
-/// More rows in flight than this come back faster than one thread serves them.
-const ONE_THREAD: usize = 1000;
+/// Of more rows in flight than this, so many come back at once that one thread keeps the last of them waiting.
+const ONE_THREAD: usize = 64;
 
 /// Makes the runtime of a command that talks to the provider. Subtle: as a rule one thread does it all, which takes a fifth
 /// less CPU for a row, since none is handed from one thread to another; journal and dataset have threads of their
