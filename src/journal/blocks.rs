@@ -19,8 +19,10 @@ const FEW: u64 = 8;
 /// Threads that decode, at most: beyond that the one that folds is the slowest.
 const THREADS: usize = 4;
 
-/// Blocks that each thread has before it: one in work, one waiting.
+/// Blocks that each thread has before it: one in work, one waiting; and the bytes of all that are at work, of which there
+/// is always one.
 const WAITING: usize = 2;
+const WAITING_BYTES: usize = 8 * 1024 * 1024;
 
 /// Some lines of a journal as they stand in the file.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ pub(super) struct Bad {
 /// Why the reading ended early.
 #[derive(Debug)]
 pub(super) enum Stop<E> {
-    /// The file could not be read, or no thread be started.
+    /// The file could not be read.
     Io(io::Error),
     /// The one who takes the blocks said so.
     Told(E),
@@ -108,19 +110,29 @@ pub(super) fn decode_all<E>(
     }
     std::thread::scope(|scope| {
         let threads = available_parallelism().map_or(1, usize::from).min(THREADS);
-        let decoders: io::Result<Vec<_>> = (0..threads).map(|_| Decoder::start(scope, extent)).collect();
-        let decoders = decoders.map_err(Stop::Io)?;
+        // Where the system gives no threads, the lines are decoded right here, too.
+        let decoders: Vec<_> = (0..threads).map_while(|_| Decoder::start(scope, extent).ok()).collect();
         let mut turns = decoders.iter().cycle();
         let mut at_work = VecDeque::new();
+        let mut bytes_at_work = 0;
         loop {
-            while let (Some(block), true) = (&mut next, at_work.len() < threads * WAITING) {
-                let Some(decoder) = turns.next() else { break };
-                let block = Block { offset: block.offset, bytes: std::mem::take(&mut block.bytes) };
-                decoder.blocks.send(block).map_err(|_| Stop::Io(gone()))?;
-                at_work.push_back(decoder);
+            while let Some(block) = next.take_if(|_| {
+                at_work.is_empty()
+                    || (at_work.len() < decoders.len() * WAITING && bytes_at_work < WAITING_BYTES)
+            }) {
                 next = blocks.next().map_err(Stop::Io)?;
+                let Some(decoder) = turns.next() else {
+                    if take(block.decode(extent), next.is_none())? {
+                        return Ok(());
+                    }
+                    continue;
+                };
+                bytes_at_work += block.bytes.len();
+                at_work.push_back((decoder, block.bytes.len()));
+                decoder.blocks.send(block).map_err(|_| Stop::Io(gone()))?;
             }
-            let Some(first) = at_work.pop_front() else { return Ok(()) };
+            let Some((first, bytes)) = at_work.pop_front() else { return Ok(()) };
+            bytes_at_work -= bytes;
             let decoded = first.decoded.recv().map_err(|_| Stop::Io(gone()))?;
             if take(decoded, at_work.is_empty() && next.is_none())? {
                 return Ok(());
@@ -168,7 +180,8 @@ impl<R: Read> Blocks<R> {
         while !self.is_over {
             let before = bytes.len();
             if before as u64 > LONGEST_LINE {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than 8 GiB"));
+                // No line, whatever comes behind it.
+                break;
             }
             let read = (&mut self.file).take(BLOCK as u64).read_to_end(&mut bytes)?;
             self.is_over = read < BLOCK;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
-use crate::journal::{Entry, Error, Replay, format, replay_brief};
+use crate::journal::{Entry, Error, LineError, Replay, format, replay_brief};
 use crate::model::{
     Cost, ErrorKind, RowFacts, RowNumber, RowSet, RowState, RunEvent, RunState, Via, WithdrawnWhy,
 };
@@ -109,7 +109,7 @@ impl History {
         let mut last = Lookup::open(&self.path)?;
         Ok(self.state.selected().iter().map(move |row| {
             let places = self.index.of(row);
-            Ok(self.facts(row, places, begun.at(places.begun)?, last.at(places.last)?))
+            Ok(self.facts(row, places, begun.of(row, places.begun)?, last.of(row, places.last)?))
         }))
     }
 
@@ -185,7 +185,8 @@ impl Index {
     /// Takes an event's place down, before `state` takes in the event; none when the journal is too long for it.
     pub fn note(&mut self, state: &RunState, offset: u64, event: &RunEvent) -> Option<()> {
         let place = Place::of(offset)?;
-        let Some(row) = event.row() else { return Some(()) };
+        // What names no row that there is, the fold refuses.
+        let Some(row) = event.row().filter(|row| state.selected().contains(*row)) else { return Some(()) };
         let overtook = overtakes(state, event);
         let index = usize::try_from(row - 1).unwrap_or(usize::MAX);
         if index >= self.rows.len() {
@@ -234,6 +235,19 @@ impl Lookup {
         let file = File::open(path).map_err(Error::io(path))?;
         let reader = BufReader::with_capacity(256 * 1024, file);
         Ok(Self { path: path.to_owned(), reader, position: 0, line: Vec::new() })
+    }
+
+    /// Reads an event that must be the row's.
+    fn of(&mut self, row: RowNumber, place: Place) -> Result<Option<(u64, RunEvent)>, Error> {
+        let found = self.at(place)?;
+        match (&found, place.offset()) {
+            (Some((_, event)), Some(offset)) if event.row() != Some(row) => {
+                let why = LineError::Members(format!("row {row} is not told of here"));
+                let n = format::number_of(&self.line);
+                Err(Error::Damaged { path: self.path.clone(), offset, n, why })
+            }
+            _ => Ok(found),
+        }
     }
 
     fn at(&mut self, place: Place) -> Result<Option<(u64, RunEvent)>, Error> {

@@ -249,3 +249,16 @@ fn a_journal_from_the_future_is_gone_on_with_and_its_clock_never_runs_backwards(
     assert_eq!(history.replay().t_ms, *instants.last().unwrap());
     assert!(history.state().wall_ms() < YEAR / 2, "{}", history.state().wall_ms());
 }
+
+#[test]
+fn an_event_of_a_row_that_there_is_not_is_refused_whatever_number_it_names() {
+    use crate::model::{Withdrawn, WithdrawnWhy};
+    for row in [0, 3, 1 << 40, u64::MAX] {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = RunFolder::at(temp.path().join("m/r1"));
+        let mut writer = begin(&folder, "r1");
+        let stray = Withdrawn { row, attempt: 1, why: WithdrawnWhy::Stop };
+        writer.append(&[process_started(), RunEvent::Withdrawn(stray)]).unwrap();
+        assert!(matches!(folder.read(), Err(Error::Impossible { .. })), "row {row}");
+    }
+}
