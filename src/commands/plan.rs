@@ -79,6 +79,7 @@ pub fn plan(args: &PlanArgs, host: &mut dyn Host) -> Result<Done, Failure> {
             "manifest": manifest.name,
             "rows": {"dataset": sound.survey.rows, "selected": sound.survey.selection.len(),
                      "run": count.run, "rejected": count.rejected},
+            "repeat": manifest.dataset.repeats,
             "input_bytes": count.bytes,
             "rejected": count.by_kind,
             "estimate": estimate.as_ref().map(|estimate| json!({

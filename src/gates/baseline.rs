@@ -14,7 +14,7 @@ const FORMAT: &str = "flowbatch-baseline/1";
 const LABEL: usize = 64;
 
 /// What of a report is kept.
-const KEPT: [&str; 14] = [
+const KEPT: [&str; 15] = [
     "coverage",
     "success_rate",
     "score",
@@ -28,6 +28,7 @@ const KEPT: [&str; 14] = [
     "latency_ms",
     "server_ms",
     "wall_ms",
+    "repeats",
     "checks",
 ];
 

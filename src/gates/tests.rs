@@ -3,6 +3,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::model::Repeats;
 
 fn checks() -> Vec<KnownCheck> {
     vec![
@@ -21,7 +22,10 @@ fn money(amount: Decimal, unit: &str) -> Result<Decimal, (String, String)> {
 }
 
 fn parse(text: &str) -> Result<Gate, crate::mapping::SyntaxError> {
-    Gate::parse(text, Names { checks: &checks(), baseline: true, money: &money })
+    Gate::parse(
+        text,
+        Names { checks: &checks(), baseline: true, repeats: Repeats::new(3).unwrap(), money: &money },
+    )
 }
 
 fn report() -> Value {
@@ -141,7 +145,7 @@ fn mistakes_are_told_when_a_gate_is_read() {
     check("coverage + score >= baseline", 20, "one figure on the other side");
     check("cost.total * 2 <= 1", 11, "add and subtract");
     check("label.[a >= 1", 6, "not closed");
-    let none = Names { checks: &checks(), baseline: false, money: &money };
+    let none = Names { checks: &checks(), baseline: false, repeats: Repeats::default(), money: &money };
     assert!(Gate::parse("coverage >= baseline", none).unwrap_err().message.contains("no `baseline`"));
 }
 

@@ -6,6 +6,7 @@ use crate::mapping::Scope;
 use crate::model::{Cost, Counts, Outcome, Pin, RowFacts, RowNumber, RunState, Tally, Verdict};
 use crate::report::groups::Grouping;
 use crate::report::money::{CostSpread, worth};
+use crate::report::repeats::RunTally;
 use crate::report::row::{ResultRow, answer_of};
 use crate::report::scores::Scores;
 use crate::report::spread::Spread;
@@ -31,6 +32,7 @@ pub(super) struct SummaryBuilder<'a> {
     errors: BTreeMap<(String, Outcome), Errors>,
     groupings: Vec<Grouping<'a>>,
     scores: Scores<'a>,
+    repeats: Option<RunTally>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,7 +56,8 @@ impl<'a> SummaryBuilder<'a> {
             backoff: Spread::default(),
             errors: BTreeMap::new(),
             groupings: context.group_by.iter().map(Grouping::new).collect(),
-            scores: Scores::new(&context.checks),
+            scores: Scores::new(&context.checks, context.repeats),
+            repeats: RunTally::new(context.repeats),
         }
     }
 
@@ -62,8 +65,12 @@ impl<'a> SummaryBuilder<'a> {
     pub(super) fn add(&mut self, row: &ResultRow<'_>, facts: &RowFacts, scope: Option<&Scope>) {
         self.counts.add(row.outcome);
         let executed = answer_of(facts).is_some_and(|answer| answer.executed);
-        if let Some(cost) = row.cost.filter(|cost| executed || *cost > Cost::ZERO) {
+        let cost = row.cost.filter(|cost| executed || *cost > Cost::ZERO);
+        if let Some(cost) = cost {
             self.costs.add(cost);
+        }
+        if let Some(repeats) = &mut self.repeats {
+            repeats.add(row.row_number, cost, row.latency_ms);
         }
         self.token_rows += u64::from(row.tokens.is_some_and(|tokens| executed || tokens > 0));
         self.latency.add(row.latency_ms);
@@ -152,6 +159,7 @@ impl<'a> SummaryBuilder<'a> {
             wall_ms: state.wall_ms(),
             errors: errors_in_order(self.errors),
             groups: groups_in_order(self.groupings),
+            repeats: self.repeats.map(RunTally::summary),
             checks: self.scores.finish(),
             gates: Vec::new(),
             versions: tally.versions.clone(),

@@ -15,6 +15,7 @@ mod markdown;
 mod money;
 mod open_bill;
 mod phrases;
+mod repeats;
 mod row;
 mod scores;
 mod sentences;
@@ -31,6 +32,7 @@ pub use derive::{Each, Error, Targets, derive};
 pub use markdown::render_markdown;
 pub(crate) use markdown::{code, escape};
 pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
+pub use repeats::{CheckRepeats, RunRepeats, Within};
 pub use row::{ResultError, ResultRow};
 pub use scores::{CheckExample, CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary};
 pub use summary::{

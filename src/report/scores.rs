@@ -4,9 +4,10 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::{Check, CheckResult, CheckVerdict, Checks};
-use crate::model::RowNumber;
-use crate::report::Rate;
-use crate::stats::{Confusion, Interval, wilson};
+use crate::model::{Repeats, RowNumber};
+use crate::report::repeats::CheckTally;
+use crate::report::{CheckRepeats, Rate};
+use crate::stats::{Confusion, Interval, wilson, wilson_of_share};
 
 /// Labels told apart in a report; the others are gathered.
 const MAX_LABELS: usize = 50;
@@ -29,10 +30,14 @@ pub struct CheckSummary {
     pub unscored: u64,
     /// The share of rows that passed among those that passed, failed or could not be judged; null for none.
     pub pass_rate: Option<Rate>,
-    /// Its Wilson interval at 95 %: the lower and the upper end.
+    /// Its Wilson interval at 95 %: the lower and the upper end. With repeats it counts the dataset's rows, not their
+    /// invocations, which are no independent trials.
     pub pass_rate_interval: Option<[f64; 2]>,
     /// The mean score of the rows that have one, from 0 to 1.
     pub mean_score: Option<f64>,
+    /// How steadily it is passed, where each row of the dataset was invoked several times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<CheckRepeats>,
     /// The first row that did not pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<CheckExample>,
@@ -122,6 +127,9 @@ pub(super) struct Scores<'a> {
     weights: Vec<f64>,
     tallies: Vec<Tally>,
     rows: Mean,
+    repeats: Repeats,
+    /// The dataset's row that the last row taken in was of.
+    record: RowNumber,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -132,6 +140,7 @@ struct Tally {
     score: Mean,
     labels: Confusion,
     example: Option<CheckExample>,
+    repeats: Option<CheckTally>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -152,17 +161,25 @@ impl Mean {
 }
 
 impl<'a> Scores<'a> {
-    pub(super) fn new(checks: &'a [Check]) -> Self {
+    pub(super) fn new(checks: &'a [Check], repeats: Repeats) -> Self {
+        let tally = Tally { repeats: CheckTally::new(repeats), ..Tally::default() };
         Self {
             checks,
             weights: checks.iter().map(|check| check.weight.to_f64().unwrap_or(1.0)).collect(),
-            tallies: vec![Tally::default(); checks.len()],
+            tallies: vec![tally; checks.len()],
             rows: Mean::default(),
+            repeats,
+            record: 0,
         }
     }
 
     /// Takes a row in; one without an answer has no results.
     pub(super) fn add(&mut self, number: RowNumber, results: &Checks) {
+        let record = self.repeats.record(number);
+        if record != self.record {
+            self.record = record;
+            self.tallies.iter_mut().for_each(Tally::next_row);
+        }
         if results.0.is_empty() {
             self.tallies.iter_mut().for_each(|tally| tally.unscored += 1);
             return;
@@ -170,6 +187,7 @@ impl<'a> Scores<'a> {
         let mut row = Mean::default();
         for ((tally, weight), (_, result)) in self.tallies.iter_mut().zip(&self.weights).zip(&results.0) {
             tally.counts.add(result);
+            tally.repeats.iter_mut().for_each(|repeats| repeats.add(result));
             tally.skipped += u64::from(result.verdict == CheckVerdict::Skipped);
             if tally.example.is_none() && matches!(result.verdict, CheckVerdict::Fail | CheckVerdict::Error) {
                 tally.example = Some(CheckExample {
@@ -204,9 +222,19 @@ impl<'a> Scores<'a> {
 }
 
 impl Tally {
-    fn summary(self, compares_labels: bool) -> CheckSummary {
+    /// Ends a row of the dataset.
+    fn next_row(&mut self) {
+        self.repeats.iter_mut().for_each(CheckTally::next_row);
+    }
+
+    fn summary(mut self, compares_labels: bool) -> CheckSummary {
+        self.next_row();
         let GroupCheck { passed, failed, error, pass_rate } = self.counts;
-        let interval = wilson(passed, passed + failed + error, Interval::CONFIDENCE);
+        let judged = passed + failed + error;
+        let interval = match &self.repeats {
+            None => wilson(passed, judged, Interval::CONFIDENCE),
+            Some(repeats) => wilson_of_share(share(passed, judged), repeats.rows(), Interval::CONFIDENCE),
+        };
         CheckSummary {
             passed,
             failed,
@@ -216,10 +244,16 @@ impl Tally {
             pass_rate,
             pass_rate_interval: interval.map(Into::into),
             mean_score: self.score.value(),
+            repeats: self.repeats.as_ref().map(CheckTally::summary),
             example: self.example,
             labels: compares_labels.then(|| LabelSummary::of(&self.labels)).flatten(),
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64
 }
 
 impl LabelSummary {

@@ -19,6 +19,7 @@ mod limits;
 mod rates;
 mod reconcile;
 mod repair;
+mod repeat;
 mod resume;
 mod secrets;
 mod signals;

@@ -15,6 +15,7 @@ use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node};
 use crate::manifest::{Diagnostic, Manifest};
 use crate::mapping::InputTemplate;
+use crate::model::Repeats;
 
 /// What a manifest is read with, beside its tree.
 pub(in crate::manifest) struct Context<'a> {
@@ -95,7 +96,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let known = checks::known(entry.as_ref(), &checks);
     let entry = root.take("baseline");
     let baseline = gates::read_baseline(reader, entry.as_ref());
-    let gates = gates::read(reader, root.take("gates"), &known, entry.is_some(), price);
+    let repeats = dataset.as_ref().map_or_else(Repeats::default, |(dataset, _)| dataset.repeats);
+    let gates = gates::read(reader, root.take("gates"), &known, entry.is_some(), repeats, price);
     let output = output::read(reader, root.take("output"));
     let group_by = output::read_report(reader, root.take("report"));
 
