@@ -1,10 +1,12 @@
 //! A baseline: what an earlier run came to, in a small file fit for version control. It holds no texts.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::gates::pairs::{Passed, passed_of};
 use crate::model::Cost;
 
 /// The format's name, in the first line.
@@ -39,6 +41,28 @@ pub struct Baseline {
     pub manifest: String,
     /// Figures, as report.json has them.
     pub figures: Value,
+    /// Of what it was made.
+    pub identity: Identity,
+    /// What passed of its rows, by their keys; empty until [`Baseline::read_rows`].
+    pub(super) passed: Passed,
+}
+
+/// What a baseline's run was made of, by which `compare` tells what is not the same. Files of earlier versions lack it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Identity {
+    /// SHA-256 of the dataset's records as parsed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset_sha256: Option<String>,
+    /// SHA-256 of what the mapping means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapping_sha256: Option<String>,
+    /// How often each record was invoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u64>,
+    /// Answers by the version of the workflow that gave them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub workflow_versions: BTreeMap<String, u64>,
 }
 
 /// What is kept of a row.
@@ -67,25 +91,30 @@ pub enum BaselineError {
     /// Of another version.
     #[error("it is of the format `{0}`, and this flowbatch reads `{FORMAT}`")]
     Version(String),
+    /// A line that is no row.
+    #[error("its line {0} is no row of a baseline")]
+    Row(usize),
 }
 
 #[derive(Serialize, Deserialize)]
 struct Head {
     format: String,
     manifest: String,
+    #[serde(flatten)]
+    identity: Identity,
     figures: Value,
 }
 
 impl Baseline {
     /// Takes what is kept of a report.
-    pub fn of(report: &Value) -> Self {
+    pub fn of(report: &Value, identity: Identity) -> Self {
         let kept = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), report.get(name)?.clone())));
         let mut figures: Map<String, Value> = kept.collect();
         if let Some(checks) = figures.get_mut("checks").and_then(Value::as_object_mut) {
             checks.values_mut().filter_map(Value::as_object_mut).for_each(without_texts);
         }
         let manifest = report["manifest"].as_str().unwrap_or_default().to_owned();
-        Self { manifest, figures: Value::Object(figures) }
+        Self { manifest, figures: Value::Object(figures), identity, passed: Passed::default() }
     }
 
     /// Reads a baseline's file, whose rows are not looked at.
@@ -95,7 +124,17 @@ impl Baseline {
         if head.format != FORMAT {
             return Err(BaselineError::Version(head.format));
         }
-        Ok(Self { manifest: head.manifest, figures: head.figures })
+        let Head { manifest, identity, figures, .. } = head;
+        Ok(Self { manifest, figures, identity, passed: Passed::default() })
+    }
+
+    /// Reads what passed of the file's rows, for gates that compare pairs. Of two rows of one key the first counts.
+    pub fn read_rows(&mut self, text: &str) -> Result<(), BaselineError> {
+        for (at, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
+            let row: BaselineRow = serde_json::from_str(line).map_err(|_| BaselineError::Row(at + 1))?;
+            self.passed.entry(row.row_key.clone()).or_insert_with(|| passed_of(row));
+        }
+        Ok(())
     }
 
     /// Writes the file: the figures, then a line for each row.
@@ -103,6 +142,7 @@ impl Baseline {
         let head = Head {
             format: FORMAT.to_owned(),
             manifest: self.manifest.clone(),
+            identity: self.identity.clone(),
             figures: self.figures.clone(),
         };
         let mut text = serde_json::to_string(&head).unwrap_or_default();

@@ -30,6 +30,9 @@ impl std::fmt::Debug for Names<'_> {
     }
 }
 
+/// The word between a pass rate and `baseline`.
+const NOT_WORSE: &str = "not_worse_than";
+
 /// The longest gate, in bytes.
 const LONGEST: usize = 1_000;
 
@@ -48,9 +51,11 @@ impl Gate {
         let token = parser.take();
         let comparison = match &token.kind {
             TokenKind::Symbol(symbol) => Comparison::of(symbol),
+            TokenKind::Path(word) if *word == [NOT_WORSE] => Some(Comparison::NotWorse),
             _ => None,
         };
         let Some(comparison) = comparison else { return Err(unexpected(text, &token)) };
+        let at = token.at;
         let right = parser.sum()?;
         let end = parser.take();
         if end.kind != TokenKind::End {
@@ -69,6 +74,9 @@ impl Gate {
             [Word { what: What::Figure(figure), negative: false, .. }] => Some(figure.clone()),
             _ => None,
         };
+        if comparison == Comparison::NotWorse {
+            require_paired(subject.as_ref(), &right, at)?;
+        }
         let typed = |words| typed(words, kind, subject.as_ref(), names.money);
         Ok(Self {
             source: text.trim().to_owned(),
@@ -77,6 +85,21 @@ impl Gate {
             comparison,
             right: typed(right)?,
         })
+    }
+}
+
+/// Holds a comparison of pairs to what has pairs: a share of rows that pass, and the same of the baseline.
+fn require_paired(subject: Option<&Figure>, right: &[Word], at: usize) -> Result<(), SyntaxError> {
+    let is_baseline = matches!(right, [Word { what: What::Baseline, negative: false, .. }]);
+    let path: Vec<&str> = subject.iter().flat_map(|figure| &figure.path).map(String::as_str).collect();
+    match path.as_slice() {
+        ["success_rate"] | ["checks", _, "pass_rate"] if is_baseline => Ok(()),
+        _ => {
+            let help = format!(
+                "write `label.pass_rate {NOT_WORSE} baseline`, or `success_rate {NOT_WORSE} baseline`"
+            );
+            Err(mistake(at, format!("`{NOT_WORSE}` compares a pass rate with `baseline`"), Some(help)))
+        }
     }
 }
 

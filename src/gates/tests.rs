@@ -51,16 +51,17 @@ fn report() -> Value {
 fn baseline() -> Baseline {
     Baseline::of(
         &json!({"manifest": "m", "checks": {"label": {"pass_rate": 0.93}}, "cost": {"total": "110"}}),
+        Identity::default(),
     )
 }
 
 /// Checks that a gate is told to hold or not, with its value, bound and margin.
 fn check(text: &str, passed: bool, numbers: &[Value; 3]) {
     let gate = parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
-    let result = gate.judge(&report(), Some(&baseline()), true);
+    let result = gate.judge(&report(), Some(&baseline()), &[], true);
     assert_eq!(result.passed, Some(passed), "{text}: {result:?}");
     assert_eq!(&[result.value, result.bound, result.margin], numbers, "{text}");
-    let open = gate.judge(&report(), Some(&baseline()), false);
+    let open = gate.judge(&report(), Some(&baseline()), &[], false);
     assert_eq!(open.passed, None, "{text}");
 }
 
@@ -89,7 +90,7 @@ fn gates_are_judged_exactly_with_their_margin() {
 #[test]
 fn what_is_not_known_is_not_shown_to_hold() {
     let check = |text: &str, baseline: Option<&Baseline>, reason: &str| {
-        let result = parse(text).unwrap().judge(&report(), baseline, true);
+        let result = parse(text).unwrap().judge(&report(), baseline, &[], true);
         assert_eq!(result.passed, Some(false), "{text}");
         assert!(result.reason.clone().unwrap_or_default().contains(reason), "{text}: {result:?}");
     };
@@ -102,14 +103,14 @@ fn what_is_not_known_is_not_shown_to_hold() {
     check("label.classes.shipping.recall >= 0%", Some(&known), "has no value");
     let mut report = report();
     report["cost"]["unknown_rows"] = json!(1);
-    let result = parse("cost.total <= 1000").unwrap().judge(&report, None, true);
+    let result = parse("cost.total <= 1000").unwrap().judge(&report, None, &[], true);
     assert_eq!((result.passed, result.value), (Some(false), json!("123.45")));
     assert_eq!(result.reason.unwrap(), "undecided: the cost of 1 row is not known");
 }
 
 #[test]
 fn a_rate_on_too_few_rows_says_so() {
-    let reason = |text: &str| parse(text).unwrap().judge(&report(), None, true).reason;
+    let reason = |text: &str| parse(text).unwrap().judge(&report(), None, &[], true).reason;
     let told = reason("label.pass_rate >= 90%").unwrap();
     assert_eq!(told, "too few rows to be sure: over 200 rows, the 95% interval is 87.4% to 95%");
     assert_eq!(reason("label.pass_rate >= 80%"), None);
@@ -151,7 +152,12 @@ fn mistakes_are_told_when_a_gate_is_read() {
 
 #[test]
 fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
-    let written = Baseline::of(&report()).write(&[BaselineRow {
+    let identity = Identity {
+        dataset_sha256: Some("d1".to_owned()),
+        workflow_versions: [("2.0".to_owned(), 4)].into(),
+        ..Identity::default()
+    };
+    let written = Baseline::of(&report(), identity.clone()).write(&[BaselineRow {
         row_key: "t-1".to_owned(),
         input_sha256: Some("ab".to_owned()),
         outcome: "succeeded".to_owned(),
@@ -159,7 +165,7 @@ fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
         cost: "0.5".parse().ok(),
         latency_ms: Some(7),
     }]);
-    assert_eq!(Baseline::parse(&written).unwrap(), Baseline::of(&report()));
+    assert_eq!(Baseline::parse(&written).unwrap(), Baseline::of(&report(), identity));
     let lines: Vec<_> = written.lines().collect();
     for text in ["confusion", "made up", "example", "a text of the model"] {
         assert!(!lines[0].contains(text), "{text}");
@@ -190,8 +196,84 @@ proptest! {
     ) {
         let text = words.join(if spaced { " " } else { "" });
         if let Ok(gate) = parse(&text) {
-            let result = gate.judge(&report(), Some(&baseline()), true);
+            let result = gate.judge(&report(), Some(&baseline()), &[], true);
             prop_assert!(result.passed.is_some());
         }
     }
+}
+
+/// A baseline's file of rows with a verdict each; `-` for a row that the check does not ask for.
+fn of_rows(rows: &[(&str, &str)]) -> Baseline {
+    let row = |(key, verdict): &(&str, &str)| BaselineRow {
+        row_key: (*key).to_owned(),
+        input_sha256: None,
+        outcome: "succeeded".to_owned(),
+        checks: BaselineRow::verdicts([("label", *verdict)].into_iter()),
+        cost: None,
+        latency_ms: None,
+    };
+    let rows: Vec<_> = rows.iter().map(row).collect();
+    let text = Baseline::of(&report(), Identity::default()).write(&rows);
+    let mut baseline = Baseline::parse(&text).unwrap();
+    baseline.read_rows(&text).unwrap();
+    baseline
+}
+
+#[test]
+fn a_gate_may_ask_that_no_more_rows_are_lost_than_chance_loses() {
+    let gates = [parse("label.pass_rate not_worse_than baseline").unwrap()];
+    let keys: Vec<String> = (0..12).map(|row| format!("k{row}")).collect();
+    let rows: Vec<_> = keys.iter().map(|key| (key.as_str(), "pass")).collect();
+    let baseline = of_rows(&rows);
+    let check = |verdicts: &[&str], passed: bool, reason: &str| {
+        let mut pairs = Pairs::new(&gates, Some(&baseline));
+        for ((row, key), verdict) in (1..).zip(&keys).zip(verdicts) {
+            pairs.add(row, key, "succeeded", |name| (name == "label").then_some(*verdict));
+        }
+        let result = gates[0].judge(&report(), Some(&baseline), &pairs.finish(), true);
+        assert_eq!((result.passed, result.reason.as_deref()), (Some(passed), Some(reason)));
+        assert_eq!((result.value, result.bound, result.margin), (json!(0.92), json!(0.92), Value::Null));
+    };
+    check(&["pass"; 12], true, "of 12 pairs 0 lost and 0 won, p 1.0000");
+    check(&["fail", "error", "fail", "fail", "pass"], true, "of 5 pairs 4 lost and 0 won, p 0.0625");
+    check(&["fail", "error", "fail", "fail", "fail"], false, "of 5 pairs 5 lost and 0 won, p 0.0312");
+    check(&["skipped"; 3], false, "undecided: no row was judged both here and in the baseline");
+    let open = gates[0].judge(&report(), Some(&baseline), &[], false);
+    assert_eq!(open.passed, None);
+    let absent = gates[0].judge(&report(), None, &[], true);
+    assert_eq!(absent.reason.unwrap(), "undecided: the baseline's file is not there");
+}
+
+#[test]
+fn rows_of_one_record_are_one_pair() {
+    let gates = [parse("label.pass_rate not_worse_than baseline").unwrap()];
+    let baseline =
+        of_rows(&[("a#1", "pass"), ("a#2", "fail"), ("b#1", "pass"), ("b#2", "pass"), ("c#1", "fail")]);
+    let mut pairs = Pairs::new(&gates, Some(&baseline));
+    let mut add = |record, key, verdict| pairs.add(record, key, "failed", |_| Some(verdict));
+    // The same number of passes, one fewer, one more; and a record that the baseline lacks.
+    add(1, "a#1", "fail");
+    add(1, "a#2", "pass");
+    add(2, "b#1", "pass");
+    add(2, "b#2", "error");
+    add(3, "c#1", "pass");
+    add(3, "c#2", "pass");
+    add(4, "d#1", "fail");
+    assert_eq!(pairs.finish(), [("label".to_owned(), Flips { pairs: 3, lost: 1, won: 1 })]);
+}
+
+#[test]
+fn only_pass_rates_are_compared_pair_by_pair() {
+    let check = |text: &str| {
+        let error = parse(text).unwrap_err();
+        assert!(error.message.contains("`not_worse_than` compares a pass rate with `baseline`"), "{error:?}");
+    };
+    check("coverage not_worse_than baseline");
+    check("label.macro_f1 not_worse_than baseline");
+    check("label.pass_rate not_worse_than 90%");
+    check("label.pass_rate not_worse_than baseline - 2%");
+    check("label.pass_rate + 1% not_worse_than baseline");
+    assert_eq!(parse("success_rate not_worse_than baseline").unwrap().is_paired_by(), Some("success_rate"));
+    assert_eq!(parse("label.pass_rate >= baseline").unwrap().is_paired_by(), None);
+    assert!(parse("not_worse_than").is_err() && parse("label.pass_rate not_worse_than").is_err());
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde_json::value::RawValue;
 
 use crate::artifact::Restart;
-use crate::gates::Gate;
+use crate::gates::{Flips, Gate, Pairs};
 use crate::mapping::Scope;
 use crate::model::{Outcome, RowFacts, RowNumber, RunState};
 use crate::report::builder::SummaryBuilder;
@@ -106,12 +106,14 @@ where
     let counts = state.counts();
     let mut builder = SummaryBuilder::new(context, counts.answered());
     let scopes = Scopes::new(context);
+    let mut pairs = Pairs::new(&context.gates, context.baseline.as_ref());
     let mut last = 0;
     for facts in sample.into_iter().map(Ok).chain(later) {
         let facts = facts.map_err(Error::Rows)?;
         last = next_row(last, facts.number)?;
         let (row, scope) = scopes.row(&facts, files.needs_a_scope());
         builder.add(&row, &facts, scope.as_ref());
+        row.pair(&mut pairs, context.repeats);
         if let Some(each) = &mut each {
             each(&row, &facts);
         }
@@ -130,16 +132,16 @@ where
         }
     }
     let notes = files.sheets.finish().map_err(Failed::into_error)?;
-    Ok(judged_by_gates(builder.finish(state, notes), context))
+    Ok(judged_by_gates(builder.finish(state, notes), context, &pairs.finish()))
 }
 
 /// Holds the gates against the summary that readers see.
-fn judged_by_gates(mut summary: Summary, context: &ReportContext) -> Summary {
+fn judged_by_gates(mut summary: Summary, context: &ReportContext, flips: &[(String, Flips)]) -> Summary {
     if context.gates.is_empty() {
         return summary;
     }
     let report = serde_json::to_value(&summary).unwrap_or_default();
-    let judge = |gate: &Gate| gate.judge(&report, context.baseline.as_ref(), summary.complete);
+    let judge = |gate: &Gate| gate.judge(&report, context.baseline.as_ref(), flips, summary.complete);
     summary.gates = context.gates.iter().map(judge).collect();
     let failed = summary.gates.iter().filter(|gate| gate.passed == Some(false));
     let failed: Vec<_> = failed.map(|gate| gate.gate.as_str()).collect();

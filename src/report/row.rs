@@ -7,7 +7,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::checks::{Checks, Facts};
-use crate::model::{Answered, Cost, Outcome, RowError, RowFacts, RowKey, RowNumber, RowState, RunEvent};
+use crate::gates::Pairs;
+use crate::model::{
+    Answered, Cost, Outcome, Repeats, RowError, RowFacts, RowKey, RowNumber, RowState, RunEvent,
+};
 use crate::reply;
 
 /// One object of results.jsonl.
@@ -131,6 +134,16 @@ impl ResultRow<'_> {
     /// Says whether the row has a definite answer, which checks look at.
     pub(super) fn is_answered(&self) -> bool {
         matches!(self.outcome, Outcome::Succeeded | Outcome::Failed)
+    }
+
+    /// Holds the row against the baseline's of its key.
+    pub(super) fn pair(&self, pairs: &mut Pairs<'_>, repeats: Repeats) {
+        let number = self.row_number.to_string();
+        let key = self.row_key.map_or(number.as_str(), |key| &key.0);
+        pairs.add(repeats.record(self.row_number), key, self.outcome.as_str(), |name| {
+            let found = self.checks.0.iter().find(|(known, _)| **known == *name);
+            found.map(|(_, result)| result.verdict.as_str())
+        });
     }
 
     /// Gives what checks may look at beside texts.

@@ -35,6 +35,22 @@ pub(super) fn read_baseline(
     }
 }
 
+/// Reads what passed in the baseline's rows, when a gate compares with them.
+pub(super) fn read_pairs(
+    reader: &mut Reader<'_>,
+    entry: Option<&Entry>,
+    baseline: Option<&mut Baseline>,
+    gates: &[Gate],
+) {
+    let (Some(entry), Some(baseline)) = (entry, baseline) else { return };
+    let kept = reader.kept.files.iter().find(|file| file.name == COPY);
+    let Some(kept) = kept.filter(|_| gates.iter().any(|gate| gate.is_paired_by().is_some())) else { return };
+    if let Err(error) = baseline.read_rows(&String::from_utf8_lossy(&kept.bytes)) {
+        let help = "write it anew: `flowbatch report RUN --format baseline > FILE`";
+        reader.refuse::<()>(entry, &format!("is no baseline: {error}"), Some(help));
+    }
+}
+
 /// Reads `gates`.
 pub(super) fn read(
     reader: &mut Reader<'_>,
