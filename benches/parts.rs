@@ -19,7 +19,7 @@ use flowbatch::model::{
     Accept, Answered, Cost, Delivery, Intended, Outcome, ProcessStarted, Reservation, RowKey, RowNumber,
     RunEvent, Selected, Via,
 };
-use flowbatch::report::{self, CsvOptions, ReportContext, Targets};
+use flowbatch::report::{self, CsvOptions, PageTarget, Redaction, ReportContext, Targets};
 use flowbatch::runner::Renderer;
 use serde_json::json;
 use serde_json::value::to_raw_value;
@@ -81,7 +81,19 @@ fn report_of_a_run(criterion: &mut Criterion) {
                 failures_jsonl: Some(&mut io::sink()),
                 results_csv: Some(&mut io::sink()),
                 failures_csv: Some(&mut io::sink()),
-                each: None,
+                ..Targets::default()
+            };
+            report::derive(&context, history.state(), rows, targets).unwrap()
+        });
+    });
+    group.bench_function("fold to a summary and both pages", |bencher| {
+        bencher.iter(|| {
+            let rows = || history.rows().unwrap();
+            let (mut html, mut junit) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+            let targets = Targets {
+                html: Some(PageTarget { page: &mut io::sink(), spool: &mut html }),
+                junit: Some(PageTarget { page: &mut io::sink(), spool: &mut junit }),
+                ..Targets::default()
             };
             report::derive(&context, history.state(), rows, targets).unwrap()
         });
@@ -110,6 +122,7 @@ fn context() -> ReportContext {
         baseline: None,
         group_by: Vec::new(),
         columns: Vec::new(),
+        redact: Redaction::default(),
         dataset_columns: Some(vec!["text".to_owned()]),
         csv: CsvOptions::default(),
     }

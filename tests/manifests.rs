@@ -131,6 +131,7 @@ const KEYS: &[&str] = &[
     "output.dir",
     "output.durability",
     "output.formats",
+    "output.redact",
     "output.columns",
     "output.csv.bom",
     "output.csv.inputs",

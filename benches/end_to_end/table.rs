@@ -62,7 +62,7 @@ pub(crate) fn print_head() {
 }
 
 pub(crate) fn percent(share: f64) -> String {
-    format!("{:.0} %", 100.0 * share)
+    format!("{:.1} %", 100.0 * share)
 }
 
 pub(crate) fn millis(duration: Duration) -> String {

@@ -70,19 +70,6 @@ pub struct Labels {
 }
 
 impl CheckResult {
-    /// Gives the result without the values that it names, for readers who may not see them.
-    #[must_use]
-    pub fn without_values(self) -> Self {
-        let hidden = |text: Option<String>| text.map(|_| "[redacted]".to_owned());
-        Self {
-            reason: hidden(self.reason),
-            expected: hidden(self.expected),
-            actual: hidden(self.actual),
-            labels: None,
-            ..self
-        }
-    }
-
     /// Makes a result without details.
     pub(super) fn of(verdict: CheckVerdict, score: Option<f64>) -> Self {
         Self { verdict, score, reason: None, path: None, expected: None, actual: None, labels: None }

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use crate::cli::{
-    Again, Changes, Check, Concurrency, Emulate, Format, Init, Plan, Reconcile, Report, Resume, Rows, Run,
-    Runs,
+    Again, Changes, Check, Concurrency, Emulate, Init, Plan, Reconcile, Resume, Rows, Run, Runs,
 };
 use crate::commands::{
-    CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReconcileArgs, ReportArgs, ReportFormat,
-    ResumeArgs, RunArgs, RunName, Widening, quoted,
+    CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReconcileArgs, ResumeArgs, RunArgs, RunName,
+    Widening, quoted,
 };
 use crate::model::Outcome;
 use crate::report::Style;
@@ -53,6 +52,7 @@ impl Run {
             new: self.new,
             yes: self.yes,
             dry_run: self.dry_run,
+            serve: self.serve,
             dir: self.dir.dir,
             json: self.shown.json,
             style: Some(style),
@@ -99,18 +99,6 @@ impl Resume {
             json: self.shown.json,
             style: Some(style),
         }
-    }
-}
-
-impl Report {
-    pub(crate) fn into_args(self, style: Style) -> ReportArgs {
-        let format = match self.format {
-            Format::Text => ReportFormat::Text,
-            Format::Json => ReportFormat::Json,
-            Format::Markdown => ReportFormat::Markdown,
-            Format::Baseline => ReportFormat::Baseline,
-        };
-        ReportArgs { run: RunName { run: self.run, dir: self.dir.dir }, format, style }
     }
 }
 

@@ -7,7 +7,9 @@ mod arguments;
 mod compare;
 mod limits;
 mod reference;
+mod report;
 mod score;
+mod serve;
 
 use std::path::PathBuf;
 
@@ -76,6 +78,7 @@ impl Cli {
             Command::Compare(args) => commands::compare(&args.into_args(style), host),
             Command::Reconcile(args) => commands::reconcile(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
+            Command::Serve(args) => commands::serve(&args.into_args(), host, ready),
             Command::Emulate(args) => commands::emulate(&args.into_args(), host, ready),
             Command::Init(args) => commands::init(&args.into_args(), host),
             Command::Schema => text(format!("{:#}\n", manifest::schema())),
@@ -124,7 +127,7 @@ enum Command {
     /// Changes the limits of a run while it lives
     Limits(limits::Limits),
     /// Rebuilds a run's results and reports from its journal, and shows one
-    Report(Report),
+    Report(report::Report),
     /// Applies the manifest's checks and gates, as they are now, to a run's stored replies. Sends nothing
     Score(score::Score),
     /// Compares two runs over the same rows: checks, costs, tokens and times, and whether a difference is more than chance
@@ -133,6 +136,8 @@ enum Command {
     Reconcile(Reconcile),
     /// Lists runs, oldest first
     Runs(Runs),
+    /// Serves the runs below a folder as pages: the list, reports, and how living runs stand
+    Serve(serve::Serve),
     /// Serves the GPTBots Workflow API on loopback, from a small YAML or a .flow file
     Emulate(Emulate),
     /// Writes a manifest, a dataset and an emulated workflow to begin with
@@ -224,6 +229,16 @@ struct Run {
     /// Shows the first requests with secrets masked, and sends nothing
     #[arg(long, env = "FLOWBATCH_DRY_RUN", value_parser = switch())]
     dry_run: bool,
+    /// Serves a page that follows the run while it lives; on a free port of 127.0.0.1 unless an address is given
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "127.0.0.1:0",
+        env = "FLOWBATCH_SERVE"
+    )]
+    serve: Option<std::net::SocketAddr>,
     #[command(flatten)]
     dir: Dir,
     #[command(flatten)]
@@ -304,28 +319,6 @@ enum Again {
     #[value(name = "in_doubt", alias = "in-doubt")]
     InDoubt,
     Rejected,
-}
-
-#[derive(Debug, Args)]
-struct Report {
-    /// The run: `latest`, an id or its beginning, or a path
-    #[arg(value_hint = ValueHint::DirPath)]
-    run: Option<String>,
-    /// What is shown
-    #[arg(long, value_enum, default_value_t, env = "FLOWBATCH_FORMAT")]
-    format: Format,
-    #[command(flatten)]
-    dir: Dir,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
-    Markdown,
-    /// A small file for version control, which `baseline` in a manifest names
-    Baseline,
 }
 
 #[derive(Debug, Args)]

@@ -196,7 +196,7 @@ impl Source {
             return Err(journal::Error::Locked { path: folder.path().to_owned() }.into());
         }
         if !is_current(&folder) {
-            derive::derive(&folder, host)?;
+            derive::derive(&folder, None, host)?;
         }
         let history = folder.read()?;
         let lock = folder.lock()?.as_changed(history.state().changed());

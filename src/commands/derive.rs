@@ -9,7 +9,9 @@ use crate::commands::{Failure, Host, ahead};
 use crate::journal::{History, RunFolder, RunLock};
 use crate::manifest::{self, Manifest, OutputFormat, Overrides, Secrets};
 use crate::model::{Reason, SettingsChanged};
-use crate::report::{self, BudgetLimits, CsvOptions, Price, ReportContext, Summary, Targets};
+use crate::report::{
+    self, BudgetLimits, CsvOptions, PageTarget, Price, Redaction, ReportContext, Summary, Targets,
+};
 
 /// Reads the manifest that a run was begun with, as changed since.
 pub(crate) fn frozen(
@@ -57,6 +59,7 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
         workflow,
         dataset,
         limits,
+        input,
         accept,
         checks,
         gates,
@@ -65,6 +68,7 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
         group_by,
         ..
     } = manifest;
+    let redact = Redaction::new(&output.redact, &input, &checks);
     ReportContext {
         run_id: run_id.to_owned(),
         manifest_name: name,
@@ -88,8 +92,9 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
         checks,
         gates,
         baseline,
-        group_by,
-        columns: output.columns,
+        group_by: redact.over(group_by),
+        columns: redact.over(output.columns),
+        redact,
         dataset_columns: Some(lock.dataset.columns.clone()).filter(|columns| !columns.is_empty()),
         csv: CsvOptions {
             bom: output.csv_bom,
@@ -101,31 +106,52 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
     }
 }
 
-/// Writes all derived files anew, each whole or not at all. A signal gives it up.
-pub(crate) fn derive(folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
-    derive_unless(&Interrupt::watch(&folder.file("manifest.yaml"), host), folder, host)
+/// Writes all derived files anew, each whole or not at all. A signal gives it up. `history` is what the journal says, when
+/// that is known without reading it.
+pub(crate) fn derive(
+    folder: &RunFolder,
+    history: Option<History>,
+    host: &dyn Host,
+) -> Result<Summary, Failure> {
+    derive_unless(&Interrupt::watch(&folder.file("manifest.yaml"), host), folder, history, host)
 }
 
-fn derive_unless(interrupt: &Interrupt, folder: &RunFolder, host: &dyn Host) -> Result<Summary, Failure> {
-    let history = folder.read()?;
+fn derive_unless(
+    interrupt: &Interrupt,
+    folder: &RunFolder,
+    history: Option<History>,
+    host: &dyn Host,
+) -> Result<Summary, Failure> {
+    let history = history.map_or_else(|| folder.read(), Ok)?;
     let lock = folder.lock()?.as_changed(history.state().changed());
     let manifest = frozen(folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
-    let csv = manifest.output.formats.contains(&OutputFormat::Csv);
+    let formats = manifest.output.formats.clone();
     let context = context(manifest, &lock.run_id, &lock);
     Artifact::sweep(folder.path());
+    let file = |format: OutputFormat, name: &str| {
+        formats.contains(&format).then(|| File::create(folder, name)).transpose()
+    };
     let mut results = File::create(folder, "results.jsonl")?;
     let mut failures = File::create(folder, "failures.jsonl")?;
-    let mut results_csv = csv.then(|| File::create(folder, "results.csv")).transpose()?;
-    let mut failures_csv = csv.then(|| File::create(folder, "failures.csv")).transpose()?;
+    let mut results_csv = file(OutputFormat::Csv, "results.csv")?;
+    let mut failures_csv = file(OutputFormat::Csv, "failures.csv")?;
+    let mut results_xlsx = file(OutputFormat::Xlsx, "results.xlsx")?;
+    let mut html = file(OutputFormat::Html, "report.html")?;
+    let mut junit = file(OutputFormat::Junit, "junit.xml")?;
+    let (mut html_rows, mut junit_rows) = (spool(folder)?, spool(folder)?);
     let targets = Targets {
         results_jsonl: Some(&mut results.artifact),
         failures_jsonl: Some(&mut failures.artifact),
-        results_csv: results_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Restart),
-        failures_csv: failures_csv.as_mut().map(|file| &mut file.artifact as &mut dyn Restart),
+        results_csv: restart(&mut results_csv),
+        failures_csv: restart(&mut failures_csv),
+        results_xlsx: restart(&mut results_xlsx),
+        html: page_of(&mut html, &mut html_rows),
+        junit: page_of(&mut junit, &mut junit_rows),
         each: None,
     };
     let summary = summarize(&context, &history, targets, interrupt)?;
-    for file in [Some(results), Some(failures), results_csv, failures_csv].into_iter().flatten() {
+    let files = [Some(results), Some(failures), results_csv, failures_csv, results_xlsx, html, junit];
+    for file in files.into_iter().flatten() {
         file.commit()?;
     }
     let mut json = File::create(folder, "report.json")?;
@@ -135,6 +161,44 @@ fn derive_unless(interrupt: &Interrupt, folder: &RunFolder, host: &dyn Host) -> 
     Artifact::write(&markdown, report::render_markdown(&summary).as_bytes())
         .map_err(Failure::disk(&markdown))?;
     Ok(summary)
+}
+
+/// Where the rows of a page wait: a file without a name, on the disk that has the run.
+fn spool(folder: &RunFolder) -> Result<std::fs::File, Failure> {
+    tempfile::tempfile_in(folder.path()).map_err(Failure::disk(folder.path()))
+}
+
+fn restart(file: &mut Option<File>) -> Option<&mut dyn Restart> {
+    file.as_mut().map(|file| &mut file.artifact as &mut dyn Restart)
+}
+
+fn page_of<'a>(file: &'a mut Option<File>, spool: &'a mut std::fs::File) -> Option<PageTarget<'a>> {
+    file.as_mut().map(|file| PageTarget { page: &mut file.artifact, spool })
+}
+
+/// A file that is shown instead of written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// report.html.
+    Html,
+    /// junit.xml.
+    Junit,
+}
+
+/// Gives one page of a run as it stands, and writes nothing into its folder.
+pub(crate) fn page(folder: &RunFolder, page: Page, host: &dyn Host) -> Result<String, Failure> {
+    let history = folder.read()?;
+    let lock = folder.lock()?.as_changed(history.state().changed());
+    let manifest = frozen(folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
+    let context = context(manifest, &lock.run_id, &lock);
+    let (mut bytes, mut rows) = (Vec::new(), tempfile::tempfile().map_err(Failure::disk(folder.path()))?);
+    let target = Some(PageTarget { page: &mut bytes, spool: &mut rows });
+    let targets = match page {
+        Page::Html => Targets { html: target, ..Targets::default() },
+        Page::Junit => Targets { junit: target, ..Targets::default() },
+    };
+    summarize(&context, &history, targets, &Interrupt::default())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Works out the summary alone, and writes nothing.
@@ -231,11 +295,11 @@ mod tests {
             names
         };
         let before = names();
-        let failure = derive_unless(&Interrupt::heard(), &folder, &Nobody).unwrap_err();
+        let failure = derive_unless(&Interrupt::heard(), &folder, None, &Nobody).unwrap_err();
         assert_eq!((failure.exit.code(), names()), (5, before));
-        derive_unless(&Interrupt::default(), &folder, &Nobody).unwrap();
+        derive_unless(&Interrupt::default(), &folder, None, &Nobody).unwrap();
         let results = fs::read(folder.file("results.jsonl")).unwrap();
-        derive_unless(&Interrupt::heard(), &folder, &Nobody).unwrap_err();
+        derive_unless(&Interrupt::heard(), &folder, None, &Nobody).unwrap_err();
         assert_eq!(fs::read(folder.file("results.jsonl")).unwrap(), results);
     }
 }

@@ -12,7 +12,7 @@ use crate::commands::{Failure, Host, Watched, identity, rates, webhooks};
 use crate::control::Watch;
 use crate::emulator::{Definition, Emulator, Options};
 use crate::fail_point::{self, Point};
-use crate::journal::{RunFolder, Writer};
+use crate::journal::{Index, RunFolder, Writer};
 use crate::manifest::{Limits, Manifest, Provider, Secret};
 use crate::model::{ExitCode, Outcome, ProcessStarted, Reason, RunEvent, RunState};
 use crate::runner::{self, Job, Plan, Recovery, Renderer};
@@ -32,8 +32,15 @@ pub(crate) struct Session {
     pub(crate) changes: Vec<RunEvent>,
 }
 
-/// Runs what remains, and gives the state that the journal ends in.
-pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState, Failure> {
+/// What a run came to.
+pub(crate) struct Ran {
+    pub(crate) state: RunState,
+    /// Where the journal tells of each row, when this process has written all of it.
+    pub(crate) index: Option<Index>,
+}
+
+/// Runs what remains, and gives what the journal says in the end.
+pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<Ran, Failure> {
     let Session { sound, folder, run_id, mut writer, mut state, changes } = session;
     let manifest = Arc::clone(&sound.manifest);
     begin_process(&mut writer, &mut state, &manifest, changes)?;
@@ -96,7 +103,7 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<RunState,
         }
         // The lock is let go with the writer, once the last event is durable.
         drop(finished.writer);
-        Ok(finished.state)
+        Ok(Ran { state: finished.state, index: finished.index })
     })
 }
 

@@ -26,6 +26,8 @@ mod resume;
 mod room;
 mod run;
 mod score;
+mod serve;
+mod step_summary;
 mod webhooks;
 mod widen;
 
@@ -41,6 +43,7 @@ pub use report::{ReportArgs, ReportFormat, report};
 pub use resume::{ResumeArgs, Widening, resume};
 pub use run::{RunArgs, quoted, run};
 pub use score::{ScoreArgs, score};
+pub use serve::{ServeArgs, serve};
 
 use std::path::{Path, PathBuf};
 

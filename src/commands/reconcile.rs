@@ -78,7 +78,7 @@ pub fn reconcile(args: &ReconcileArgs, host: &mut dyn Host) -> Result<Done, Fail
     }
     let Open { folder, lock, manifest, writer, state, before, unknown_before } = open;
     drop(writer);
-    derive::derive(&folder, host)?;
+    derive::derive(&folder, None, host)?;
     let books = books?;
     let found = Found {
         run_id: lock.run_id,

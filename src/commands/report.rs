@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use crate::commands::derive::Page;
 use crate::commands::run::from_here;
-use crate::commands::{Done, Failure, Host, RunName, baseline, derive};
+use crate::commands::{Done, Failure, Host, RunName, baseline, derive, step_summary};
 use crate::report::{self, Style};
 
 /// `report`'s arguments.
@@ -27,6 +28,12 @@ pub enum ReportFormat {
     Json,
     /// report.md.
     Markdown,
+    /// report.html.
+    Html,
+    /// junit.xml.
+    Junit,
+    /// Metrics, for the textfile collector of a node exporter.
+    Openmetrics,
     /// The figures and verdicts, without any text.
     Baseline,
 }
@@ -44,8 +51,9 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         );
         derive::summary(&folder, host)?
     } else {
-        derive::derive(&folder, host)?
+        derive::derive(&folder, None, host)?
     };
+    step_summary::append(&summary, host);
     Ok(Done::with(match args.format {
         ReportFormat::Text => {
             let shown = from_here(&summary, &folder);
@@ -56,5 +64,8 @@ pub fn report(args: &ReportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
             format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default())
         }
         ReportFormat::Markdown | ReportFormat::Baseline => report::render_markdown(&summary),
+        ReportFormat::Html => derive::page(&folder, Page::Html, host)?,
+        ReportFormat::Junit => derive::page(&folder, Page::Junit, host)?,
+        ReportFormat::Openmetrics => report::render_openmetrics(&summary),
     }))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::commands::changed::{self, accept};
-use crate::commands::execute::{Session, execute};
+use crate::commands::execute::{Ran, Session, execute};
 use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
 use crate::commands::run::finish;
@@ -127,7 +127,7 @@ pub(crate) fn go_on(
     if !needs_key {
         runner::close_complete(&mut writer, &mut state)?;
         host.say("nothing remains to be done: nothing is sent");
-        return finish(folder, state, json, style, host);
+        return finish(folder, Ran { state, index: None }, json, style, host);
     }
     let overrides = manifest_overrides(&lock, &known);
     let spool = folder.file("dataset.input");
@@ -145,8 +145,8 @@ pub(crate) fn go_on(
     writer.set_durability(sound.manifest.output.durability);
     let run_id = lock.run_id.clone();
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
-    let state = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;
-    finish(folder, state, json, style, host)
+    let ran = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;
+    finish(folder, ran, json, style, host)
 }
 
 impl Widening {

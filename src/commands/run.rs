@@ -1,16 +1,18 @@
 //! `flowbatch run`: the main job.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::commands::execute::{Session, cost_unit, execute};
+use crate::commands::execute::{Ran, Session, cost_unit, execute};
 use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
-use crate::commands::{Done, Failure, Host, derive, estimate, kept, rehearse, room};
+use crate::commands::serve::Beside;
+use crate::commands::{Done, Failure, Host, derive, estimate, kept, rehearse, room, step_summary};
 use crate::fail_point::{self, Point};
-use crate::journal::{self, Found, Overridden, RunFolder, RunLock, Runs};
+use crate::journal::{self, Found, History, Overridden, RunFolder, RunLock, Runs};
 use crate::manifest::{self, Budget, Overrides, Provider, Secrets};
 use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
 use crate::report::{self, Style, Summary};
@@ -40,6 +42,8 @@ pub struct RunArgs {
     pub dry_run: bool,
     /// `-o`.
     pub dir: Option<PathBuf>,
+    /// `--serve`: where the run's page is served while it lives.
+    pub serve: Option<SocketAddr>,
     /// `--json`.
     pub json: bool,
     /// How the summary is shown.
@@ -95,6 +99,8 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let is_job = !args.new && args.id.is_none();
     let left = if is_job { refuse_to_start_over(args, &runs, &lock, host)? } else { None };
     confirm(args, &sound, host)?;
+    let root = args.dir.as_ref().unwrap_or(&sound.manifest.output.dir).clone();
+    let serving = args.serve.map(|address| Beside::start(address, root)).transpose()?;
     room::check_files(&sound.manifest, &args.manifest, host)?;
     let starting = runs.start(&lock.manifest)?;
     if is_job {
@@ -117,9 +123,13 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let _ = folder.point_latest();
     fail_point::pass(Point::LatestPointed);
     let state = folder.read()?.into_state();
+    if let Some(serving) = &serving {
+        let page = serving.page_of(&sound.manifest.name, &run_id);
+        host.say(&format!("this run is shown at {page}"));
+    }
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
-    let state = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;
-    finish(&folder, state, args.json, args.style, host).map_err(|failure| failure.within(&folder))
+    let ran = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;
+    finish(&folder, ran, args.json, args.style, host).map_err(|failure| failure.within(&folder))
 }
 
 /// The folder of the run with this id, when it was begun.
@@ -305,15 +315,17 @@ pub fn quoted(path: &Path) -> String {
 /// Derives everything from the journal and says what the run came to.
 pub(crate) fn finish(
     folder: &RunFolder,
-    state: RunState,
+    ran: Ran,
     json: bool,
     style: Option<Style>,
     host: &mut dyn Host,
 ) -> Result<Done, Failure> {
+    let Ran { state, index } = ran;
     let done = state.counts().finished();
-    // Deriving folds the journal anew: two states of a million rows need not stand side by side.
-    drop(state);
-    let summary = derive::derive(folder, host).map_err(|failure| at_full_disk(failure, done))?;
+    // Without an index the journal is folded anew: two states of a million rows need not stand side by side.
+    let history = index.map(|index| History::known(folder.journal(), state, index));
+    let summary = derive::derive(folder, history, host).map_err(|failure| at_full_disk(failure, done))?;
+    step_summary::append(&summary, host);
     let exit_code = summary.verdict.exit_code;
     let output = if json { as_json(&summary, folder)? } else { shown(&summary, folder, style) };
     Ok(Done { exit_code, output })

@@ -1,12 +1,12 @@
 //! A baseline: what an earlier run came to, in a small file fit for version control. It holds no texts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::gates::pairs::{Passed, passed_of};
 use crate::model::Cost;
 
 /// The format's name, in the first line.
@@ -43,8 +43,8 @@ pub struct Baseline {
     pub figures: Value,
     /// Of what it was made.
     pub identity: Identity,
-    /// What passed of its rows, by their keys; empty until [`Baseline::read_rows`].
-    pub(super) passed: Passed,
+    /// The verdicts of its rows.
+    verdicts: Arc<Verdicts>,
 }
 
 /// What a baseline's run was made of, by which `compare` tells what is not the same. Files of earlier versions lack it.
@@ -64,6 +64,17 @@ pub struct Identity {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub workflow_versions: BTreeMap<String, u64>,
 }
+
+/// The verdicts of rows by their keys, a byte each, in the order of the checks' names.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Verdicts {
+    names: Vec<String>,
+    rows: HashMap<Box<str>, Box<[u8]>>,
+}
+
+const PASSED: u8 = b'p';
+const NOT_PASSED: u8 = b'n';
+const NOT_JUDGED: u8 = b'-';
 
 /// What is kept of a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,12 +99,19 @@ pub enum BaselineError {
     /// Another file.
     #[error("its first line is not that of a baseline")]
     NotOne,
-    /// Of another version.
-    #[error("it is of the format `{0}`, and this flowbatch reads `{FORMAT}`")]
-    Version(String),
     /// A line that is no row.
     #[error("its line {0} is no row of a baseline")]
     Row(usize),
+    /// Of another version.
+    #[error("it is of the format `{0}`, and this flowbatch reads `{FORMAT}`")]
+    Version(String),
+}
+
+/// What is read of a row.
+#[derive(Deserialize)]
+struct RowVerdicts {
+    row_key: String,
+    checks: Map<String, Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -114,27 +132,38 @@ impl Baseline {
             checks.values_mut().filter_map(Value::as_object_mut).for_each(without_texts);
         }
         let manifest = report["manifest"].as_str().unwrap_or_default().to_owned();
-        Self { manifest, figures: Value::Object(figures), identity, passed: Passed::default() }
+        Self { manifest, figures: Value::Object(figures), identity, verdicts: Arc::default() }
     }
 
-    /// Reads a baseline's file, whose rows are not looked at.
+    /// Reads a baseline's file.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
-        let first = text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default();
+        let mut lines = text.trim_start_matches('\u{feff}').lines();
+        let first = lines.next().unwrap_or_default();
         let head: Head = serde_json::from_str(first).map_err(|_| BaselineError::NotOne)?;
         if head.format != FORMAT {
             return Err(BaselineError::Version(head.format));
         }
+        let mut verdicts = Verdicts::default();
+        for (at, line) in lines.enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let row: RowVerdicts = serde_json::from_str(line).map_err(|_| BaselineError::Row(at + 2))?;
+            verdicts.take(row);
+        }
         let Head { manifest, identity, figures, .. } = head;
-        Ok(Self { manifest, figures, identity, passed: Passed::default() })
+        Ok(Self { manifest, figures, identity, verdicts: Arc::new(verdicts) })
     }
 
-    /// Reads what passed of the file's rows, for gates that compare pairs. Of two rows of one key the first counts.
-    pub fn read_rows(&mut self, text: &str) -> Result<(), BaselineError> {
-        for (at, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
-            let row: BaselineRow = serde_json::from_str(line).map_err(|_| BaselineError::Row(at + 1))?;
-            self.passed.entry(row.row_key.clone()).or_insert_with(|| passed_of(row));
+    /// Gives the place of a check among those of the rows.
+    pub fn place(&self, check: &str) -> Option<usize> {
+        self.verdicts.names.iter().position(|name| name == check)
+    }
+
+    /// Says whether a row passed the check at a place; none when the row is not there, or was not judged.
+    pub fn passed(&self, row_key: &str, place: usize) -> Option<bool> {
+        match *self.verdicts.rows.get(row_key)?.get(place)? {
+            PASSED => Some(true),
+            NOT_PASSED => Some(false),
+            _ => None,
         }
-        Ok(())
     }
 
     /// Writes the file: the figures, then a line for each row.
@@ -154,9 +183,29 @@ impl Baseline {
     }
 }
 
+impl Verdicts {
+    fn take(&mut self, row: RowVerdicts) {
+        let mut codes = vec![NOT_JUDGED; self.names.len()];
+        for (name, verdict) in row.checks {
+            let place = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
+                self.names.push(name);
+                codes.push(NOT_JUDGED);
+                self.names.len() - 1
+            });
+            codes[place] = match verdict.as_str() {
+                Some("pass") => PASSED,
+                Some("fail" | "error") => NOT_PASSED,
+                _ => NOT_JUDGED,
+            };
+        }
+        self.rows.insert(row.row_key.into(), codes.into());
+    }
+}
+
 /// Takes off what holds texts. Labels stay where they are expected ones: those that a workflow makes up may be anything.
 fn without_texts(check: &mut Map<String, Value>) {
     check.remove("example");
+    check.remove("baseline");
     let Some(labels) = check.get_mut("labels").and_then(Value::as_object_mut) else { return };
     labels.remove("confusion");
     if let Some(classes) = labels.get_mut("classes").and_then(Value::as_array_mut) {

@@ -115,6 +115,9 @@ fn fixed() -> impl Iterator<Item = (String, FigureKind)> {
     shares.chain(counts).chain(costs).chain(times).chain(of(FigureKind::Ms, &["wall"]))
 }
 
+/// Where the figures by group are.
+pub(super) const GROUPS: &str = "groups";
+
 const SHARES_OF_A_CHECK: [&str; 2] = ["pass_rate", "mean_score"];
 const COUNTS_OF_A_CHECK: [&str; 5] = ["passed", "failed", "error", "skipped", "unscored"];
 const SHARES_OF_LABELS: [&str; 2] = ["accuracy", "macro_f1"];
@@ -128,10 +131,15 @@ const SHARES_OF_REPEATS: [&str; 2] = ["repeats.cost.cv", "repeats.latency.cv"];
 pub(super) fn find(
     segments: &[String],
     checks: &[KnownCheck],
+    groups: &[String],
     repeats: Repeats,
 ) -> Result<Figure, Vec<String>> {
     let written = segments.join(".");
     let words: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if words.first() == Some(&GROUPS) {
+        let (way, kind) = of_group(&words, checks, groups)?;
+        return Ok(Figure { written, path: way.into_iter().map(str::to_owned).collect(), kind });
+    }
     let words = words.strip_prefix(&["checks"]).unwrap_or(&words);
     if let Some((first, rest)) = words.split_first()
         && let Some(check) = checks.iter().find(|check| check.name == *first)
@@ -187,6 +195,8 @@ fn of_check<'a>(
         [name] if check.labels && SHARES_OF_LABELS.contains(name) => {
             Ok((vec!["labels", name], FigureKind::Share))
         }
+        ["baseline", "rows" | "better" | "worse"] => Ok((rest.to_vec(), FigureKind::Count)),
+        ["baseline", "p_worse"] => Ok((rest.to_vec(), FigureKind::Share)),
         ["classes", class, name] if check.labels && SHARES_OF_A_CLASS.contains(name) => {
             Ok((vec!["labels", "classes", class, name], FigureKind::Share))
         }
@@ -200,9 +210,49 @@ fn of_check<'a>(
     }
 }
 
+/// `groups.BY.VALUE.FIGURE`, of one value of a `report.group_by`.
+fn of_group<'a>(
+    words: &[&'a str],
+    checks: &[KnownCheck],
+    groups: &[String],
+) -> Result<(Vec<&'a str>, FigureKind), Vec<String>> {
+    let known = || {
+        let of = |by: &String| {
+            let figures = ["success_rate", "rows", "cost.total", "latency.p95"].map(str::to_owned);
+            let rates = checks.iter().map(|check| format!("{}.pass_rate", check.name));
+            let figures: Vec<_> = figures.into_iter().chain(rates).collect();
+            figures.into_iter().map(|figure| format!("{GROUPS}.{by}.VALUE.{figure}")).collect::<Vec<_>>()
+        };
+        groups.iter().flat_map(of).collect()
+    };
+    let [root, by, value, rest @ ..] = words else { return Err(known()) };
+    if !groups.iter().any(|group| group == by) {
+        return Err(known());
+    }
+    let rest = rest.strip_prefix(&["checks"]).unwrap_or(rest);
+    let (way, kind) = match rest {
+        ["rows" | "succeeded"] | ["cost" | "tokens", "unknown_rows"] | ["tokens", "total"] => {
+            (rest.to_vec(), FigureKind::Count)
+        }
+        ["success_rate"] => (rest.to_vec(), FigureKind::Share),
+        ["cost", "total"] => (rest.to_vec(), FigureKind::Cost),
+        ["latency" | "latency_ms", time] if TIMES.contains(time) => {
+            (vec!["latency_ms", time], FigureKind::Ms)
+        }
+        [name, figure] if checks.iter().any(|check| check.name == *name) => match *figure {
+            "pass_rate" => (vec!["checks", name, figure], FigureKind::Share),
+            "passed" | "failed" | "error" => (vec!["checks", name, figure], FigureKind::Count),
+            _ => return Err(known()),
+        },
+        _ => return Err(known()),
+    };
+    Ok(([*root, *by, *value].into_iter().chain(way).collect(), kind))
+}
+
 fn names_of(check: &KnownCheck, repeats: Repeats) -> Vec<String> {
     let mut names: Vec<String> =
         SHARES_OF_A_CHECK.iter().chain(&COUNTS_OF_A_CHECK).map(|name| (*name).to_owned()).collect();
+    names.extend(["rows", "better", "worse", "p_worse"].map(|name| format!("baseline.{name}")));
     if check.labels {
         names.extend(SHARES_OF_LABELS.iter().map(|name| (*name).to_owned()));
         names.extend(SHARES_OF_A_CLASS.iter().map(|name| format!("classes.LABEL.{name}")));
@@ -215,11 +265,18 @@ fn names_of(check: &KnownCheck, repeats: Repeats) -> Vec<String> {
     names
 }
 
-/// Walks down a report; a list's element is found by its `label`.
+/// Walks down a report; an element of a list is found by its `label`, and a group by its name and its value.
 pub(super) fn lookup<'a>(report: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(report, |value, step| match value {
-        Value::Object(members) => members.get(step),
-        Value::Array(items) => items.iter().find(|item| item["label"] == step.as_str()),
-        _ => None,
-    })
+    let Some((step, rest)) = path.split_first() else { return Some(report) };
+    let (found, rest) = match report {
+        Value::Object(members) => (members.get(step), rest),
+        Value::Array(items) if items.iter().any(|item| item.get("by").is_some()) => {
+            let (value, rest) = rest.split_first()?;
+            let is_it = |item: &&Value| item["by"] == step.as_str() && item["value"] == value.as_str();
+            (items.iter().find(is_it), rest)
+        }
+        Value::Array(items) => (items.iter().find(|item| item["label"] == step.as_str()), rest),
+        _ => (None, rest),
+    };
+    lookup(found?, rest)
 }

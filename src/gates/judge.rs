@@ -4,9 +4,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::gates::Baseline;
 use crate::gates::figures::{Figure, FigureKind, lookup};
-use crate::gates::pairs::SIGNIFICANCE;
-use crate::gates::{Baseline, Flips};
 use crate::mapping::decimal;
 
 /// A condition on a run's figures.
@@ -40,8 +39,6 @@ pub(super) enum Comparison {
     AtMost,
     More,
     AtLeast,
-    /// Not worse than the baseline by more than chance, pair by pair.
-    NotWorse,
 }
 
 /// What a gate says of a run.
@@ -94,7 +91,7 @@ impl Comparison {
             Self::Less => value < bound,
             Self::AtMost => value <= bound,
             Self::More => value > bound,
-            Self::AtLeast | Self::NotWorse => value >= bound,
+            Self::AtLeast => value >= bound,
         }
     }
 
@@ -104,7 +101,7 @@ impl Comparison {
             Self::Equal => -ahead.abs(),
             Self::Unequal => ahead.abs(),
             Self::Less | Self::AtMost => -ahead,
-            Self::More | Self::AtLeast | Self::NotWorse => ahead,
+            Self::More | Self::AtLeast => ahead,
         })
     }
 }
@@ -115,24 +112,9 @@ impl Gate {
         &self.source
     }
 
-    /// Gives what the gate compares pair by pair: a check's name, or `success_rate`.
-    pub fn is_paired_by(&self) -> Option<&str> {
-        let [(_, Term::Figure(figure))] = self.left.as_slice() else { return None };
-        let of_check = figure.path.strip_prefix(&["checks".to_owned()][..]).unwrap_or(&figure.path);
-        of_check.first().map(String::as_str).filter(|_| self.comparison == Comparison::NotWorse)
-    }
-
     /// Judges a report. A gate whose figures are not all known has not been shown to hold, and fails; nothing is judged
     /// while the run is not complete.
-    ///
-    /// `flips` says what became of each name that gates compare pair by pair.
-    pub fn judge(
-        &self,
-        report: &Value,
-        baseline: Option<&Baseline>,
-        flips: &[(String, Flips)],
-        complete: bool,
-    ) -> GateResult {
+    pub fn judge(&self, report: &Value, baseline: Option<&Baseline>, complete: bool) -> GateResult {
         let value = total(&self.left, report, baseline);
         let bound = total(&self.right, report, baseline);
         let write = |number: Option<Decimal>| number.map_or(Value::Null, |number| self.write(number));
@@ -146,10 +128,6 @@ impl Gate {
             reason: None,
         };
         match (value, bound) {
-            (Ok(_), Ok(_)) if self.comparison == Comparison::NotWorse => {
-                let (passed, reason) = self.worse(flips);
-                (result.passed, result.reason) = (complete.then_some(passed), Some(reason));
-            }
             (Ok(value), Ok(bound)) => {
                 result.margin = write(self.comparison.margin(value, bound));
                 let unknown = self.left.iter().chain(&self.right).find_map(|(_, term)| unknown(term, report));
@@ -166,19 +144,6 @@ impl Gate {
             result.reason = Some("the run is not complete".to_owned());
         }
         result
-    }
-
-    /// Says whether the pairs are not worse, and what became of them.
-    fn worse(&self, flips: &[(String, Flips)]) -> (bool, String) {
-        let name = self.is_paired_by().unwrap_or_default();
-        let flips =
-            flips.iter().find(|(known, _)| known == name).map(|(_, flips)| *flips).unwrap_or_default();
-        let Some(p) = flips.p() else {
-            return (false, "undecided: no row was judged both here and in the baseline".to_owned());
-        };
-        let Flips { pairs, lost, won } = flips;
-        let p_text = if p < 1e-4 { "<0.0001".to_owned() } else { format!("{p:.4}") };
-        (p >= SIGNIFICANCE, format!("of {pairs} pairs {lost} lost and {won} won, p {p_text}"))
     }
 
     fn write(&self, number: Decimal) -> Value {
@@ -255,12 +220,15 @@ fn read(report: &Value, figure: &Figure) -> Result<Decimal, String> {
 /// Says whether a figure of costs or tokens leaves rows out whose own are not known.
 fn unknown(term: &Term, report: &Value) -> Option<String> {
     let Term::Figure(figure) = term else { return None };
-    let what = match figure.path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["cost", "total" | "per_row", ..] => "cost",
-        ["tokens", "total"] => "tokens",
-        _ => return None,
-    };
-    let rows = report[what]["unknown_rows"].as_u64().filter(|rows| *rows > 0)?;
+    let money = |step: &String| step == "cost" || step == "tokens";
+    let end = figure.path.iter().position(money)?;
+    let what = figure.path[end].as_str();
+    // How many rows are known or not is itself known.
+    if !matches!(figure.path.get(end + 1).map(String::as_str), Some("total" | "per_row")) {
+        return None;
+    }
+    let sums = lookup(report, &figure.path[..=end])?;
+    let rows = sums["unknown_rows"].as_u64().filter(|rows| *rows > 0)?;
     let (rows, are) = if rows == 1 { ("1 row".to_owned(), "is") } else { (format!("{rows} rows"), "are") };
     let are = if what == "cost" { "is" } else { are };
     Some(format!("the {what} of {rows} {are} not known"))

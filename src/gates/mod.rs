@@ -5,13 +5,11 @@ mod baseline;
 mod figures;
 mod judge;
 mod lexer;
-mod pairs;
 mod parser;
 
 pub use baseline::{Baseline, BaselineError, BaselineRow, Identity};
 pub use figures::{FigureKind, KnownCheck, TOP_LEVEL};
 pub use judge::{Gate, GateResult};
-pub use pairs::{Flips, Pairs};
 pub use parser::{MoneyUnits, Names};
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::gates::figures::{Figure, FigureKind, KnownCheck, find};
+use crate::gates::figures::{Figure, FigureKind, GROUPS, KnownCheck, find};
 use crate::gates::judge::{Comparison, Gate, Sum, Term};
 use crate::gates::lexer::{Token, TokenKind, lex, mistake};
 use crate::mapping::{SyntaxError, did_you_mean};
@@ -16,6 +16,8 @@ pub type MoneyUnits<'a> = &'a dyn Fn(Decimal, &str) -> Result<Decimal, (String, 
 pub struct Names<'a> {
     /// The manifest's checks.
     pub checks: &'a [KnownCheck],
+    /// The names of `report.group_by`.
+    pub groups: &'a [String],
     /// Whether there is a `baseline`.
     pub baseline: bool,
     /// How often each row of the dataset is invoked: with more than once there are figures of that.
@@ -29,9 +31,6 @@ impl std::fmt::Debug for Names<'_> {
         f.debug_struct("Names").field("checks", &self.checks).finish_non_exhaustive()
     }
 }
-
-/// The word between a pass rate and `baseline`.
-const NOT_WORSE: &str = "not_worse_than";
 
 /// The longest gate, in bytes.
 const LONGEST: usize = 1_000;
@@ -51,11 +50,9 @@ impl Gate {
         let token = parser.take();
         let comparison = match &token.kind {
             TokenKind::Symbol(symbol) => Comparison::of(symbol),
-            TokenKind::Path(word) if *word == [NOT_WORSE] => Some(Comparison::NotWorse),
             _ => None,
         };
         let Some(comparison) = comparison else { return Err(unexpected(text, &token)) };
-        let at = token.at;
         let right = parser.sum()?;
         let end = parser.take();
         if end.kind != TokenKind::End {
@@ -74,9 +71,6 @@ impl Gate {
             [Word { what: What::Figure(figure), negative: false, .. }] => Some(figure.clone()),
             _ => None,
         };
-        if comparison == Comparison::NotWorse {
-            require_paired(subject.as_ref(), &right, at)?;
-        }
         let typed = |words| typed(words, kind, subject.as_ref(), names.money);
         Ok(Self {
             source: text.trim().to_owned(),
@@ -85,21 +79,6 @@ impl Gate {
             comparison,
             right: typed(right)?,
         })
-    }
-}
-
-/// Holds a comparison of pairs to what has pairs: a share of rows that pass, and the same of the baseline.
-fn require_paired(subject: Option<&Figure>, right: &[Word], at: usize) -> Result<(), SyntaxError> {
-    let is_baseline = matches!(right, [Word { what: What::Baseline, negative: false, .. }]);
-    let path: Vec<&str> = subject.iter().flat_map(|figure| &figure.path).map(String::as_str).collect();
-    match path.as_slice() {
-        ["success_rate"] | ["checks", _, "pass_rate"] if is_baseline => Ok(()),
-        _ => {
-            let help = format!(
-                "write `label.pass_rate {NOT_WORSE} baseline`, or `success_rate {NOT_WORSE} baseline`"
-            );
-            Err(mistake(at, format!("`{NOT_WORSE}` compares a pass rate with `baseline`"), Some(help)))
-        }
     }
 }
 
@@ -188,7 +167,10 @@ impl Parser<'_> {
     }
 
     fn figure(&self, path: &[String], at: usize) -> Result<Figure, SyntaxError> {
-        find(path, self.names.checks, self.names.repeats).map_err(|known| {
+        if path.iter().any(|step| step == "baseline") {
+            self.baseline(at)?;
+        }
+        find(path, self.names.checks, self.names.groups, self.names.repeats).map_err(|known| {
             let written = path.join(".");
             let near = did_you_mean(&written, known.iter().map(String::as_str));
             let help = near.unwrap_or_else(|| {
@@ -216,6 +198,12 @@ fn typed(
                 let message =
                     format!("`{}` is {}, and this gate is about {}", figure.written, a(figure.kind), a(kind));
                 return Err(mistake(at, message, None));
+            }
+            What::Baseline
+                if subject.is_some_and(|figure| figure.path.first().is_some_and(|first| first == GROUPS)) =>
+            {
+                let help = "compare it with a bound of your own".to_owned();
+                return Err(mistake(at, "a baseline holds no figures by group", Some(help)));
             }
             What::Baseline => Term::Baseline(subject.cloned().ok_or_else(|| {
                 let help =

@@ -17,6 +17,8 @@ use crate::model::{Impossible, RowNumber, RowState, RunEvent, RunState};
 pub struct Batch {
     /// The events, in the order of the journal.
     pub events: Vec<RunEvent>,
+    /// Where the line of each begins, in bytes from the start of the journal.
+    pub offsets: Vec<u64>,
     /// Their wall-clock instant, in ms since 1970.
     pub t_ms: u64,
     /// Whether the disk had room for them.
@@ -51,8 +53,8 @@ impl Committer {
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || {
             while let Some(events) = groups.blocking_recv() {
                 let done = writer.append(&events);
-                let t_ms = writer.t_ms();
-                let done = done.map(|appended| Batch { events, t_ms, appended });
+                let (t_ms, offsets) = (writer.t_ms(), writer.take_offsets());
+                let done = done.map(|appended| Batch { events, offsets, t_ms, appended });
                 if batches.blocking_send(done).is_err() {
                     break;
                 }
@@ -128,7 +130,8 @@ impl Committer {
         #[cfg(test)]
         if let Some((writer, done)) = &mut self.immediate {
             let appended = writer.append(&group);
-            *done = Some(appended.map(|appended| Batch { events: group, t_ms: writer.t_ms(), appended }));
+            let (t_ms, offsets) = (writer.t_ms(), writer.take_offsets());
+            *done = Some(appended.map(|appended| Batch { events: group, offsets, t_ms, appended }));
             self.busy = true;
             return;
         }

@@ -16,13 +16,19 @@ pub struct History {
     path: PathBuf,
     state: RunState,
     replay: Replay,
-    rows: Vec<Places>,
+    index: Index,
     /// What earlier executions of rows asked again were billed, where it is known.
     earlier: HashMap<RowNumber, (Cost, u64)>,
 }
 
+/// Where each row's telling events stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    rows: Vec<Places>,
+}
+
 /// Where a row's telling events stand. Twelve bytes, since there may be millions of rows.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Places {
     begun: Place,
     last: Place,
@@ -30,7 +36,7 @@ struct Places {
 }
 
 /// The offset of a line, or none: its number, counted from 1, in five bytes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Place([u8; 5]);
 
 impl Place {
@@ -52,23 +58,34 @@ impl History {
     /// Reads a journal through.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let mut state = RunState::new();
-        let mut rows = Vec::new();
+        let mut index = Index::default();
         let mut earlier: HashMap<RowNumber, (Cost, u64)> = HashMap::new();
         let mut lookup = None;
         let replay = replay_brief(path, |offset, entry| {
             let impossible = |source| Error::Impossible { path: path.to_owned(), offset, source };
-            let overtook = overtakes(&state, &entry.event);
+            index.note(&state, offset, &entry.event).ok_or_else(|| too_long(path))?;
             state.apply(entry.t_ms, &entry.event).map_err(impossible)?;
             if let RunEvent::Reopened(e) = &entry.event
-                && let Some((cost, tokens)) = billed(path, &mut lookup, &rows, e.row)?
+                && let Some((cost, tokens)) = billed(path, &mut lookup, &index, e.row)?
             {
                 let sum = earlier.entry(e.row).or_default();
                 sum.0 = sum.0.checked_add(cost).unwrap_or(sum.0);
                 sum.1 = sum.1.saturating_add(tokens);
             }
-            note_places(&mut rows, offset, &entry.event, overtook).ok_or_else(|| too_long(path))
+            Ok(())
         })?;
-        Ok(Self { path: path.to_owned(), state, replay, rows, earlier })
+        Ok(Self { path: path.to_owned(), state, replay, index, earlier })
+    }
+
+    /// Is what `read` would give of the journal of a run in which no row was asked again, without reading it: `index` has
+    /// noted each of its events.
+    pub fn known(path: PathBuf, state: RunState, index: Index) -> Self {
+        Self { path, state, replay: Replay::default(), index, earlier: HashMap::new() }
+    }
+
+    /// Gives where the telling events stand.
+    pub fn index(&self) -> &Index {
+        &self.index
     }
 
     /// Gives what the run has come to.
@@ -91,8 +108,7 @@ impl History {
         let mut begun = Lookup::open(&self.path)?;
         let mut last = Lookup::open(&self.path)?;
         Ok(self.state.selected().iter().map(move |row| {
-            let index = usize::try_from(row - 1).unwrap_or(usize::MAX);
-            let places = self.rows.get(index).copied().unwrap_or_default();
+            let places = self.index.of(row);
             Ok(self.facts(row, places, begun.at(places.begun)?, last.at(places.last)?))
         }))
     }
@@ -102,10 +118,8 @@ impl History {
         let mut last = Lookup::open(&self.path)?;
         let mut denied = RowSet::new();
         for row in self.state.unsettled_rows() {
-            let places = usize::try_from(row - 1).ok().and_then(|index| self.rows.get(index));
             if let RowState::InDoubt(Some(_)) = self.state.row(row)
-                && let Some((_, RunEvent::Ended(e))) =
-                    last.at(places.map_or(Place::default(), |places| places.last))?
+                && let Some((_, RunEvent::Ended(e))) = last.at(self.index.of(row).last)?
                 && e.error.kind == ErrorKind::POLL_REFUSED
             {
                 denied.insert(row);
@@ -144,15 +158,14 @@ impl History {
 fn billed(
     path: &Path,
     lookup: &mut Option<Lookup>,
-    rows: &[Places],
+    index: &Index,
     row: RowNumber,
 ) -> Result<Option<(Cost, u64)>, Error> {
-    let places = usize::try_from(row - 1).ok().and_then(|index| rows.get(index)).copied().unwrap_or_default();
     let lookup = match lookup {
         Some(lookup) => lookup,
         None => lookup.insert(Lookup::open(path)?),
     };
-    Ok(match lookup.at(places.last)? {
+    Ok(match lookup.at(index.of(row).last)? {
         Some((_, RunEvent::Answered(e))) => Some((e.cost.unwrap_or_default(), e.tokens.unwrap_or_default())),
         _ => None,
     })
@@ -168,31 +181,39 @@ fn overtakes(state: &RunState, event: &RunEvent) -> bool {
     via == Via::Webhook && event.row().is_some_and(|row| state.row(row) == RowState::Intended)
 }
 
-/// Takes an event's place down; none when the journal is too long for it.
-fn note_places(rows: &mut Vec<Places>, offset: u64, event: &RunEvent, overtook: bool) -> Option<()> {
-    let place = Place::of(offset)?;
-    let Some(row) = event.row() else { return Some(()) };
-    let index = usize::try_from(row - 1).unwrap_or(usize::MAX);
-    if index >= rows.len() {
-        rows.resize(index + 1, Places::default());
+impl Index {
+    /// Takes an event's place down, before `state` takes in the event; none when the journal is too long for it.
+    pub fn note(&mut self, state: &RunState, offset: u64, event: &RunEvent) -> Option<()> {
+        let place = Place::of(offset)?;
+        let Some(row) = event.row() else { return Some(()) };
+        let overtook = overtakes(state, event);
+        let index = usize::try_from(row - 1).unwrap_or(usize::MAX);
+        if index >= self.rows.len() {
+            self.rows.resize(index + 1, Places::default());
+        }
+        let places = &mut self.rows[index];
+        match event {
+            RunEvent::Intended(e) if e.input.is_some() => places.begun = place,
+            RunEvent::Rejected(_) => (places.begun, places.last) = (place, place),
+            RunEvent::Answered(_) | RunEvent::Ended(_) => places.last = place,
+            _ => {}
+        }
+        let sent = match event {
+            RunEvent::Refused(e) => e.is_attempt(),
+            RunEvent::Ambiguous(_) => true,
+            RunEvent::Attached(e) => e.via == Via::Submit,
+            RunEvent::Answered(e) => matches!(e.via, Via::Reply | Via::Submit),
+            RunEvent::Withdrawn(e) => e.why == WithdrawnWhy::RunRefused,
+            _ => false,
+        };
+        places.attempts = places.attempts.saturating_add(u16::from(sent || overtook));
+        Some(())
     }
-    let places = &mut rows[index];
-    match event {
-        RunEvent::Intended(e) if e.input.is_some() => places.begun = place,
-        RunEvent::Rejected(_) => (places.begun, places.last) = (place, place),
-        RunEvent::Answered(_) | RunEvent::Ended(_) => places.last = place,
-        _ => {}
+
+    fn of(&self, row: RowNumber) -> Places {
+        let places = usize::try_from(row - 1).ok().and_then(|index| self.rows.get(index));
+        places.copied().unwrap_or_default()
     }
-    let sent = match event {
-        RunEvent::Refused(e) => e.is_attempt(),
-        RunEvent::Ambiguous(_) => true,
-        RunEvent::Attached(e) => e.via == Via::Submit,
-        RunEvent::Answered(e) => matches!(e.via, Via::Reply | Via::Submit),
-        RunEvent::Withdrawn(e) => e.why == WithdrawnWhy::RunRefused,
-        _ => false,
-    };
-    places.attempts = places.attempts.saturating_add(u16::from(sent || overtook));
-    Some(())
 }
 
 fn too_long(path: &Path) -> Error {

@@ -59,6 +59,8 @@ pub struct Writer {
     next: u64,
     length: u64,
     buffer: Vec<u8>,
+    /// Where the lines of the last group begin.
+    offsets: Vec<u64>,
     broken: bool,
     pub(super) clock: Clock,
     t_ms: u64,
@@ -109,6 +111,7 @@ impl Writer {
             next,
             length,
             buffer: Vec::new(),
+            offsets: Vec::new(),
             broken: false,
             clock: Clock::behind(0),
             t_ms: 0,
@@ -158,6 +161,11 @@ impl Writer {
         self.clock.now()
     }
 
+    /// Gives where the lines of the last group begin, in bytes from the start of the journal; once.
+    pub(super) fn take_offsets(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.offsets)
+    }
+
     /// Appends a group of events as of now.
     pub fn append(&mut self, events: &[RunEvent]) -> Result<Appended, Error> {
         let t_ms = self.instant();
@@ -174,7 +182,9 @@ impl Writer {
         }
         self.t_ms = self.t_ms.max(t_ms);
         self.buffer.clear();
+        self.offsets.clear();
         for (n, event) in (self.next..).zip(events) {
+            self.offsets.push(self.length + self.buffer.len() as u64);
             format::encode(&mut self.buffer, n, self.t_ms, event).map_err(|e| self.not_durable(e.into()))?;
         }
         fail_point::pass(Point::GroupReady);

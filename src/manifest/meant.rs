@@ -356,6 +356,8 @@ pub struct OutputSpec {
     pub durability: Durability,
     /// `formats`.
     pub formats: Vec<OutputFormat>,
+    /// `redact`: paths from `row`, `input` or `output` that are kept out of every derived file.
+    pub redact: Vec<Vec<String>>,
     /// `columns`, in the order written.
     pub columns: Vec<(String, Template)>,
     /// `csv.bom`: a byte order mark first.
@@ -377,4 +379,10 @@ pub enum OutputFormat {
     Jsonl,
     /// results.csv and failures.csv.
     Csv,
+    /// report.html.
+    Html,
+    /// junit.xml.
+    Junit,
+    /// results.xlsx.
+    Xlsx,
 }

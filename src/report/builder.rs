@@ -56,7 +56,7 @@ impl<'a> SummaryBuilder<'a> {
             backoff: Spread::default(),
             errors: BTreeMap::new(),
             groupings: context.group_by.iter().map(Grouping::new).collect(),
-            scores: Scores::new(&context.checks, context.repeats),
+            scores: Scores::new(&context.checks, context.repeats, context.baseline.as_ref()),
             repeats: RunTally::new(context.repeats),
         }
     }
@@ -78,7 +78,7 @@ impl<'a> SummaryBuilder<'a> {
         self.queue.add(row.queue_ms);
         self.backoff.add(row.backoff_ms.filter(|_| row.queue_ms.is_some()));
         self.note_error(row);
-        self.scores.add(row.row_number, &row.checks);
+        self.scores.add(row.row_number, row.row_key, &row.checks);
         if let Some(scope) = scope {
             for grouping in &mut self.groupings {
                 grouping.add(row, scope);

@@ -10,7 +10,7 @@ use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
 use crate::mapping::{ColumnTypes, Template};
 use crate::model::{Accept, Pin, Repeats};
-use crate::report::BudgetLimits;
+use crate::report::{BudgetLimits, Redaction};
 
 /// What the journal does not hold, and a report needs: taken from the run's frozen manifest.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ pub struct ReportContext {
     pub group_by: Vec<(String, Template)>,
     /// `output.columns`, in the order written; when empty, each field of the output becomes a column.
     pub columns: Vec<(String, Template)>,
+    /// `output.redact`.
+    pub redact: Redaction,
     /// The dataset's header, when it is known; else it is gathered from the rows' records, in a pass of its own.
     pub dataset_columns: Option<Vec<String>>,
     /// `output.csv`.

@@ -6,12 +6,14 @@ use std::io::{self, Write};
 use serde_json::value::RawValue;
 
 use crate::artifact::Restart;
-use crate::gates::{Flips, Gate, Pairs};
+use crate::gates::Gate;
 use crate::mapping::Scope;
 use crate::model::{Outcome, RowFacts, RowNumber, RunState};
 use crate::report::builder::SummaryBuilder;
 use crate::report::layout::Layout;
-use crate::report::row::{answer_of, output_of, record_of};
+use crate::report::pages::{PageTarget, Pages};
+use crate::report::redact::Hidden;
+use crate::report::row::{answer_of, record_of};
 use crate::report::sheets::Sheets;
 use crate::report::templates::Scopes;
 use crate::report::{ReportContext, ResultRow, Summary};
@@ -27,13 +29,19 @@ pub struct Targets<'a> {
     pub results_csv: Option<&'a mut dyn Restart>,
     /// The rows that did not succeed, usable as a dataset: without rows whose record is not known.
     pub failures_csv: Option<&'a mut dyn Restart>,
+    /// The columns of results.csv, as a workbook.
+    pub results_xlsx: Option<&'a mut dyn Restart>,
+    /// report.html.
+    pub html: Option<PageTarget<'a>>,
+    /// junit.xml.
+    pub junit: Option<PageTarget<'a>>,
     /// Called with each row, in dataset order.
     pub each: Option<&'a mut Each<'a>>,
 }
 
 impl Targets<'_> {
-    fn has_csv(&self) -> bool {
-        self.results_csv.is_some() || self.failures_csv.is_some()
+    fn has_sheets(&self) -> bool {
+        self.results_csv.is_some() || self.failures_csv.is_some() || self.results_xlsx.is_some()
     }
 }
 
@@ -88,7 +96,7 @@ where
     let mut layout = Layout::new(context);
     let mut later = rows().into_iter();
     let mut sample = Vec::new();
-    if layout.grows() && targets.has_csv() {
+    if layout.grows() && targets.has_sheets() {
         let mut bytes = 0;
         while sample.len() < SAMPLE_ROWS
             && bytes < SAMPLE_BYTES
@@ -96,7 +104,10 @@ where
         {
             let facts = facts.map_err(Error::Rows)?;
             bytes += payload_of(&facts);
-            layout.see(record_of(&facts), answer_of(&facts).and_then(output_of).as_deref());
+            let (row, record) = (ResultRow::of(&facts), record_of(&facts));
+            let hidden = context.redact.hide(&row, record);
+            let (row, record) = shown(row, record, hidden.as_ref());
+            layout.see(record, row.output.as_deref());
             sample.push(facts);
         }
     }
@@ -106,18 +117,18 @@ where
     let counts = state.counts();
     let mut builder = SummaryBuilder::new(context, counts.answered());
     let scopes = Scopes::new(context);
-    let mut pairs = Pairs::new(&context.gates, context.baseline.as_ref());
     let mut last = 0;
     for facts in sample.into_iter().map(Ok).chain(later) {
         let facts = facts.map_err(Error::Rows)?;
         last = next_row(last, facts.number)?;
         let (row, scope) = scopes.row(&facts, files.needs_a_scope());
+        let hidden = context.redact.hide(&row, record_of(&facts));
+        let (row, record) = shown(row, record_of(&facts), hidden.as_ref());
         builder.add(&row, &facts, scope.as_ref());
-        row.pair(&mut pairs, context.repeats);
         if let Some(each) = &mut each {
             each(&row, &facts);
         }
-        files.write(&row, record_of(&facts), scope.as_ref()).map_err(Failed::into_error)?;
+        files.write(&row, record, scope.as_ref()).map_err(Failed::into_error)?;
     }
     if builder.counts() != counts {
         return Err(Error::Disagree { what: format!("{:?} against {counts:?}", builder.counts()) });
@@ -127,21 +138,38 @@ where
         for facts in rows() {
             let facts = facts.map_err(Error::Rows)?;
             let (row, scope) = scopes.row(&facts, files.sheets.needs_a_scope());
-            let written = files.sheets.write(&row, record_of(&facts), scope.as_ref());
+            let hidden = context.redact.hide(&row, record_of(&facts));
+            let (row, record) = shown(row, record_of(&facts), hidden.as_ref());
+            let written = files.sheets.write(&row, record, scope.as_ref());
             written.map_err(Failed::into_error)?;
         }
     }
-    let notes = files.sheets.finish().map_err(Failed::into_error)?;
-    Ok(judged_by_gates(builder.finish(state, notes), context, &pairs.finish()))
+    let mut notes = files.sheets.finish().map_err(Failed::into_error)?;
+    notes.extend(context.redact.note());
+    let summary = judged_by_gates(builder.finish(state, notes), context);
+    files.pages.finish(&summary).map_err(Failed::into_error)?;
+    Ok(summary)
+}
+
+/// A row and its record, as they may be shown.
+fn shown<'a>(
+    row: ResultRow<'a>,
+    record: Option<&'a RawValue>,
+    hidden: Option<&'a Hidden>,
+) -> (ResultRow<'a>, Option<&'a RawValue>) {
+    match hidden {
+        Some(hidden) => (hidden.row(row), hidden.record(record)),
+        None => (row, record),
+    }
 }
 
 /// Holds the gates against the summary that readers see.
-fn judged_by_gates(mut summary: Summary, context: &ReportContext, flips: &[(String, Flips)]) -> Summary {
+fn judged_by_gates(mut summary: Summary, context: &ReportContext) -> Summary {
     if context.gates.is_empty() {
         return summary;
     }
     let report = serde_json::to_value(&summary).unwrap_or_default();
-    let judge = |gate: &Gate| gate.judge(&report, context.baseline.as_ref(), flips, summary.complete);
+    let judge = |gate: &Gate| gate.judge(&report, context.baseline.as_ref(), summary.complete);
     summary.gates = context.gates.iter().map(judge).collect();
     let failed = summary.gates.iter().filter(|gate| gate.passed == Some(false));
     let failed: Vec<_> = failed.map(|gate| gate.gate.as_str()).collect();
@@ -184,6 +212,7 @@ struct Files<'a, 't> {
     results_jsonl: Option<&'t mut dyn Write>,
     failures_jsonl: Option<&'t mut dyn Write>,
     sheets: Sheets<'a, 't>,
+    pages: Pages<'t>,
     line: Vec<u8>,
 }
 
@@ -193,7 +222,14 @@ impl<'a, 't> Files<'a, 't> {
             groups: !context.group_by.is_empty(),
             results_jsonl: targets.results_jsonl,
             failures_jsonl: targets.failures_jsonl,
-            sheets: Sheets::begin(context, layout, targets.results_csv, targets.failures_csv)?,
+            sheets: Sheets::begin(
+                context,
+                layout,
+                targets.results_csv,
+                targets.failures_csv,
+                targets.results_xlsx,
+            )?,
+            pages: Pages::begin(targets.html, targets.junit, &context.manifest_name),
             line: Vec::new(),
         })
     }
@@ -209,6 +245,7 @@ impl<'a, 't> Files<'a, 't> {
         scope: Option<&Scope>,
     ) -> Result<(), Failed> {
         self.write_jsonl(row, record.filter(|_| row.outcome != Outcome::Succeeded))?;
+        self.pages.add(row)?;
         self.sheets.write(row, record, scope)
     }
 

@@ -9,13 +9,19 @@ mod context;
 mod derive;
 mod encoding;
 mod groups;
+mod html;
 mod json;
+mod junit;
 mod layout;
 mod markdown;
 mod money;
 mod open_bill;
+mod openmetrics;
+mod pages;
 mod phrases;
+mod redact;
 mod repeats;
+mod room;
 mod row;
 mod scores;
 mod sentences;
@@ -26,15 +32,25 @@ mod table;
 mod templates;
 mod terminal;
 mod words;
+mod xlsx;
+mod zip;
 
 pub use context::{CsvOptions, Price, ReportContext};
 pub use derive::{Each, Error, Targets, derive};
+pub use html::{HtmlWriter, PAGE_CELL_BYTES, served_page};
+pub use junit::JunitWriter;
 pub use markdown::render_markdown;
 pub(crate) use markdown::{code, escape};
 pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
+pub use openmetrics::render_openmetrics;
+pub use pages::PageTarget;
+pub use redact::Redaction;
 pub use repeats::{CheckRepeats, RunRepeats, Within};
+pub use room::{PAGE_FURTHER_ROWS, PAGE_ROWS, Spool};
 pub use row::{ResultError, ResultRow};
-pub use scores::{CheckExample, CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary};
+pub use scores::{
+    CheckExample, CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary, PairedSummary,
+};
 pub use summary::{
     ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,
     Percentiles, Rate, Summary, TokenSummary, write_json,

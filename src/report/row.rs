@@ -7,10 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::checks::{Checks, Facts};
-use crate::gates::Pairs;
-use crate::model::{
-    Answered, Cost, Outcome, Repeats, RowError, RowFacts, RowKey, RowNumber, RowState, RunEvent,
-};
+use crate::model::{Answered, Cost, Outcome, RowError, RowFacts, RowKey, RowNumber, RowState, RunEvent};
 use crate::reply;
 
 /// One object of results.jsonl.
@@ -53,6 +50,12 @@ pub struct ResultRow<'a> {
     pub started_at: Option<String>,
     /// When it ended: RFC 3339, UTC, ms.
     pub finished_at: Option<String>,
+    /// `started_at` in ms since 1970, for what counts by time.
+    #[serde(skip)]
+    pub started_ms: Option<u64>,
+    /// `finished_at` in ms since 1970.
+    #[serde(skip)]
+    pub finished_ms: Option<u64>,
     /// Verdicts of checks by name; none for a row without an answer.
     pub checks: Checks,
 }
@@ -125,6 +128,8 @@ impl<'a> ResultRow<'a> {
             },
             started_at: started_ms.and_then(instant),
             finished_at: end.and_then(|(t_ms, _)| instant(*t_ms)),
+            started_ms,
+            finished_ms: end.map(|(t_ms, _)| *t_ms),
             checks: Checks::default(),
         }
     }
@@ -134,16 +139,6 @@ impl ResultRow<'_> {
     /// Says whether the row has a definite answer, which checks look at.
     pub(super) fn is_answered(&self) -> bool {
         matches!(self.outcome, Outcome::Succeeded | Outcome::Failed)
-    }
-
-    /// Holds the row against the baseline's of its key.
-    pub(super) fn pair(&self, pairs: &mut Pairs<'_>, repeats: Repeats) {
-        let number = self.row_number.to_string();
-        let key = self.row_key.map_or(number.as_str(), |key| &key.0);
-        pairs.add(repeats.record(self.row_number), key, self.outcome.as_str(), |name| {
-            let found = self.checks.0.iter().find(|(known, _)| **known == *name);
-            found.map(|(_, result)| result.verdict.as_str())
-        });
     }
 
     /// Gives what checks may look at beside texts.

@@ -4,10 +4,11 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::{Check, CheckResult, CheckVerdict, Checks};
-use crate::model::{Repeats, RowNumber};
+use crate::gates::Baseline;
+use crate::model::{Repeats, RowKey, RowNumber};
 use crate::report::repeats::CheckTally;
 use crate::report::{CheckRepeats, Rate};
-use crate::stats::{Confusion, Interval, wilson, wilson_of_share};
+use crate::stats::{Confusion, Interval, mcnemar, wilson, wilson_of_share};
 
 /// Labels told apart in a report; the others are gathered.
 const MAX_LABELS: usize = 50;
@@ -38,12 +39,29 @@ pub struct CheckSummary {
     /// How steadily it is passed, where each row of the dataset was invoked several times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats: Option<CheckRepeats>,
+    /// How the rows do against those of the baseline, when it has verdicts of this check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<PairedSummary>,
     /// The first row that did not pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<CheckExample>,
     /// How well labels were given, when the check compares labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelSummary>,
+}
+
+/// How rows do against the same rows of the baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairedSummary {
+    /// Rows that were judged in both.
+    pub rows: u64,
+    /// Rows that pass now, and did not.
+    pub better: u64,
+    /// Rows that passed, and do not now.
+    pub worse: u64,
+    /// How likely so uneven a split would be by chance (McNemar's exact test, two-sided) when more rows got worse than
+    /// better; else 1.
+    pub p_worse: f64,
 }
 
 /// A row that did not pass a check.
@@ -130,6 +148,7 @@ pub(super) struct Scores<'a> {
     repeats: Repeats,
     /// The dataset's row that the last row taken in was of.
     record: RowNumber,
+    baseline: Option<&'a Baseline>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -141,6 +160,13 @@ struct Tally {
     labels: Confusion,
     example: Option<CheckExample>,
     repeats: Option<CheckTally>,
+    /// Where the baseline has the check.
+    place: Option<usize>,
+    /// Of the current row of the dataset: its pairs, and how many pass in the baseline and here.
+    pair: (u64, u64, u64),
+    both: u64,
+    better: u64,
+    worse: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -161,12 +187,17 @@ impl Mean {
 }
 
 impl<'a> Scores<'a> {
-    pub(super) fn new(checks: &'a [Check], repeats: Repeats) -> Self {
-        let tally = Tally { repeats: CheckTally::new(repeats), ..Tally::default() };
+    pub(super) fn new(checks: &'a [Check], repeats: Repeats, baseline: Option<&'a Baseline>) -> Self {
+        let tally = |check: &Check| Tally {
+            repeats: CheckTally::new(repeats),
+            place: baseline.and_then(|baseline| baseline.place(&check.name)),
+            ..Tally::default()
+        };
         Self {
+            baseline,
             checks,
             weights: checks.iter().map(|check| check.weight.to_f64().unwrap_or(1.0)).collect(),
-            tallies: vec![tally; checks.len()],
+            tallies: checks.iter().map(tally).collect(),
             rows: Mean::default(),
             repeats,
             record: 0,
@@ -174,7 +205,7 @@ impl<'a> Scores<'a> {
     }
 
     /// Takes a row in; one without an answer has no results.
-    pub(super) fn add(&mut self, number: RowNumber, results: &Checks) {
+    pub(super) fn add(&mut self, number: RowNumber, key: Option<&RowKey>, results: &Checks) {
         let record = self.repeats.record(number);
         if record != self.record {
             self.record = record;
@@ -185,9 +216,13 @@ impl<'a> Scores<'a> {
             return;
         }
         let mut row = Mean::default();
+        let key = self.baseline.map(|_| key.map_or_else(|| number.to_string(), |key| key.0.clone()));
         for ((tally, weight), (_, result)) in self.tallies.iter_mut().zip(&self.weights).zip(&results.0) {
             tally.counts.add(result);
             tally.repeats.iter_mut().for_each(|repeats| repeats.add(result));
+            if let (Some(baseline), Some(key), Some(place)) = (self.baseline, &key, tally.place) {
+                tally.compare(result.verdict, baseline.passed(key, place));
+            }
             tally.skipped += u64::from(result.verdict == CheckVerdict::Skipped);
             if tally.example.is_none() && matches!(result.verdict, CheckVerdict::Fail | CheckVerdict::Error) {
                 tally.example = Some(CheckExample {
@@ -222,9 +257,26 @@ impl<'a> Scores<'a> {
 }
 
 impl Tally {
-    /// Ends a row of the dataset.
+    /// Ends a row of the dataset, whose invocations are one pair: they are not independent.
     fn next_row(&mut self) {
         self.repeats.iter_mut().for_each(CheckTally::next_row);
+        let (pairs, before, now) = std::mem::take(&mut self.pair);
+        self.both += u64::from(pairs > 0);
+        self.better += u64::from(now > before);
+        self.worse += u64::from(now < before);
+    }
+
+    fn compare(&mut self, verdict: CheckVerdict, before: Option<bool>) {
+        let (Some(before), false) = (before, verdict == CheckVerdict::Skipped) else { return };
+        let (pairs, was, is) = self.pair;
+        let now = verdict == CheckVerdict::Pass;
+        self.pair = (pairs + 1, was + u64::from(before), is + u64::from(now));
+    }
+
+    fn paired(&self) -> Option<PairedSummary> {
+        let (rows, better, worse) = (self.both, self.better, self.worse);
+        let p_worse = if worse > better { mcnemar(worse, better) } else { 1.0 };
+        (rows > 0).then_some(PairedSummary { rows, better, worse, p_worse })
     }
 
     fn summary(mut self, compares_labels: bool) -> CheckSummary {
@@ -245,6 +297,7 @@ impl Tally {
             pass_rate_interval: interval.map(Into::into),
             mean_score: self.score.value(),
             repeats: self.repeats.as_ref().map(CheckTally::summary),
+            baseline: self.paired(),
             example: self.example,
             labels: compares_labels.then(|| LabelSummary::of(&self.labels)).flatten(),
         }

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::gates::{FigureKind, GateResult};
-use crate::report::{CheckRepeats, CheckSummary, LabelSummary, RunRepeats, words};
+use crate::report::{CheckRepeats, CheckSummary, LabelSummary, PairedSummary, RunRepeats, words};
 
 /// What a check came to.
 pub(super) fn check(check: &CheckSummary) -> String {
@@ -68,6 +68,18 @@ pub(super) fn run_repeats(repeats: &RunRepeats) -> String {
         }
     }
     text
+}
+
+/// How the rows do against those of the baseline.
+pub(super) fn paired(paired: &PairedSummary) -> String {
+    let PairedSummary { rows, better, worse, p_worse } = paired;
+    let chance = match *p_worse {
+        p if p >= 0.05 => format!(": no more than chance would do (p = {p:.2})"),
+        p if p >= 0.001 => format!(": more than chance would do (p = {p:.3})"),
+        _ => ": more than chance would do (p < 0.001)".to_owned(),
+    };
+    let chance = if worse > better { chance } else { String::new() };
+    format!("against the baseline, {better} of {rows} rows got better and {worse} worse{chance}")
 }
 
 /// How well labels were given, with the labels that were given worst.

@@ -1,4 +1,4 @@
-//! results.csv and failures.csv, written together: the second has the rows that did not succeed.
+//! results.csv, failures.csv and results.xlsx, written together: the second has the rows that did not succeed.
 
 use serde_json::value::RawValue;
 
@@ -9,18 +9,21 @@ use crate::report::derive::Failed;
 use crate::report::layout::Layout;
 use crate::report::table::{Purpose, Table, Unfit};
 use crate::report::templates::Columns;
+use crate::report::xlsx::Workbook;
 use crate::report::{ReportContext, ResultRow};
 
 const RESULTS_CSV: &str = "results.csv";
 const FAILURES_CSV: &str = "failures.csv";
+const RESULTS_XLSX: &str = "results.xlsx";
 
-/// The CSV files being written, those of them that are asked for.
+/// The tables being written, those of them that are asked for.
 pub(super) struct Sheets<'a, 't> {
     context: &'a ReportContext,
     layout: Layout,
     columns: Columns<'a>,
     results: Option<Sheet<'t>>,
     failures: Option<Sheet<'t>>,
+    book: Option<Workbook<&'t mut dyn Restart>>,
     /// A row had a field without a column: the files must be written again.
     lacking: bool,
     /// Rows that failures.csv leaves out.
@@ -64,12 +67,14 @@ impl<'a, 't> Sheets<'a, 't> {
         layout: Layout,
         results: Option<&'t mut dyn Restart>,
         failures: Option<&'t mut dyn Restart>,
+        book: Option<&'t mut dyn Restart>,
     ) -> Result<Self, Failed> {
         let begin = |target: Option<&'t mut dyn Restart>, of| {
             target.map(|target| Sheet::begin(target, of, context, &layout)).transpose()
         };
         let results = begin(results, (RESULTS_CSV, Purpose::Results))?;
         let failures = begin(failures, (FAILURES_CSV, Purpose::Failures))?;
+        let book = book.map(|target| begin_book(target, context, &layout)).transpose()?;
         let columns = Columns::new(&context.columns);
         Ok(Self {
             context,
@@ -77,6 +82,7 @@ impl<'a, 't> Sheets<'a, 't> {
             columns,
             results,
             failures,
+            book,
             lacking: false,
             without_record: 0,
             failed_record: 0,
@@ -84,7 +90,7 @@ impl<'a, 't> Sheets<'a, 't> {
     }
 
     fn is_empty(&self) -> bool {
-        self.results.is_none() && self.failures.is_none()
+        self.results.is_none() && self.failures.is_none() && self.book.is_none()
     }
 
     /// Says whether rows come with what their templates can see.
@@ -106,6 +112,11 @@ impl<'a, 't> Sheets<'a, 't> {
         self.failures = restart(self.failures.take())?;
         (self.columns, self.lacking) = (Columns::new(&context.columns), false);
         (self.without_record, self.failed_record) = (0, 0);
+        if let Some(book) = self.book.take() {
+            let (target, _) = book.finish().map_err(|error| Failed(RESULTS_XLSX, error))?;
+            target.restart().map_err(|error| Failed(RESULTS_XLSX, error))?;
+            self.book = Some(begin_book(target, context, &self.layout)?);
+        }
         Ok(())
     }
 
@@ -131,6 +142,9 @@ impl<'a, 't> Sheets<'a, 't> {
         }
         if let Some(Sheet { table, .. }) = &mut self.results {
             table.write(&cells).map_err(|error| Failed(RESULTS_CSV, error))?;
+        }
+        if let Some(book) = &mut self.book {
+            book.write(&cells).map_err(|error| Failed(RESULTS_XLSX, error))?;
         }
         if let Some(Sheet { table, .. }) =
             self.failures.as_mut().filter(|_| row.outcome != Outcome::Succeeded)
@@ -165,8 +179,21 @@ impl<'a, 't> Sheets<'a, 't> {
             let (_, unfit) = sheet.finish()?;
             notes.extend(unfit_notes(file, unfit));
         }
+        if let Some(book) = self.book {
+            let (_, unfit) = book.finish().map_err(|error| Failed(RESULTS_XLSX, error))?;
+            notes.extend(unfit.notes(RESULTS_XLSX));
+        }
         Ok(notes)
     }
+}
+
+fn begin_book<'t>(
+    target: &'t mut dyn Restart,
+    context: &ReportContext,
+    layout: &Layout,
+) -> Result<Workbook<&'t mut dyn Restart>, Failed> {
+    let book = Workbook::begin(target, context.csv.inputs, &layout.header());
+    book.map_err(|error| Failed(RESULTS_XLSX, error))
 }
 
 fn unfit_notes(file: &str, unfit: Unfit) -> impl Iterator<Item = String> {

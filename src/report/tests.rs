@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::io::Cursor;
 
 use proptest::prelude::*;
 use serde_json::value::RawValue;
@@ -45,6 +46,7 @@ fn context() -> ReportContext {
         baseline: None,
         group_by: Vec::new(),
         columns: Vec::new(),
+        redact: Redaction::default(),
         dataset_columns: None,
         concurrency: (8, false),
         csv: CsvOptions { bom: false, ..CsvOptions::default() },
@@ -185,12 +187,16 @@ impl Run {
 
     fn derive(&self, context: &ReportContext) -> Derived {
         let mut derived = Derived::default();
+        let (mut html, mut junit) = (Cursor::new(Vec::new()), Cursor::new(Vec::new()));
         let rows = || self.rows.iter().cloned().map(Ok::<_, Infallible>);
         let targets = Targets {
             results_jsonl: Some(&mut derived.results_jsonl),
             failures_jsonl: Some(&mut derived.failures_jsonl),
             results_csv: Some(&mut derived.results_csv),
             failures_csv: Some(&mut derived.failures_csv),
+            results_xlsx: Some(&mut derived.results_xlsx),
+            html: Some(PageTarget { page: &mut derived.html, spool: &mut html }),
+            junit: Some(PageTarget { page: &mut derived.junit, spool: &mut junit }),
             each: None,
         };
         derived.summary = Some(derive(context, &self.state, rows, targets).unwrap());
@@ -233,6 +239,9 @@ struct Derived {
     failures_jsonl: Vec<u8>,
     results_csv: Vec<u8>,
     failures_csv: Vec<u8>,
+    results_xlsx: Vec<u8>,
+    html: Vec<u8>,
+    junit: Vec<u8>,
     summary: Option<Summary>,
 }
 
@@ -262,4 +271,9 @@ fn every_kind() -> Run {
         .attach(6, r#"{"id":"f","lang":"fr"}"#)
         .stop(StopCause::Halt, "3 of 6 rows did not succeed");
     run
+}
+
+/// The summary of a run with a row of every kind, for the tests of what is written of one.
+pub(super) fn every_kind_summary() -> Summary {
+    every_kind().summary(&context())
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::allowance::Allowance;
 use crate::control::Watch;
 use crate::fail_point::{self, Point};
-use crate::journal::{Committer, Writer};
+use crate::journal::{Committer, Index, Writer};
 use crate::manifest::{FirstPoll, Limits, PollSpec};
 use crate::model::{
     Ambiguous, Attached, Closed, Delivery, Ended, ErrorKind, Outcome, Pin, ProcessEnded, RowError, RowNumber,
@@ -82,6 +82,8 @@ pub struct Job<W> {
 pub struct Finished<O> {
     /// What it came to.
     pub state: RunState,
+    /// Where the events of all rows stand, when this process has written them all and asked no row again.
+    pub index: Option<Index>,
     /// The journal; it holds the run's lock.
     pub writer: Writer,
     /// Who watched.
@@ -112,7 +114,7 @@ pub async fn run<W: Workflow, O: Observer>(job: Job<W>, mut observer: O) -> Resu
     if let Err(stopped) = begun {
         let ended = ProcessEnded { wall_ms: millis(start.elapsed()), polls: 0, throttled: 0, places: None };
         settle.append(&[RunEvent::Stopped(stopped), RunEvent::ProcessEnded(ended)])?;
-        return Ok(Finished { state, writer, observer });
+        return Ok(Finished { state, index: None, writer, observer });
     }
     fail_point::pass(Point::KeyVerified);
     let first = match poll.first {
@@ -182,7 +184,7 @@ async fn begin<W: Workflow>(
 
 /// Writes the process's last event, and the run's when it is complete.
 fn close<O: Observer>(driven: Driven<O>) -> Result<Finished<O>, Error> {
-    let Driven { committer, mut state, mut observer, polls, throttled_polls, places, wall } = driven;
+    let Driven { committer, mut state, index, mut observer, polls, throttled_polls, places, wall } = driven;
     let gone = || Error::Thread(std::io::Error::other("the journal's thread has ended"));
     let mut writer = committer.finish().ok_or_else(gone)?;
     fail_point::pass(Point::RunDone);
@@ -195,7 +197,7 @@ fn close<O: Observer>(driven: Driven<O>) -> Result<Finished<O>, Error> {
     })])?;
     fail_point::pass(Point::ProcessEnded);
     settle.closed()?;
-    Ok(Finished { state, writer, observer })
+    Ok(Finished { state, index, writer, observer })
 }
 
 /// Writes the last event of a run that is complete, and whose last process died before it could.

@@ -39,17 +39,6 @@ pub fn mcnemar(only_first: u64, only_second: u64) -> f64 {
     (tail / half).min(1.0)
 }
 
-/// Gives the one-sided p of McNemar's exact test: how likely at least so many of the discordant pairs would be lost if each
-/// fell either way with even chance. `lost` pairs passed in the first run alone, `won` in the second.
-pub fn mcnemar_worse(lost: u64, won: u64) -> f64 {
-    match lost.checked_sub(1) {
-        None => 1.0,
-        Some(_) if lost > won => mcnemar(won, lost) / 2.0,
-        // What is not below.
-        Some(fewer) => 1.0 - mcnemar(fewer, won.saturating_add(1)) / 2.0,
-    }
-}
-
 /// Gives the smallest change of a pass rate that McNemar's test at 5 % would find eight times of ten among so many pairs of
 /// which so many are discordant: from 0 to 1, none without pairs, or when not even a change of all would be found.
 ///

@@ -14,7 +14,7 @@ mod wilson;
 pub use bins::{Bin, Bins};
 pub use bootstrap::{Difference, MIN_PAIRS, Resampling, paired_bootstrap};
 pub use labels::{Class, Confusion, MAX_LABELS, Matrix};
-pub use mcnemar::{mcnemar, mcnemar_worse, smallest_change};
+pub use mcnemar::{mcnemar, smallest_change};
 pub use moments::Moments;
 pub use repeats::{agreement, fleiss_kappa, pass_at_k, pass_hat_k};
 pub use wilson::{Interval, wilson, wilson_of_share};

@@ -81,6 +81,8 @@ fn a_run_folder_holds_what_the_contract_names() {
         "failures.csv",
         "report.json",
         "report.md",
+        "report.html",
+        "junit.xml",
     ] {
         assert!(dir.join(name).is_file(), "{name}");
     }

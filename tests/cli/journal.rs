@@ -11,8 +11,16 @@ use serde_json::json;
 use crate::support::hostile::{Act, Hostile, Request, ok, response, succeeded};
 use crate::support::{Bench, Running, until};
 
-const DERIVED: [&str; 6] =
-    ["results.jsonl", "results.csv", "failures.jsonl", "failures.csv", "report.json", "report.md"];
+const DERIVED: [&str; 8] = [
+    "results.jsonl",
+    "results.csv",
+    "failures.jsonl",
+    "failures.csv",
+    "report.json",
+    "report.md",
+    "report.html",
+    "junit.xml",
+];
 
 /// A service where some rows fail, some are in doubt and some succeed; row 6 is refused at first.
 fn mixed(request: &Request) -> Act {

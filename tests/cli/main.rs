@@ -16,6 +16,7 @@ mod identity;
 mod job;
 mod journal;
 mod limits;
+mod pages;
 mod rates;
 mod reconcile;
 mod repair;

@@ -115,7 +115,7 @@ impl Bench {
             name.starts_with("FLOWBATCH_")
                 || name.starts_with("GPTBOTS_")
                 || lower.ends_with("_proxy")
-                || ["RUST_LOG", "NO_COLOR", "CI", "COLUMNS"].contains(&name)
+                || ["RUST_LOG", "NO_COLOR", "CI", "COLUMNS", "GITHUB_STEP_SUMMARY"].contains(&name)
         };
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(sways) {

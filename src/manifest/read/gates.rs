@@ -35,34 +35,18 @@ pub(super) fn read_baseline(
     }
 }
 
-/// Reads what passed in the baseline's rows, when a gate compares with them.
-pub(super) fn read_pairs(
-    reader: &mut Reader<'_>,
-    entry: Option<&Entry>,
-    baseline: Option<&mut Baseline>,
-    gates: &[Gate],
-) {
-    let (Some(entry), Some(baseline)) = (entry, baseline) else { return };
-    let kept = reader.kept.files.iter().find(|file| file.name == COPY);
-    let Some(kept) = kept.filter(|_| gates.iter().any(|gate| gate.is_paired_by().is_some())) else { return };
-    if let Err(error) = baseline.read_rows(&String::from_utf8_lossy(&kept.bytes)) {
-        let help = "write it anew: `flowbatch report RUN --format baseline > FILE`";
-        reader.refuse::<()>(entry, &format!("is no baseline: {error}"), Some(help));
-    }
-}
-
 /// Reads `gates`.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     entry: Option<Entry>,
-    checks: &[KnownCheck],
+    names: (&[KnownCheck], &[String]),
     baseline: bool,
     repeats: Repeats,
     price: Option<&Price>,
 ) -> Vec<Gate> {
     let Some(entries) = entry.and_then(|entry| reader.list(entry)) else { return Vec::new() };
     let money = |amount, unit: &str| budget::convert(amount, Some(unit), price);
-    let names = Names { checks, baseline, repeats, money: &money };
+    let names = Names { checks: names.0, groups: names.1, baseline, repeats, money: &money };
     let mut gates = Vec::new();
     for entry in entries {
         let Some(scalar) = reader.scalar(&entry, "a condition like `coverage >= 99%`") else { continue };

@@ -95,12 +95,13 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let checks = checks::read(reader, entry.clone(), price);
     let known = checks::known(entry.as_ref(), &checks);
     let entry = root.take("baseline");
-    let mut baseline = gates::read_baseline(reader, entry.as_ref()).and_then(|(_, found)| found);
+    let baseline = gates::read_baseline(reader, entry.as_ref());
     let repeats = dataset.as_ref().map_or_else(Repeats::default, |(dataset, _)| dataset.repeats);
-    let gates = gates::read(reader, root.take("gates"), &known, entry.is_some(), repeats, price);
-    gates::read_pairs(reader, entry.as_ref(), baseline.as_mut(), &gates);
-    let output = output::read(reader, root.take("output"));
     let group_by = output::read_report(reader, root.take("report"));
+    let groups: Vec<_> = group_by.iter().map(|(name, _)| name.clone()).collect();
+    let gates = gates::read(reader, root.take("gates"), (&known, &groups), entry.is_some(), repeats, price);
+    let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
+    let output = output::read(reader, root.take("output"), key.as_deref());
 
     if let Some(workflow) = &workflow {
         workflow::check_secrets_stay(reader, workflow);
@@ -126,7 +127,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         limits,
         accept,
         checks,
-        baseline,
+        baseline: baseline.and_then(|(_, found)| found),
         gates,
         kept: std::mem::take(&mut reader.kept.files),
         output,

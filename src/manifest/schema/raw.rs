@@ -10,8 +10,8 @@ use super::raw_flow::{Concurrency, RetryOf};
 use super::raw_workflow::Workflow;
 use super::values::{
     Boolean, ColumnType, Condition, Delimiter, Delivery, Durability, Duration, Durations, FilePath, Format,
-    FullText, GateText, Input, Limit, Money, Name, Named, NoHalt, OnBadRow, OutputFormat, PerTime, RetryAlso,
-    Rows, SampleSize, Sha256, TemplateText, Text, Version, Whole,
+    FullText, GateText, Input, Limit, Money, Name, Named, NoHalt, OnBadRow, OutputFormat, PerTime, Redacted,
+    RetryAlso, Rows, SampleSize, Sha256, TemplateText, Text, Version, Whole,
 };
 
 /// A manifest of flowbatch: a workflow behind an HTTP API, a dataset, and the mapping of a row to the workflow's
@@ -349,9 +349,13 @@ pub(super) struct Output {
     /// which is faster.
     #[schemars(extend("default" = "power"))]
     durability: Durability,
-    /// The results' formats; JSONL is always written.
-    #[schemars(extend("default" = ["jsonl", "csv"], "uniqueItems" = true))]
+    /// What is written beside report.json and report.md: results.jsonl always, results.csv, report.html, junit.xml,
+    /// results.xlsx.
+    #[schemars(extend("default" = ["jsonl", "csv", "html", "junit"], "uniqueItems" = true))]
     formats: Vec<OutputFormat>,
+    /// What is kept out of all these files, such as `row.email` or `output.reply`: `[redacted]` stands in its place.
+    /// The journal keeps it.
+    redact: Vec<Redacted>,
     /// The columns of results.csv beside the dataset's; by default one for each field of the output.
     columns: Named<TemplateText>,
     /// How results.csv is written.

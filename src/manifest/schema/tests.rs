@@ -225,6 +225,8 @@ fn the_reader_and_the_schema_agree_on_good_values() {
         ("/checks/订单", json!({"present": true})),
         ("/gates", json!([])),
         ("/output/formats", json!([])),
+        ("/output/formats", json!(["html", "xlsx"])),
+        ("/output/redact", json!(["output", "output.reply", "input.[a b]"])),
         ("/output/csv/bom", json!(false)),
     ] {
         bench.check(pointer, &value, true);
@@ -361,7 +363,9 @@ fn other_mistakes() -> Vec<(&'static str, Value)> {
         ("/limits/halt", json!({"after": 5})),
         ("/accept/failed", json!(1.5)),
         ("/accept/failed", json!("1 percent")),
-        ("/output/formats", json!(["xlsx"])),
+        ("/output/formats", json!(["pdf"])),
+        ("/output/redact", json!(["reply.x"])),
+        ("/output/redact", json!("row.email")),
         ("/output/formats", json!("csv")),
         ("/output/csv/bom", json!("yes")),
         ("/report/group", json!({})),

@@ -295,7 +295,15 @@ kind!(
 kind!(OnBadRow, "`stop` or `reject`", words(&["stop", "reject"]));
 kind!(OnDrift, "`stop` or `warn`", words(&["stop", "warn"]));
 kind!(RetryAlso, "`failed` or `server_error`", words(&["failed", "server_error"]));
-kind!(OutputFormat, "`jsonl` or `csv`", words(&["jsonl", "csv"]));
+kind!(
+    OutputFormat,
+    "`jsonl`, `csv`, `html`, `junit` or `xlsx`",
+    words(&["jsonl", "csv", "html", "junit", "xlsx"])
+);
+kind!(
+    /// A name in a row, an input or an output, as templates write it.
+    Redacted, "name", matching(&[r"(?:row[./].+|input(?:[./].+)?|output(?:[./].+)?)"])
+);
 kind!(Delivery, "`at_most_once` or `at_least_once`", words(&["at_most_once", "at_least_once"]));
 kind!(Durability, "`power` or `process`", words(&["power", "process"]));
 kind!(NoHalt, "`none`", words(&["none"]));

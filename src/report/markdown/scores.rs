@@ -65,6 +65,11 @@ pub(super) fn checks(page: &mut String, summary: &Summary) {
     }
     more(page, summary.checks.len(), MAX_CHECKS);
     repeats(page, summary);
+    let paired = summary.checks.iter().filter_map(|(name, check)| Some((name, check.baseline.as_ref()?)));
+    for (at, (name, paired)) in paired.take(MAX_CHECKS).enumerate() {
+        let blank = if at == 0 { "\n" } else { "" };
+        let _ = writeln!(page, "{blank}- {}: {}", code(name), escape(&sentences::paired(paired)));
+    }
     let examples = summary.checks.iter().filter_map(|(name, check)| Some((name, check.example.as_ref()?)));
     for (at, (name, example)) in examples.take(MAX_CHECKS).enumerate() {
         let blank = if at == 0 { "\n" } else { "" };

@@ -25,6 +25,9 @@ pub(super) fn checks(page: &mut Page, summary: &Summary) {
         if let Some(labels) = &check.labels {
             page.hanging(&indent, None, &sentences::labels(labels));
         }
+        if let Some(paired) = &check.baseline {
+            page.hanging(&indent, None, &sentences::paired(paired));
+        }
         if let Some(example) = &check.example {
             page.hanging(
                 &indent,

@@ -256,3 +256,33 @@ fn colours_change_nothing_but_the_colour() {
         assert!(coloured.starts_with("\u{1b}[1;3"));
     }
 }
+
+#[test]
+fn metrics_are_gauges_in_the_units_of_their_names() {
+    let summary = every_kind_summary();
+    let text = render_openmetrics(&Summary { manifest: "a \"b\"\n\\".to_owned(), ..summary });
+    assert!(text.ends_with("\n# EOF\n") && text.matches("# EOF").count() == 1);
+    let has = |line: &str| assert!(text.lines().any(|there| there == line), "{line}\n{text}");
+    let of = "manifest=\"a \\\"b\\\"\\n\\\\\"";
+    has("# TYPE flowbatch_rows gauge");
+    has(&format!("flowbatch_rows{{{of},outcome=\"in_doubt\"}} 2"));
+    has("# UNIT flowbatch_latency_seconds seconds");
+    has(&format!("flowbatch_latency_seconds{{{of},statistic=\"max\"}} 0.500"));
+    has(&format!("flowbatch_cost{{{of},unit=\"credit\"}} 0.35"));
+    has(&format!("flowbatch_errors{{{of},kind=\"workflow_failed\",outcome=\"failed\"}} 1"));
+    let mut families = std::collections::BTreeSet::new();
+    let mut family = String::new();
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        if let Some(declared) = line.strip_prefix("# TYPE ") {
+            family = declared.strip_suffix(" gauge").unwrap().to_owned();
+            assert!(families.insert(family.clone()), "{family} is declared once");
+        } else if let Some(unit) = line.strip_prefix("# UNIT ") {
+            let (name, unit) = unit.split_once(' ').unwrap();
+            assert!(name == family && name.ends_with(&format!("_{unit}")), "{line}");
+        } else if !line.starts_with("# HELP ") {
+            let (name, rest) = line.split_once('{').unwrap();
+            assert_eq!(name, family);
+            assert!(rest.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
+        }
+    }
+}

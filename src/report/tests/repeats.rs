@@ -84,7 +84,8 @@ fn rows_say_which_repeat_they_are_and_failures_can_be_run_again() {
 fn gates_may_ask_for_steadiness() {
     let checks = [KnownCheck { name: "label".to_owned(), labels: true }];
     let repeats = Repeats::new(4).unwrap();
-    let names = Names { checks: &checks, baseline: false, repeats, money: &|amount, _| Ok(amount) };
+    let names =
+        Names { checks: &checks, groups: &[], baseline: false, repeats, money: &|amount, _| Ok(amount) };
     let mut run = Run::of(4);
     for row in 1..=4 {
         run.succeed(

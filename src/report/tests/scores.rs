@@ -19,8 +19,11 @@ fn gate(text: &str) -> Gate {
     let checks =
         ["label", "long", "odd"].map(|name| KnownCheck { name: name.to_owned(), labels: name == "label" });
     let repeats = Repeats::new(4).unwrap();
-    Gate::parse(text, Names { checks: &checks, baseline: true, repeats, money: &|amount, _| Ok(amount) })
-        .unwrap()
+    Gate::parse(
+        text,
+        Names { checks: &checks, groups: &[], baseline: true, repeats, money: &|amount, _| Ok(amount) },
+    )
+    .unwrap()
 }
 
 /// Labels are compared, texts of English rows are to be long, and `odd` can't be judged.
@@ -184,6 +187,34 @@ fn pages_show_gates_and_checks_and_texts_of_models_stay_harmless() {
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
+}
+
+#[test]
+fn rows_are_held_against_those_of_the_baseline() {
+    let line = |row: u64, verdict: &str| {
+        format!(
+            r#"{{"row_key":"k{row}","outcome":"succeeded","checks":{{"label":"{verdict}"}},"cost":null,"latency_ms":1}}"#
+        )
+    };
+    let before = ["fail", "pass", "error", "pass", "skipped"];
+    let rows: Vec<_> = (1..).zip(before).map(|(row, verdict)| line(row, verdict)).collect();
+    let head = r#"{"format":"flowbatch-baseline/1","manifest":"m","figures":{}}"#;
+    let baseline = crate::gates::Baseline::parse(&format!("{head}\n{}\n", rows.join("\n"))).unwrap();
+    let gates = ["label.baseline.p_worse >= 5%", "label.baseline.worse == 0", "long.baseline.worse == 0"];
+    let context = ReportContext { baseline: Some(baseline), ..with_checks(&gates) };
+    // Of the five, the first got better, the second and the fourth worse, and the last was not judged before.
+    let summary = labelled().summary(&context);
+    let paired = summary.checks[0].1.baseline.unwrap();
+    assert_eq!((paired.rows, paired.better, paired.worse), (4, 2, 2));
+    assert!((paired.p_worse - 1.0).abs() < 1e-12);
+    let passed: Vec<_> = summary.gates.iter().map(|gate| gate.passed).collect();
+    assert_eq!(passed, [Some(true), Some(false), Some(false)]);
+    assert!(
+        summary.gates[2].reason.as_ref().unwrap().starts_with("undecided"),
+        "the baseline lacks the check"
+    );
+    let shown = render_text(&summary, Style { colour: false, width: 100 }, "runs/x");
+    assert!(shown.contains("against the baseline, 2 of 4 rows got better and 2 worse\n"), "{shown}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::control::Watch;
 use crate::fail_point::{self, Point};
-use crate::journal::{Appended, Batch, Committer};
+use crate::journal::{Appended, Batch, Committer, Index};
 use crate::manifest::Limits;
 use crate::model::{
     Delivery, Outcome, Places, PollTally, Reserved, RowNumber, RunEvent, RunState, StopCause,
@@ -75,6 +75,8 @@ pub(crate) struct Dispatcher<W, O> {
     delivery: Delivery,
     committer: Committer,
     state: RunState,
+    /// Where the events of all rows stand; none when some were written before this process, or a row is asked again.
+    index: Option<Index>,
     start: Instant,
     /// Rows begun and not ended, or whose end is not durable yet.
     rows: HashMap<RowNumber, Invocation>,
@@ -159,8 +161,9 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             }
         }
         let places = self.admission.places().seen();
-        let Self { committer, state, observer, polls, throttled_polls, start, .. } = self;
-        Ok(Driven { committer, state, observer, polls, throttled_polls, places, wall: start.elapsed() })
+        let Self { committer, state, index, observer, polls, throttled_polls, start, .. } = self;
+        let wall = start.elapsed();
+        Ok(Driven { committer, state, index, observer, polls, throttled_polls, places, wall })
     }
 
     fn is_finished(&self) -> bool {
@@ -189,8 +192,9 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             self.stop(StopCause::Disk, "the disk is full: make room, then resume");
         }
         let events = batch.events.len();
-        for event in batch.events {
+        for (event, offset) in batch.events.into_iter().zip(batch.offsets) {
             pass(&event);
+            self.note_place(offset, &event);
             self.state.apply(batch.t_ms, &event)?;
             tracing::debug!(event = event.name(), row = event.row(), "durable");
             self.observer.event(&event, &self.state);
@@ -209,6 +213,18 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
         }
         self.after_durable(events);
         Ok(())
+    }
+
+    fn note_place(&mut self, offset: u64, event: &RunEvent) {
+        let is_noted = match &mut self.index {
+            // What earlier executions were billed is not kept.
+            Some(_) if matches!(event, RunEvent::Reopened(_)) => false,
+            Some(index) => index.note(&self.state, offset, event).is_some(),
+            None => return,
+        };
+        if !is_noted {
+            self.index = None;
+        }
     }
 
     fn give_place_back(&mut self, row: RowNumber) {
@@ -299,6 +315,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
 pub(crate) struct Driven<O> {
     pub(crate) committer: Committer,
     pub(crate) state: RunState,
+    pub(crate) index: Option<Index>,
     pub(crate) observer: O,
     pub(crate) polls: u64,
     pub(crate) throttled_polls: u64,

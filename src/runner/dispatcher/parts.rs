@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::allowance::Allowance;
 use crate::control::Watch;
-use crate::journal::Committer;
+use crate::journal::{Committer, Index};
 use crate::manifest::Limits;
 use crate::model::{Delivery, Outcome, Reserved, RunState};
 use crate::pace::{Pace, Request};
@@ -71,6 +71,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             start,
             ahead,
         } = parts;
+        let index = state.is_untouched().then(Index::default);
         schedule.set_rated(pace.has_rate(Request::Poll));
         let admission = Admission::new(limits.concurrency, limits.halt);
         let breaker = Breaker::new(&limits.retry, state.ended(Outcome::Succeeded) > 0);
@@ -84,6 +85,7 @@ impl<W: Workflow, O: Observer> Dispatcher<W, O> {
             delivery,
             committer,
             state,
+            index,
             start,
             rows: HashMap::new(),
             queue: VecDeque::new(),

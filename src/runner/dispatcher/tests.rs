@@ -439,6 +439,7 @@ impl Run {
             });
         }
         let schedule = PollSchedule::new(None, self.interval);
+        let is_fresh = state.is_untouched();
         let deliveries = self.deliver(provider);
         let mut dispatcher = Dispatcher::new(Parts {
             workflow: Arc::clone(provider),
@@ -466,6 +467,10 @@ impl Run {
         let told = self.folder.read().unwrap();
         assert_eq!(driven.state.counts(), told.state().counts());
         agree(&told);
+        assert!(driven.index.is_some() || !is_fresh || !self.limits.retry.also.is_empty());
+        if let Some(index) = &driven.index {
+            assert_eq!(index, told.index(), "what is noted on the way is what the journal says");
+        }
         driven.state
     }
 }
