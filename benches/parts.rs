@@ -116,6 +116,7 @@ fn context() -> ReportContext {
         budget: None,
         pin: None,
         rate: None,
+        repeats: flowbatch::model::Repeats::default(),
         accept: Accept::default(),
         checks: Vec::new(),
         gates: Vec::new(),

@@ -129,6 +129,7 @@ fn the_short_manifests_succeed() {
     check("manifests/sync.yaml", &["-j", "40"], 40);
     check("manifests/async.yaml", &["-j", "40"], 40);
     check("manifests/sampling.yaml", &[], 12);
+    check("manifests/repeat.yaml", &["-j", "40"], 40);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::commands::interrupt::Interrupt;
 use crate::commands::{Failure, Host, derive};
-use crate::gates::{Baseline, BaselineRow};
+use crate::gates::{Baseline, BaselineRow, Identity};
 use crate::journal::RunFolder;
 use crate::manifest::Secrets;
 use crate::model::{RowFacts, RunEvent};
@@ -20,7 +20,13 @@ pub(crate) fn baseline(folder: &RunFolder, host: &dyn Host) -> Result<String, Fa
     let targets = Targets { each: Some(&mut each), ..Targets::default() };
     let summary = derive::summarize(context, folder, &history, targets, &Interrupt::default(), host)?;
     let report = serde_json::to_value(&summary).unwrap_or_default();
-    Ok(Baseline::of(&report).write(&rows))
+    let identity = Identity {
+        dataset_sha256: Some(lock.dataset.records_sha256).filter(|digest| !digest.is_empty()),
+        mapping_sha256: Some(lock.mapping_sha256).filter(|digest| !digest.is_empty()),
+        repeat: Some(lock.dataset.repeat.get()).filter(|times| *times > 1),
+        workflow_versions: summary.versions,
+    };
+    Ok(Baseline::of(&report, identity).write(&rows))
 }
 
 fn kept_of(row: &ResultRow<'_>, facts: &RowFacts) -> BaselineRow {

@@ -54,6 +54,7 @@ fn describe(path: &str, sound: &Sound) -> String {
     if survey.selection.len() < survey.rows {
         let _ = write!(text, " of {}", survey.rows);
     }
+    text.push_str(&estimate::each(sound.manifest.dataset.repeats));
     if survey.malformed > 0 {
         let _ = write!(text, ", {} malformed (rejected)", survey.malformed);
     }

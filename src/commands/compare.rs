@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::commands::{Done, Failure, Host, RunName, derive};
 use crate::compare::{self, Comparison, Keys, Options, Pairs, Row, Seen, Side};
+use crate::gates::Identity;
 use crate::journal::{self, Found, RunFolder, RunLock, Runs};
-use crate::model::ExitCode;
+use crate::model::{ExitCode, Repeats};
 use crate::report::Style;
 
 /// The baseline that is found and not named.
@@ -144,11 +145,15 @@ struct Source {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Facts {
+    /// Only a baseline has it.
+    format: Option<String>,
     manifest: Option<String>,
     complete: Option<bool>,
     verdict: Exit,
     cost: Unit,
     figures: Figures,
+    #[serde(flatten)]
+    identity: Identity,
 }
 
 #[derive(Default, Deserialize)]
@@ -208,8 +213,21 @@ impl Source {
             keyed_by_number: true,
             ..Side::default()
         };
-        let Some(lock) = lock else { return Self { side, rows } };
+        let Some(lock) = lock else {
+            let is_baseline = facts.format.is_some();
+            let identity = Some(facts.identity).filter(|_| is_baseline).unwrap_or_default();
+            let Identity { dataset_sha256, mapping_sha256, repeat, workflow_versions } = identity;
+            let records_sha256 = dataset_sha256;
+            // Those that say what they were made of leave out a `repeat` of one.
+            let repeat = repeat.or(mapping_sha256.as_ref().map(|_| 1));
+            return Self {
+                side: Side { mapping_sha256, records_sha256, repeat, workflow_versions, ..side },
+                rows,
+            };
+        };
         let side = Side {
+            records_sha256: Some(lock.dataset.records_sha256).filter(|digest| !digest.is_empty()),
+            repeat: Some(lock.dataset.repeat.get()),
             manifest_sha256: Some(lock.manifest_sha256),
             mapping_sha256: Some(lock.mapping_sha256),
             dataset_sha256: Some(lock.dataset.sha256),
@@ -230,7 +248,8 @@ impl Source {
         match key {
             Some(key) => {
                 self.side.rows += 1;
-                let number = row.row_number.map(|number| number.to_string());
+                let repeats = self.side.repeat.and_then(Repeats::new).unwrap_or_default();
+                let number = row.row_number.map(|row| repeats.key(repeats.record(row).to_string(), row).0);
                 self.side.keyed_by_number &= number.is_none_or(|number| number == key);
             }
             None => self.side.rows_without_key += 1,

@@ -88,6 +88,7 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
         rate: limits.rate.map(|rate| rate.to_string()),
         price: workflow.price.map(|price| Price { per_unit: price.per_unit, currency: price.currency }),
         accept,
+        repeats: lock.dataset.repeat,
         concurrency: (limits.concurrency.max as u64, limits.concurrency.adaptive),
         checks,
         gates,

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use crate::journal::Runs;
 use crate::manifest::{Manifest, Mode};
+use crate::model::Repeats;
 use crate::report::{self, Summary};
 
 /// What earlier runs suggest.
@@ -62,6 +63,11 @@ impl Estimate {
 /// Says how many rows.
 pub(crate) fn rows(count: u64) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+}
+
+/// Says how often each row of the dataset is invoked, when that is more than once.
+pub(crate) fn each(repeats: Repeats) -> String {
+    if repeats.is_once() { String::new() } else { format!(", each of the dataset {} times", repeats.get()) }
 }
 
 /// Says a time.

@@ -94,6 +94,7 @@ pub(crate) fn dataset(sound: &Sound, selected: u64) -> DatasetIdentity {
         sha256: survey.sha256.clone(),
         bytes: survey.bytes,
         rows: survey.rows,
+        repeat: manifest.dataset.repeats,
         records_sha256: survey.records_sha256.clone(),
         columns: survey.columns.clone(),
         selected,

@@ -82,6 +82,7 @@ pub fn plan(args: &PlanArgs, host: &mut dyn Host) -> Result<Done, Failure> {
             "judges": sound.judges.iter().map(|judge| json!({
                 "checks": judge.names, "manifest": judge.manifest.name, "rows": count.run,
             })).collect::<Vec<_>>(),
+            "repeat": manifest.dataset.repeats,
             "input_bytes": count.bytes,
             "rejected": count.by_kind,
             "estimate": estimate.as_ref().map(|estimate| json!({

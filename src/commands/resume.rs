@@ -260,6 +260,10 @@ fn compare(folder: &RunFolder, lock: &RunLock, found: &Sound, on: &Continue) -> 
     if workflow != lock.workflow {
         differs.push(format!("the workflow ({workflow} against {})", lock.workflow));
     }
+    let (repeats, was) = (found.manifest.dataset.repeats.get(), lock.dataset.repeat.get());
+    if repeats != was {
+        differs.push(format!("`repeat` ({repeats} against {was})"));
+    }
     if found.survey.sha256 != lock.dataset.sha256 && !on.extend && !on.accept_edits {
         let (text, way_on) = changed::describe(folder, lock, found)?;
         if differs.is_empty() {

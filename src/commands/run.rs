@@ -174,6 +174,7 @@ fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
     if rows < all {
         line.push_str(&format!(" of {all}"));
     }
+    line.push_str(&estimate::each(sound.manifest.dataset.repeats));
     if sound.survey.malformed > 0 {
         line.push_str(&format!(", {} malformed", sound.survey.malformed));
     }

@@ -28,7 +28,9 @@ pub(crate) fn widen(
     for range in given.iter().filter_map(ranges_of).flatten() {
         has.insert_range(range.0..=range.1);
     }
-    let added = added(&sound.survey.selection, &has, asked.limit);
+    // Selections count records, and runs count rows.
+    let limit = asked.limit.map(|limit| limit.saturating_mul(sound.manifest.dataset.repeats.get()));
+    let added = added(&sound.survey.selection, &has, limit);
     Ok(if added.is_empty() { Vec::new() } else { selected(&added) })
 }
 

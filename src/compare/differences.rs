@@ -18,8 +18,12 @@ pub struct Side {
     pub manifest_sha256: Option<String>,
     /// SHA-256 of what the mapping means.
     pub mapping_sha256: Option<String>,
-    /// SHA-256 of the dataset.
+    /// SHA-256 of the dataset's files.
     pub dataset_sha256: Option<String>,
+    /// SHA-256 of its records as parsed, which a baseline file has alone.
+    pub records_sha256: Option<String>,
+    /// How often each record was invoked.
+    pub repeat: Option<u64>,
     /// The dataset's files.
     pub dataset: Option<Vec<String>>,
     /// What is invoked, and how.
@@ -76,7 +80,13 @@ impl Side {
                 found.push(Difference { what, baseline, candidate });
             }
         };
-        note("dataset", self.dataset_shown(), candidate.dataset_shown());
+        if self.dataset_sha256.is_some() && candidate.dataset_sha256.is_some() {
+            note("dataset", self.dataset_shown(), candidate.dataset_shown());
+        } else {
+            note("dataset", digits(self.records_sha256.as_ref()), digits(candidate.records_sha256.as_ref()));
+        }
+        let repeat = |side: &Self| side.repeat.map(|times| times.to_string());
+        note("repeat", repeat(self), repeat(candidate));
         note("workflow version", self.versions_shown(), candidate.versions_shown());
         note("workflow", self.workflow_shown(), candidate.workflow_shown());
         note("mapping", digits(self.mapping_sha256.as_ref()), digits(candidate.mapping_sha256.as_ref()));

@@ -67,6 +67,7 @@ impl RecordDigest {
 
 /// One record, not yet judged.
 pub(super) struct Reading<'a> {
+    /// Which record of the dataset it is, from 1.
     pub(super) number: RowNumber,
     pub(super) label: &'a str,
     pub(super) line: u64,

@@ -14,7 +14,7 @@ use crate::dataset::scan::{Raw, walk};
 use crate::dataset::survey::Names;
 use crate::dataset::{Error, Malformed, json};
 use crate::manifest::DatasetSpec;
-use crate::model::{Row, RowKey, RowSet};
+use crate::model::{Repeats, Row, RowKey, RowNumber, RowSet};
 
 /// Records of a JSON dataset that [`Dataset::columns`] looks at.
 const LOOKED_AT: u64 = 100;
@@ -49,6 +49,22 @@ pub enum Item {
     Row(Row),
     /// A record that is to be rejected.
     Malformed(Malformed),
+}
+
+impl Item {
+    /// Makes a record one of its rows.
+    fn into_row(self, row: RowNumber, repeats: Repeats) -> Self {
+        match self {
+            Self::Row(Row { key, record, .. }) => {
+                Self::Row(Row { number: row, key: repeats.key(key.0, row), record })
+            }
+            Self::Malformed(malformed) => Self::Malformed(Malformed {
+                number: row,
+                key: malformed.key.map(|key| repeats.key(key.0, row)),
+                ..malformed
+            }),
+        }
+    }
 }
 
 impl Dataset {
@@ -124,8 +140,10 @@ impl Dataset {
             return Ok(());
         }
         self.scan(None, &mut |reading| {
-            let number = reading.number;
-            if !wanted.contains(number) {
+            let (number, repeats) = (reading.number, self.spec.repeats);
+            let (first, last) = repeats.rows(number);
+            let mut rows = (first..=last).filter(|row| wanted.contains(*row)).peekable();
+            if rows.peek().is_none() {
                 return Ok(ControlFlow::Continue(()));
             }
             let item = match reading.examine(&self.spec, Typed::Declared) {
@@ -135,9 +153,21 @@ impl Dataset {
                 }
                 Err(malformed) => Item::Malformed(*malformed),
             };
-            left -= 1;
-            let flow = f(item);
-            Ok(if left == 0 { ControlFlow::Break(()) } else { flow })
+            // Records may be long: they are copied only where there are repeats.
+            let mut give = |item: Item| {
+                left -= 1;
+                let flow = f(item);
+                if left == 0 { ControlFlow::Break(()) } else { flow }
+            };
+            if repeats.is_once() {
+                return Ok(give(item));
+            }
+            for row in rows {
+                if give(item.clone().into_row(row, repeats)).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(())
     }

@@ -34,7 +34,7 @@ pub struct SurveyContext<'a> {
 /// What one pass over the dataset found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Survey {
-    /// All rows, malformed ones included.
+    /// All rows, malformed ones included: each record has as many as it is invoked times.
     pub rows: u64,
     /// The SHA-256 of the raw bytes of all files in order, in lower-case hex.
     pub sha256: String,
@@ -46,7 +46,7 @@ pub struct Survey {
     /// A table's columns, or all names that the records have, in the order of first sight. Empty when there is no row
     /// to learn them from.
     pub columns: Vec<String>,
-    /// The selected rows. A malformed record in the range is among them, since no condition can be asked of it.
+    /// The selected rows: all of a record's, or none. A malformed record in the range is among them, since no condition can be asked of it.
     pub selection: RowSet,
     /// How many records are malformed.
     pub malformed: u64,
@@ -120,15 +120,15 @@ impl Dataset {
         }
         self.require_unique(keys)?;
         let columns = if columns.is_empty() { names.into_list() } else { columns };
-        let (records_sha256, selection) = (records.finish(), selection.finish());
+        let (records_sha256, selection) = (records.finish(), selection.finish(self.spec.repeats));
         Ok(Survey { rows, sha256, bytes, records_sha256, columns, selection, malformed, first_malformed })
     }
 }
 
 impl Dataset {
-    /// Digests the first `rows` records, as [`Survey::records_sha256`] digests all; none when there are fewer.
+    /// Digests the records of the first `rows` rows, as [`Survey::records_sha256`] digests all; none when there are fewer.
     pub fn records_sha256(&self, rows: u64) -> Result<Option<String>, Error> {
-        let (mut records, mut left) = (RecordDigest::default(), rows);
+        let (mut records, mut left) = (RecordDigest::default(), rows / self.spec.repeats.get());
         if left > 0 {
             self.scan(None, &mut |reading| {
                 records.take(&reading.source);
@@ -143,7 +143,7 @@ impl Dataset {
 impl Pass<'_> {
     fn take(&mut self, reading: Reading<'_>) -> Result<(), Error> {
         let (number, place) = (reading.number, (reading.label, reading.line));
-        self.rows = number;
+        self.rows = self.dataset.spec.repeats.rows(number).1;
         self.records.take(&reading.source);
         let open = self.selection.is_open_to(number);
         let condition = self.condition.filter(|_| open);
@@ -168,7 +168,8 @@ impl Pass<'_> {
             Err(malformed) => {
                 self.malformed += 1;
                 if self.first_malformed.len() < SHOWN {
-                    self.first_malformed.push(*malformed);
+                    let number = self.dataset.spec.repeats.rows(number).0;
+                    self.first_malformed.push(Malformed { number, ..*malformed });
                 }
                 open
             }
@@ -192,6 +193,7 @@ impl Pass<'_> {
             row_number: number,
             row_key: key.unwrap_or(&number_text),
             row_tag: &row_tag("", number),
+            repeat: 1,
             vars: self.context.vars,
             run_id: "",
             manifest_name: self.context.manifest_name,

@@ -1,6 +1,6 @@
 //! A baseline: what an earlier run came to, in a small file fit for version control. It holds no texts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const FORMAT: &str = "flowbatch-baseline/1";
 const LABEL: usize = 64;
 
 /// What of a report is kept.
-const KEPT: [&str; 14] = [
+const KEPT: [&str; 15] = [
     "coverage",
     "success_rate",
     "score",
@@ -30,6 +30,7 @@ const KEPT: [&str; 14] = [
     "latency_ms",
     "server_ms",
     "wall_ms",
+    "repeats",
     "checks",
 ];
 
@@ -40,8 +41,28 @@ pub struct Baseline {
     pub manifest: String,
     /// Figures, as report.json has them.
     pub figures: Value,
+    /// Of what it was made.
+    pub identity: Identity,
     /// The verdicts of its rows.
     verdicts: Arc<Verdicts>,
+}
+
+/// What a baseline's run was made of, by which `compare` tells what is not the same. Files of earlier versions lack it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Identity {
+    /// SHA-256 of the dataset's records as parsed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset_sha256: Option<String>,
+    /// SHA-256 of what the mapping means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapping_sha256: Option<String>,
+    /// How often each record was invoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u64>,
+    /// Answers by the version of the workflow that gave them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub workflow_versions: BTreeMap<String, u64>,
 }
 
 /// The verdicts of rows by their keys, a byte each, in the order of the checks' names.
@@ -97,19 +118,21 @@ struct RowVerdicts {
 struct Head {
     format: String,
     manifest: String,
+    #[serde(flatten)]
+    identity: Identity,
     figures: Value,
 }
 
 impl Baseline {
     /// Takes what is kept of a report.
-    pub fn of(report: &Value) -> Self {
+    pub fn of(report: &Value, identity: Identity) -> Self {
         let kept = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), report.get(name)?.clone())));
         let mut figures: Map<String, Value> = kept.collect();
         if let Some(checks) = figures.get_mut("checks").and_then(Value::as_object_mut) {
             checks.values_mut().filter_map(Value::as_object_mut).for_each(without_texts);
         }
         let manifest = report["manifest"].as_str().unwrap_or_default().to_owned();
-        Self { manifest, figures: Value::Object(figures), verdicts: Arc::default() }
+        Self { manifest, figures: Value::Object(figures), identity, verdicts: Arc::default() }
     }
 
     /// Reads a baseline's file.
@@ -125,7 +148,8 @@ impl Baseline {
             let row: RowVerdicts = serde_json::from_str(line).map_err(|_| BaselineError::Row(at + 2))?;
             verdicts.take(row);
         }
-        Ok(Self { manifest: head.manifest, figures: head.figures, verdicts: Arc::new(verdicts) })
+        let Head { manifest, identity, figures, .. } = head;
+        Ok(Self { manifest, figures, identity, verdicts: Arc::new(verdicts) })
     }
 
     /// Gives the place of a check among those of the rows.
@@ -147,6 +171,7 @@ impl Baseline {
         let head = Head {
             format: FORMAT.to_owned(),
             manifest: self.manifest.clone(),
+            identity: self.identity.clone(),
             figures: self.figures.clone(),
         };
         let mut text = serde_json::to_string(&head).unwrap_or_default();

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::model::Repeats;
+
 /// What a figure measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,6 +71,8 @@ pub const TOP_LEVEL: &[&str] = &[
     "wall",
     "errors",
     "groups",
+    "repeat",
+    "repeats",
     "checks",
     "gates",
     "baseline",
@@ -120,11 +124,16 @@ const COUNTS_OF_A_CHECK: [&str; 5] = ["passed", "failed", "error", "skipped", "u
 const SHARES_OF_LABELS: [&str; 2] = ["accuracy", "macro_f1"];
 const SHARES_OF_A_CLASS: [&str; 3] = ["precision", "recall", "f1"];
 
-/// Finds the figure of a path as a gate writes it; the error names those that there are.
+/// How much the invocations of one row differ, as a share.
+const SHARES_OF_REPEATS: [&str; 2] = ["repeats.cost.cv", "repeats.latency.cv"];
+
+/// Finds the figure of a path as a gate writes it; the error names those that there are. With `repeats` rows are invoked
+/// so often, and there are the figures of that.
 pub(super) fn find(
     segments: &[String],
     checks: &[KnownCheck],
     groups: &[String],
+    repeats: Repeats,
 ) -> Result<Figure, Vec<String>> {
     let written = segments.join(".");
     let words: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -136,9 +145,15 @@ pub(super) fn find(
     if let Some((first, rest)) = words.split_first()
         && let Some(check) = checks.iter().find(|check| check.name == *first)
     {
-        let (way, kind) = of_check(check, rest)?;
+        let (way, kind) = of_check(check, rest, repeats)?;
         let path = ["checks", first].into_iter().chain(way).map(str::to_owned).collect();
         return Ok(Figure { written, path, kind });
+    }
+    let of_repeats = SHARES_OF_REPEATS.iter().filter(|_| !repeats.is_once());
+    if let Some(name) = of_repeats.clone().find(|name| **name == written.replacen("latency_ms", "latency", 1))
+    {
+        let path = name.replace("latency", "latency_ms").split('.').map(str::to_owned).collect();
+        return Ok(Figure { written, path, kind: FigureKind::Share });
     }
     let short = written.replacen("_ms", "", 1);
     if let Some((name, kind)) = fixed().find(|(name, _)| *name == written || *name == short) {
@@ -146,8 +161,9 @@ pub(super) fn find(
     }
     let of_checks = checks
         .iter()
-        .flat_map(|check| names_of(check).into_iter().map(|name| format!("{}.{name}", check.name)));
-    Err(of_checks.chain(fixed().map(|(name, _)| name)).collect())
+        .flat_map(|check| names_of(check, repeats).into_iter().map(|name| format!("{}.{name}", check.name)));
+    let of_repeats = of_repeats.map(|name| (*name).to_owned());
+    Err(of_checks.chain(fixed().map(|(name, _)| name)).chain(of_repeats).collect())
 }
 
 /// Gives a figure's path in report.json, where times have `_ms` in their names.
@@ -159,7 +175,20 @@ fn full(name: &str, kind: FigureKind) -> Vec<String> {
     path
 }
 
-fn of_check<'a>(check: &KnownCheck, rest: &[&'a str]) -> Result<(Vec<&'a str>, FigureKind), Vec<String>> {
+/// Gives the k of `pass_at_5` and `pass_hat_5`, and the field that has it.
+fn of_k(name: &str, repeats: Repeats) -> Option<(&'static str, &str)> {
+    let (field, k) = name
+        .strip_prefix("pass_at_")
+        .map(|k| ("pass_at_k", k))
+        .or_else(|| Some(("pass_hat_k", name.strip_prefix("pass_hat_")?)))?;
+    repeats.steps().any(|step| step.to_string() == k).then_some((field, k))
+}
+
+fn of_check<'a>(
+    check: &KnownCheck,
+    rest: &[&'a str],
+    repeats: Repeats,
+) -> Result<(Vec<&'a str>, FigureKind), Vec<String>> {
     let rest = if check.labels { rest.strip_prefix(&["labels"]).unwrap_or(rest) } else { rest };
     match rest {
         [name] if SHARES_OF_A_CHECK.contains(name) => Ok((rest.to_vec(), FigureKind::Share)),
@@ -172,7 +201,13 @@ fn of_check<'a>(check: &KnownCheck, rest: &[&'a str]) -> Result<(Vec<&'a str>, F
         ["classes", class, name] if check.labels && SHARES_OF_A_CLASS.contains(name) => {
             Ok((vec!["labels", "classes", class, name], FigureKind::Share))
         }
-        _ => Err(names_of(check).into_iter().map(|name| format!("{}.{name}", check.name)).collect()),
+        ["repeats", "agreement"] if !repeats.is_once() => Ok((rest.to_vec(), FigureKind::Share)),
+        ["repeats", "flaky_rows"] if !repeats.is_once() => Ok((rest.to_vec(), FigureKind::Count)),
+        ["repeats", name] if !repeats.is_once() && of_k(name, repeats).is_some() => {
+            let (field, k) = of_k(name, repeats).unwrap_or_default();
+            Ok((vec!["repeats", field, k], FigureKind::Share))
+        }
+        _ => Err(names_of(check, repeats).into_iter().map(|name| format!("{}.{name}", check.name)).collect()),
     }
 }
 
@@ -215,13 +250,18 @@ fn of_group<'a>(
     Ok(([*root, *by, *value].into_iter().chain(way).collect(), kind))
 }
 
-fn names_of(check: &KnownCheck) -> Vec<String> {
+fn names_of(check: &KnownCheck, repeats: Repeats) -> Vec<String> {
     let mut names: Vec<String> =
         SHARES_OF_A_CHECK.iter().chain(&COUNTS_OF_A_CHECK).map(|name| (*name).to_owned()).collect();
     names.extend(["rows", "better", "worse", "p_worse"].map(|name| format!("baseline.{name}")));
     if check.labels {
         names.extend(SHARES_OF_LABELS.iter().map(|name| (*name).to_owned()));
         names.extend(SHARES_OF_A_CLASS.iter().map(|name| format!("classes.LABEL.{name}")));
+    }
+    if !repeats.is_once() {
+        names.extend(["repeats.agreement".to_owned(), "repeats.flaky_rows".to_owned()]);
+        names.extend(repeats.steps().map(|k| format!("repeats.pass_at_{k}")));
+        names.extend(repeats.steps().map(|k| format!("repeats.pass_hat_{k}")));
     }
     names
 }

@@ -163,7 +163,8 @@ impl Gate {
         }
         let check = report.get("checks")?.get(name)?;
         let count = |name: &str| check[name].as_u64().unwrap_or(0);
-        let rows = count("passed") + count("failed") + count("error");
+        let rows = check["repeats"]["rows"].as_u64();
+        let rows = rows.unwrap_or_else(|| count("passed") + count("failed") + count("error"));
         let ends: Vec<Decimal> = check["pass_rate_interval"]
             .as_array()?
             .iter()

@@ -6,6 +6,7 @@ use crate::gates::figures::{Figure, FigureKind, GROUPS, KnownCheck, find};
 use crate::gates::judge::{Comparison, Gate, Sum, Term};
 use crate::gates::lexer::{Token, TokenKind, lex, mistake};
 use crate::mapping::{SyntaxError, did_you_mean};
+use crate::model::Repeats;
 
 /// Converts an amount in a unit of money into the workflow's unit; the error says why not, and how to mend it.
 pub type MoneyUnits<'a> = &'a dyn Fn(Decimal, &str) -> Result<Decimal, (String, String)>;
@@ -19,6 +20,8 @@ pub struct Names<'a> {
     pub groups: &'a [String],
     /// Whether there is a `baseline`.
     pub baseline: bool,
+    /// How often each row of the dataset is invoked: with more than once there are figures of that.
+    pub repeats: Repeats,
     /// The units of money.
     pub money: MoneyUnits<'a>,
 }
@@ -167,7 +170,7 @@ impl Parser<'_> {
         if path.iter().any(|step| step == "baseline") {
             self.baseline(at)?;
         }
-        find(path, self.names.checks, self.names.groups).map_err(|known| {
+        find(path, self.names.checks, self.names.groups, self.names.repeats).map_err(|known| {
             let written = path.join(".");
             let near = did_you_mean(&written, known.iter().map(String::as_str));
             let help = near.unwrap_or_else(|| {

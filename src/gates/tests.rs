@@ -3,6 +3,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::model::Repeats;
 
 fn checks() -> Vec<KnownCheck> {
     vec![
@@ -23,7 +24,13 @@ fn money(amount: Decimal, unit: &str) -> Result<Decimal, (String, String)> {
 fn parse(text: &str) -> Result<Gate, crate::mapping::SyntaxError> {
     Gate::parse(
         text,
-        Names { checks: &checks(), groups: &["lang".to_owned()], baseline: true, money: &money },
+        Names {
+            checks: &checks(),
+            groups: &["lang".to_owned()],
+            baseline: true,
+            repeats: Repeats::new(3).unwrap(),
+            money: &money,
+        },
     )
 }
 
@@ -56,6 +63,7 @@ fn report() -> Value {
 fn baseline() -> Baseline {
     Baseline::of(
         &json!({"manifest": "m", "checks": {"label": {"pass_rate": 0.93}}, "cost": {"total": "110"}}),
+        Identity::default(),
     )
 }
 
@@ -160,14 +168,20 @@ fn mistakes_are_told_when_a_gate_is_read() {
     check("coverage + score >= baseline", 20, "one figure on the other side");
     check("cost.total * 2 <= 1", 11, "add and subtract");
     check("label.[a >= 1", 6, "not closed");
-    let none = Names { checks: &checks(), groups: &[], baseline: false, money: &money };
+    let none =
+        Names { checks: &checks(), groups: &[], baseline: false, repeats: Repeats::default(), money: &money };
     assert!(Gate::parse("label.baseline.worse == 0", none).unwrap_err().message.contains("no `baseline`"));
     assert!(Gate::parse("coverage >= baseline", none).unwrap_err().message.contains("no `baseline`"));
 }
 
 #[test]
 fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
-    let written = Baseline::of(&report()).write(&[BaselineRow {
+    let identity = Identity {
+        dataset_sha256: Some("d1".to_owned()),
+        workflow_versions: [("2.0".to_owned(), 4)].into(),
+        ..Identity::default()
+    };
+    let written = Baseline::of(&report(), identity.clone()).write(&[BaselineRow {
         row_key: "t-1".to_owned(),
         input_sha256: Some("ab".to_owned()),
         outcome: "succeeded".to_owned(),
@@ -176,7 +190,11 @@ fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
         latency_ms: Some(7),
     }]);
     let read = Baseline::parse(&written).unwrap();
-    assert_eq!((&read.figures, read.manifest.as_str()), (&Baseline::of(&report()).figures, "m"));
+    assert_eq!(
+        (&read.figures, read.manifest.as_str()),
+        (&Baseline::of(&report(), Identity::default()).figures, "m")
+    );
+    assert_eq!(read.identity, identity);
     let place = read.place("label").unwrap();
     assert_eq!(
         (read.passed("t-1", place), read.passed("t-2", place), read.place("other")),

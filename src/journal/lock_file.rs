@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::SettingsChanged;
+use crate::model::{Repeats, SettingsChanged};
 
 /// What identifies a run. Holds no secret, and no fact that a resume may change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,7 @@ impl RunLock {
                 sha256: String::new(),
                 bytes: 0,
                 rows,
+                repeat: Repeats::default(),
                 records_sha256: String::new(),
                 columns: vec![],
                 selected: rows,
@@ -100,8 +101,11 @@ pub struct DatasetIdentity {
     pub sha256: String,
     /// Their length together.
     pub bytes: u64,
-    /// Their rows.
+    /// Their rows: as many for each record as it is invoked times.
     pub rows: u64,
+    /// How often each record is invoked; left out for once.
+    #[serde(default, skip_serializing_if = "Repeats::is_once")]
+    pub repeat: Repeats,
     /// SHA-256 of those rows as parsed, by which a dataset that only grew is known.
     #[serde(default)]
     pub records_sha256: String,

@@ -12,7 +12,7 @@ use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
 use crate::manifest::{Concurrency, RateSpec, Retry, SecretSource, SecretText, Span};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
-use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, RowNumber};
+use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, Repeats, RowNumber};
 
 /// A manifest, as meant.
 #[derive(Clone, Debug)]
@@ -247,6 +247,8 @@ pub struct DatasetSpec {
     pub sha256: Option<String>,
     /// `on_bad_row`.
     pub on_bad_row: OnBadRow,
+    /// The manifest's `repeat`: how often each record is invoked.
+    pub repeats: Repeats,
     /// `select`, with the command line's `--range`, `--limit` and `--sample`.
     pub select: Select,
 }

@@ -161,7 +161,7 @@ error: there is no `oops`
 12 |   subject: \"你好 {{oops}}\"
    |                    ^^^^
    |
-   = help: a column is written `row.oops`; the names are `row`, `row_number`, `row_key`, `row_tag`, `vars`, `run`, `manifest`
+   = help: a column is written `row.oops`; the names are `row`, `row_number`, `row_key`, `row_tag`, `repeat`, `vars`, `run`, `manifest`
 
 6 errors in m.yaml
 ";

@@ -17,6 +17,8 @@ pub struct ScopeParts<'a> {
     pub row_key: &'a str,
     /// `row_tag`.
     pub row_tag: &'a str,
+    /// `repeat`: which of the record's invocations it is, from 1.
+    pub repeat: u64,
     /// `vars.*`.
     pub vars: &'a Map<String, Value>,
     /// `run.id`.
@@ -50,11 +52,12 @@ pub struct Scope {
 impl Scope {
     /// Lays out the names for rendering.
     pub fn new(parts: &ScopeParts<'_>) -> Self {
-        let mut names = Map::with_capacity(9);
+        let mut names = Map::with_capacity(11);
         names.insert("row".to_owned(), Value::Object(parts.row.clone()));
         names.insert("row_number".to_owned(), parts.row_number.into());
         names.insert("row_key".to_owned(), parts.row_key.into());
         names.insert("row_tag".to_owned(), parts.row_tag.into());
+        names.insert("repeat".to_owned(), parts.repeat.into());
         names.insert("vars".to_owned(), Value::Object(parts.vars.clone()));
         names.insert("run".to_owned(), json!({ "id": parts.run_id }));
         names.insert("manifest".to_owned(), json!({ "name": parts.manifest_name }));

@@ -10,6 +10,7 @@ mod life;
 mod money;
 mod outcome;
 mod pin;
+mod repeats;
 mod reserved;
 mod row;
 mod row_event;
@@ -28,6 +29,7 @@ pub use life::RowState;
 pub use money::{Cost, MoneyError};
 pub use outcome::{ErrorKind, Outcome, RowError};
 pub use pin::Pin;
+pub use repeats::Repeats;
 pub use reserved::Reserved;
 pub use row::{Record, Row, RowKey, RowNumber, row_tag};
 pub use row_event::{

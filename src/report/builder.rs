@@ -7,6 +7,7 @@ use crate::mapping::Scope;
 use crate::model::{Cost, Counts, Outcome, Pin, RowNumber, RunState, Tally, Verdict};
 use crate::report::groups::Grouping;
 use crate::report::money::{CostSpread, worth};
+use crate::report::repeats::RunTally;
 use crate::report::row::{ResultRow, answer_of};
 use crate::report::scores::Scores;
 use crate::report::spread::Spread;
@@ -34,6 +35,7 @@ pub(super) struct SummaryBuilder<'a> {
     scores: Scores<'a>,
     /// For each judge, the rows that it has still to judge.
     waiting: Vec<u64>,
+    repeats: Option<RunTally>,
 }
 
 #[derive(Clone, Debug)]
@@ -57,8 +59,9 @@ impl<'a> SummaryBuilder<'a> {
             backoff: Spread::default(),
             errors: BTreeMap::new(),
             groupings: context.group_by.iter().map(Grouping::new).collect(),
-            scores: Scores::new(&context.checks, context.baseline.as_ref()),
+            scores: Scores::new(&context.checks, context.repeats, context.baseline.as_ref()),
             waiting: vec![0; context.judges.len()],
+            repeats: RunTally::new(context.repeats),
         }
     }
 
@@ -72,8 +75,12 @@ impl<'a> SummaryBuilder<'a> {
         }
         self.counts.add(row.outcome);
         let executed = answer_of(facts).is_some_and(|answer| answer.executed);
-        if let Some(cost) = row.cost.filter(|cost| executed || *cost > Cost::ZERO) {
+        let cost = row.cost.filter(|cost| executed || *cost > Cost::ZERO);
+        if let Some(cost) = cost {
             self.costs.add(cost);
+        }
+        if let Some(repeats) = &mut self.repeats {
+            repeats.add(row.row_number, cost, row.latency_ms);
         }
         self.token_rows += u64::from(row.tokens.is_some_and(|tokens| executed || tokens > 0));
         self.latency.add(row.latency_ms);
@@ -163,6 +170,7 @@ impl<'a> SummaryBuilder<'a> {
             wall_ms: state.wall_ms(),
             errors: errors_in_order(self.errors),
             groups: groups_in_order(self.groupings),
+            repeats: self.repeats.map(RunTally::summary),
             checks: self.scores.finish(),
             gates: Vec::new(),
             versions: tally.versions.clone(),

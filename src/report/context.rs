@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
 use crate::mapping::{ColumnTypes, Template};
-use crate::model::{Accept, Pin};
+use crate::model::{Accept, Pin, Repeats};
 use crate::report::{BudgetLimits, JudgeReport, Redaction};
 
 /// What the journal does not hold, and a report needs: taken from the run's frozen manifest.
@@ -43,6 +43,8 @@ pub struct ReportContext {
     pub accept: Accept,
     /// `limits.concurrency`: the ceiling, and whether the number moved below it.
     pub concurrency: (u64, bool),
+    /// How often each record of the dataset was invoked, as rows of their own.
+    pub repeats: Repeats,
     /// `checks`, in the order written.
     pub checks: Vec<Check>,
     /// `gates`, in the order written.

@@ -177,6 +177,7 @@ fn scored(rule: &JudgeRule, row: &ResultRow<'_>, facts: &RowFacts) -> Result<Jud
         row_number: row.row_number,
         row_key: "",
         row_tag: "",
+        repeat: 1,
         vars: &nothing,
         run_id: "",
         manifest_name: "",

@@ -40,6 +40,8 @@ pub(super) struct Layout {
     columns: Vec<String>,
     /// Those of checks.
     checks: Vec<String>,
+    /// The last, where records are invoked more than once.
+    repeat: Option<&'static str>,
 }
 
 /// Names in the order in which they were first seen.
@@ -76,6 +78,7 @@ impl Layout {
             output: context.columns.is_empty().then(|| Fields::new(MAX_OUTPUT)),
             columns: context.columns.iter().map(|(name, _)| name.clone()).collect(),
             checks: context.checks.iter().map(|check| format!("check.{}", check.name)).collect(),
+            repeat: (!context.repeats.is_once()).then_some("repeat"),
         }
     }
 
@@ -111,7 +114,7 @@ impl Layout {
         };
         let output = self.output.as_ref().map_or(&self.columns, |fields| &fields.names);
         let output = output.iter().chain(&self.checks);
-        let others = output.map(String::as_str).chain(OWN).map(&mut free).collect();
+        let others = output.map(String::as_str).chain(OWN).chain(self.repeat).map(&mut free).collect();
         Cells { recorded: true, dataset, others, missed: false }
     }
 
@@ -149,6 +152,7 @@ impl Layout {
         let verdict = |at: usize| row.checks.0.get(at).map_or("", |(_, result)| result.verdict.as_str());
         others.extend((0..self.checks.len()).map(|at| Cow::Borrowed(verdict(at))));
         others.extend(own_cells(row));
+        others.extend(self.repeat.map(|_| number(row.repeat)));
         Cells { recorded, dataset, others, missed }
     }
 
@@ -238,11 +242,12 @@ fn descend<'a>(
     }
 }
 
+fn number<'b>(value: Option<u64>) -> Cow<'b, str> {
+    value.map_or(Cow::Borrowed(""), |value| Cow::Owned(value.to_string()))
+}
+
 /// The cells of `OWN`; what is unknown is empty, and never zero.
 fn own_cells<'a>(row: &'a ResultRow<'_>) -> [Cow<'a, str>; 9] {
-    fn number<'b>(value: Option<u64>) -> Cow<'b, str> {
-        value.map_or(Cow::Borrowed(""), |value| Cow::Owned(value.to_string()))
-    }
     let error = row.error.as_ref().map(|error| format!("{}: {}", error.kind, error.message));
     [
         Cow::Borrowed(row.outcome.as_str()),

@@ -5,7 +5,7 @@ mod scores;
 use std::fmt::Write;
 
 use crate::report::phrases::{Numbers, Phrases};
-use crate::report::{Summary, words};
+use crate::report::{Summary, sentences, words};
 
 /// Characters of a text from outside.
 const MAX_TEXT: usize = 200;
@@ -59,6 +59,7 @@ fn head(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
     rows.extend(phrases.budget().map(|budget| ("Budget", escape(&budget))));
     rows.extend(phrases.cost_per_row().map(|spread| ("Cost per row", spread)));
     rows.push(("Sent", phrases.sent()));
+    rows.extend(summary.repeats.as_ref().map(|repeats| ("Repeats", sentences::run_repeats(repeats))));
     rows.extend(phrases.versions(MAX_VERSIONS).map(|versions| ("Versions", code(&versions))));
     rows.push(("Manifest", code(&summary.manifest)));
     rows.extend(summary.description.as_deref().map(|text| ("Description", code(text))));

@@ -21,6 +21,7 @@ mod openmetrics;
 mod pages;
 mod phrases;
 mod redact;
+mod repeats;
 mod room;
 mod row;
 mod scores;
@@ -49,6 +50,7 @@ pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate
 pub use openmetrics::render_openmetrics;
 pub use pages::PageTarget;
 pub use redact::Redaction;
+pub use repeats::{CheckRepeats, RunRepeats, Within};
 pub use room::{PAGE_FURTHER_ROWS, PAGE_ROWS, Spool};
 pub use row::{ResultError, ResultRow};
 pub use scores::{

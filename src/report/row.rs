@@ -18,6 +18,9 @@ pub struct ResultRow<'a> {
     pub row_number: RowNumber,
     /// Its key; null when the row was never begun, or its record is too broken to have one.
     pub row_key: Option<&'a RowKey>,
+    /// Which of its record's rows it is, from 1; absent where each record is one row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
     /// The rendered input; files stand in it as `{file, format, bytes, sha256}`.
@@ -106,6 +109,7 @@ impl<'a> ResultRow<'a> {
                 Some((_, RunEvent::Rejected(event))) => event.key.as_ref(),
                 _ => None,
             },
+            repeat: None,
             outcome,
             input: intended.and_then(|event| event.input.as_deref()),
             output: answer.and_then(output_of),

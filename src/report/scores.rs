@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::{Check, CheckResult, CheckVerdict, Checks};
 use crate::gates::Baseline;
-use crate::model::{RowKey, RowNumber};
-use crate::report::Rate;
-use crate::stats::{Confusion, Interval, mcnemar, wilson};
+use crate::model::{Repeats, RowKey, RowNumber};
+use crate::report::repeats::CheckTally;
+use crate::report::{CheckRepeats, Rate};
+use crate::stats::{Confusion, Interval, mcnemar, wilson, wilson_of_share};
 
 /// Labels told apart in a report; the others are gathered.
 const MAX_LABELS: usize = 50;
@@ -30,10 +31,14 @@ pub struct CheckSummary {
     pub unscored: u64,
     /// The share of rows that passed among those that passed, failed or could not be judged; null for none.
     pub pass_rate: Option<Rate>,
-    /// Its Wilson interval at 95 %: the lower and the upper end.
+    /// Its Wilson interval at 95 %: the lower and the upper end. With repeats it counts the dataset's rows, not their
+    /// invocations, which are no independent trials.
     pub pass_rate_interval: Option<[f64; 2]>,
     /// The mean score of the rows that have one, from 0 to 1.
     pub mean_score: Option<f64>,
+    /// How steadily it is passed, where each row of the dataset was invoked several times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<CheckRepeats>,
     /// How the rows do against those of the baseline, when it has verdicts of this check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<PairedSummary>,
@@ -140,6 +145,9 @@ pub(super) struct Scores<'a> {
     weights: Vec<f64>,
     tallies: Vec<Tally>,
     rows: Mean,
+    repeats: Repeats,
+    /// The dataset's row that the last row taken in was of.
+    record: RowNumber,
     baseline: Option<&'a Baseline>,
 }
 
@@ -151,8 +159,11 @@ struct Tally {
     score: Mean,
     labels: Confusion,
     example: Option<CheckExample>,
+    repeats: Option<CheckTally>,
     /// Where the baseline has the check.
     place: Option<usize>,
+    /// Of the current row of the dataset: its pairs, and how many pass in the baseline and here.
+    pair: (u64, u64, u64),
     both: u64,
     better: u64,
     worse: u64,
@@ -176,8 +187,9 @@ impl Mean {
 }
 
 impl<'a> Scores<'a> {
-    pub(super) fn new(checks: &'a [Check], baseline: Option<&'a Baseline>) -> Self {
+    pub(super) fn new(checks: &'a [Check], repeats: Repeats, baseline: Option<&'a Baseline>) -> Self {
         let tally = |check: &Check| Tally {
+            repeats: CheckTally::new(repeats),
             place: baseline.and_then(|baseline| baseline.place(&check.name)),
             ..Tally::default()
         };
@@ -187,11 +199,18 @@ impl<'a> Scores<'a> {
             weights: checks.iter().map(|check| check.weight.to_f64().unwrap_or(1.0)).collect(),
             tallies: checks.iter().map(tally).collect(),
             rows: Mean::default(),
+            repeats,
+            record: 0,
         }
     }
 
     /// Takes a row in; one without an answer has no results.
     pub(super) fn add(&mut self, number: RowNumber, key: Option<&RowKey>, results: &Checks) {
+        let record = self.repeats.record(number);
+        if record != self.record {
+            self.record = record;
+            self.tallies.iter_mut().for_each(Tally::next_row);
+        }
         if results.0.is_empty() {
             self.tallies.iter_mut().for_each(|tally| tally.unscored += 1);
             return;
@@ -200,6 +219,7 @@ impl<'a> Scores<'a> {
         let key = self.baseline.map(|_| key.map_or_else(|| number.to_string(), |key| key.0.clone()));
         for ((tally, weight), (_, result)) in self.tallies.iter_mut().zip(&self.weights).zip(&results.0) {
             tally.counts.add(result);
+            tally.repeats.iter_mut().for_each(|repeats| repeats.add(result));
             if let (Some(baseline), Some(key), Some(place)) = (self.baseline, &key, tally.place) {
                 tally.compare(result.verdict, baseline.passed(key, place));
             }
@@ -237,12 +257,20 @@ impl<'a> Scores<'a> {
 }
 
 impl Tally {
+    /// Ends a row of the dataset, whose invocations are one pair: they are not independent.
+    fn next_row(&mut self) {
+        self.repeats.iter_mut().for_each(CheckTally::next_row);
+        let (pairs, before, now) = std::mem::take(&mut self.pair);
+        self.both += u64::from(pairs > 0);
+        self.better += u64::from(now > before);
+        self.worse += u64::from(now < before);
+    }
+
     fn compare(&mut self, verdict: CheckVerdict, before: Option<bool>) {
         let (Some(before), false) = (before, verdict == CheckVerdict::Skipped) else { return };
+        let (pairs, was, is) = self.pair;
         let now = verdict == CheckVerdict::Pass;
-        self.both += 1;
-        self.better += u64::from(now && !before);
-        self.worse += u64::from(!now && before);
+        self.pair = (pairs + 1, was + u64::from(before), is + u64::from(now));
     }
 
     fn paired(&self) -> Option<PairedSummary> {
@@ -251,9 +279,14 @@ impl Tally {
         (rows > 0).then_some(PairedSummary { rows, better, worse, p_worse })
     }
 
-    fn summary(self, compares_labels: bool) -> CheckSummary {
+    fn summary(mut self, compares_labels: bool) -> CheckSummary {
+        self.next_row();
         let GroupCheck { passed, failed, error, pass_rate } = self.counts;
-        let interval = wilson(passed, passed + failed + error, Interval::CONFIDENCE);
+        let judged = passed + failed + error;
+        let interval = match &self.repeats {
+            None => wilson(passed, judged, Interval::CONFIDENCE),
+            Some(repeats) => wilson_of_share(share(passed, judged), repeats.rows(), Interval::CONFIDENCE),
+        };
         CheckSummary {
             passed,
             failed,
@@ -263,11 +296,17 @@ impl Tally {
             pass_rate,
             pass_rate_interval: interval.map(Into::into),
             mean_score: self.score.value(),
+            repeats: self.repeats.as_ref().map(CheckTally::summary),
             baseline: self.paired(),
             example: self.example,
             labels: compares_labels.then(|| LabelSummary::of(&self.labels)).flatten(),
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64
 }
 
 impl LabelSummary {

@@ -4,7 +4,9 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::gates::{FigureKind, GateResult};
-use crate::report::{CheckSummary, JudgeSummary, LabelSummary, PairedSummary, words};
+use crate::report::{
+    CheckRepeats, CheckSummary, JudgeSummary, LabelSummary, PairedSummary, RunRepeats, words,
+};
 
 /// What a judge came to, and what it cost.
 pub(super) fn judge(judge: &JudgeSummary) -> String {
@@ -54,6 +56,37 @@ pub(super) fn check(check: &CheckSummary) -> String {
             text.push_str(&format!(", mean score {score:.3}"));
         }
         _ => {}
+    }
+    text
+}
+
+/// How steadily a check is passed.
+pub(super) fn repeats(repeats: &CheckRepeats) -> String {
+    let last = |figures: &[(String, Option<f64>)]| {
+        let figure = figures.last().and_then(|(_, figure)| *figure);
+        figure.map_or_else(|| "-".to_owned(), share)
+    };
+    let mut text = format!(
+        "of {n} repeats one passes: {}, each: {}; {} of {} rows neither always pass nor always fail",
+        last(&repeats.pass_at_k),
+        last(&repeats.pass_hat_k),
+        repeats.flaky_rows,
+        repeats.rows,
+        n = repeats.n,
+    );
+    if let Some(agreement) = repeats.agreement {
+        text.push_str(&format!("; agreement {}", share(agreement)));
+    }
+    text
+}
+
+/// How much the invocations of one row differ.
+pub(super) fn run_repeats(repeats: &RunRepeats) -> String {
+    let mut text = format!("each row of the dataset {} times", repeats.n);
+    for (what, within) in [("cost", &repeats.cost), ("latency", &repeats.latency_ms)] {
+        if let Some(cv) = within.cv {
+            text.push_str(&format!("; its {what} varies by {} of the mean", share(cv)));
+        }
     }
     text
 }

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::artifact::Restart;
 use crate::mapping::Scope;
-use crate::model::Outcome;
+use crate::model::{Outcome, RowNumber};
 use crate::report::derive::Failed;
 use crate::report::layout::Layout;
 use crate::report::table::{Purpose, Table, Unfit};
@@ -28,6 +28,8 @@ pub(super) struct Sheets<'a, 't> {
     lacking: bool,
     /// Rows that failures.csv leaves out.
     without_record: u64,
+    /// The dataset's row that failures.csv has last.
+    failed_record: RowNumber,
 }
 
 struct Sheet<'t> {
@@ -74,7 +76,17 @@ impl<'a, 't> Sheets<'a, 't> {
         let failures = begin(failures, (FAILURES_CSV, Purpose::Failures))?;
         let book = book.map(|target| begin_book(target, context, &layout)).transpose()?;
         let columns = Columns::new(&context.columns);
-        Ok(Self { context, layout, columns, results, failures, book, lacking: false, without_record: 0 })
+        Ok(Self {
+            context,
+            layout,
+            columns,
+            results,
+            failures,
+            book,
+            lacking: false,
+            without_record: 0,
+            failed_record: 0,
+        })
     }
 
     fn is_empty(&self) -> bool {
@@ -98,12 +110,13 @@ impl<'a, 't> Sheets<'a, 't> {
             |sheet: Option<Sheet<'t>>| sheet.map(|sheet| sheet.restart(context, layout)).transpose();
         self.results = restart(self.results.take())?;
         self.failures = restart(self.failures.take())?;
+        (self.columns, self.lacking) = (Columns::new(&context.columns), false);
+        (self.without_record, self.failed_record) = (0, 0);
         if let Some(book) = self.book.take() {
             let (target, _) = book.finish().map_err(|error| Failed(RESULTS_XLSX, error))?;
             target.restart().map_err(|error| Failed(RESULTS_XLSX, error))?;
             self.book = Some(begin_book(target, context, &self.layout)?);
         }
-        (self.columns, self.lacking, self.without_record) = (Columns::new(&context.columns), false, 0);
         Ok(())
     }
 
@@ -136,8 +149,13 @@ impl<'a, 't> Sheets<'a, 't> {
         if let Some(Sheet { table, .. }) =
             self.failures.as_mut().filter(|_| row.outcome != Outcome::Succeeded)
         {
-            // Subtle: as a row of a dataset, empty cells would be sent, and paid for.
+            let record = self.context.repeats.record(row.row_number);
+            // Subtle: as a row of a dataset, empty cells would be sent, and paid for; and so would a record that stands twice.
+            if cells.recorded && record == self.failed_record {
+                return Ok(());
+            }
             if cells.recorded {
+                self.failed_record = record;
                 table.write(&cells).map_err(|error| Failed(FAILURES_CSV, error))?;
             } else {
                 self.without_record += 1;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::gates::GateResult;
 use crate::model::{Cost, Counts, Outcome, RowNumber, Verdict};
 use crate::report::scores::named;
-use crate::report::{BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck, JudgeSummary};
+use crate::report::{BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck, JudgeSummary, RunRepeats};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +69,9 @@ pub struct Summary {
     pub errors: Vec<ErrorSummary>,
     /// The figures by group, in the order of `report.group_by`, within one the largest group first.
     pub groups: Vec<GroupSummary>,
+    /// How much the invocations of one row differ; absent where each row of the dataset was invoked once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<RunRepeats>,
     /// What checks came to, by name in the manifest's order.
     #[serde(with = "named")]
     pub checks: Vec<(String, CheckSummary)>,

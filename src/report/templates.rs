@@ -37,6 +37,8 @@ impl<'a> Scopes<'a> {
     pub(super) fn row<'f>(&self, read: &'f JudgedRow, needed: bool) -> (ResultRow<'f>, Option<Scope>) {
         let JudgedRow { facts, judged: said } = read;
         let mut row = ResultRow::of(facts);
+        let repeats = self.context.repeats;
+        row.repeat = (!repeats.is_once()).then(|| repeats.repeat(facts.number));
         let judged = !self.context.checks.is_empty() && row.is_answered();
         let scope = (judged || needed).then(|| self.of(&row, facts));
         if let Some(scope) = scope.as_ref().filter(|_| judged) {
@@ -56,6 +58,7 @@ impl<'a> Scopes<'a> {
             row_number: row.row_number,
             row_key: row.row_key.map_or("", |key| &key.0),
             row_tag: &row_tag(&context.run_id, row.row_number),
+            repeat: context.repeats.repeat(row.row_number),
             vars: &context.vars,
             run_id: &context.run_id,
             manifest_name: &context.manifest_name,

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::model::ExitCode;
 use crate::report::phrases::{Numbers, Phrases};
-use crate::report::{GroupSummary, Summary, words};
+use crate::report::{GroupSummary, Summary, sentences, words};
 
 /// Columns of the labels at the left.
 const LABEL: usize = 14;
@@ -106,6 +106,9 @@ fn details(page: &mut Page, summary: &Summary, phrases: &Phrases<'_>) {
         page.field("Cost per row", &spread);
     }
     page.field("Sent", &phrases.sent());
+    if let Some(repeats) = &summary.repeats {
+        page.field("Repeats", &sentences::run_repeats(repeats));
+    }
     if let Some(versions) = phrases.versions(MAX_VERSIONS) {
         page.field("Versions", &versions);
     }

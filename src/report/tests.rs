@@ -9,12 +9,13 @@ use super::*;
 use crate::mapping::{ColumnTypes, Template};
 use crate::model::{
     Accept, Ambiguous, Answered, Attached, Cost, Delivery, Ended, ErrorKind, Intended, Json, Outcome,
-    RowError, RowFacts, RowKey, RowNumber, RunEvent, RunState, Selected, StopCause, Stopped, Via,
+    Repeats, RowError, RowFacts, RowKey, RowNumber, RunEvent, RunState, Selected, StopCause, Stopped, Via,
 };
 
 mod bill;
 mod csv_files;
 mod pages;
+mod repeats;
 mod results;
 mod scores;
 
@@ -40,6 +41,7 @@ fn context() -> ReportContext {
         pin: None,
         rate: None,
         accept: Accept::default(),
+        repeats: Repeats::default(),
         checks: Vec::new(),
         gates: Vec::new(),
         baseline: None,

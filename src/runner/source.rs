@@ -75,6 +75,7 @@ impl Renderer {
             row_number: row.number,
             row_key: &row.key.0,
             row_tag: tag,
+            repeat: manifest.dataset.repeats.repeat(row.number),
             vars: &manifest.vars,
             run_id: &self.run_id,
             manifest_name: &manifest.name,

@@ -17,7 +17,7 @@ pub use labels::{Class, Confusion, MAX_LABELS, Matrix};
 pub use mcnemar::{mcnemar, smallest_change};
 pub use moments::Moments;
 pub use repeats::{agreement, fleiss_kappa, pass_at_k, pass_hat_k};
-pub use wilson::{Interval, wilson};
+pub use wilson::{Interval, wilson, wilson_of_share};
 
 #[cfg(test)]
 mod tests;

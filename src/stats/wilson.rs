@@ -36,16 +36,22 @@ impl From<Interval> for [f64; 2] {
 /// confidence such as [`Interval::CONFIDENCE`]. None without trials, with more passed than tried, or with a confidence
 /// that is not between 0 and 1.
 pub fn wilson(passed: u64, total: u64, confidence: f64) -> Option<Interval> {
-    if total == 0 || passed > total || !(confidence > 0.0 && confidence < 1.0) {
+    if passed > total { None } else { wilson_of_share(real(passed) / real(total), total, confidence) }
+}
+
+/// Gives Wilson's score interval of a share, from 0 to 1, that `total` independent trials have on average: where each of
+/// them is several answers, `total` counts the trials and not the answers. None as for [`wilson`].
+pub fn wilson_of_share(share: f64, total: u64, confidence: f64) -> Option<Interval> {
+    if total == 0 || !(0.0..=1.0).contains(&share) || !(confidence > 0.0 && confidence < 1.0) {
         return None;
     }
-    let (n, share, z) = (real(total), real(passed) / real(total), two_sided_quantile(confidence));
+    let (n, z) = (real(total), two_sided_quantile(confidence));
     let scale = 1.0 + z * z / n;
     let centre = (share + z * z / (2.0 * n)) / scale;
     let reach = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt() / scale;
     Some(Interval {
-        low: if passed == 0 { 0.0 } else { (centre - reach).max(0.0) },
-        high: if passed == total { 1.0 } else { (centre + reach).min(1.0) },
+        low: if share <= 0.0 { 0.0 } else { (centre - reach).max(0.0) },
+        high: if share >= 1.0 { 1.0 } else { (centre + reach).min(1.0) },
     })
 }
 

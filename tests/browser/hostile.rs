@@ -39,6 +39,7 @@ pub(crate) fn write(path: &Path) {
         page.add(&ResultRow {
             row_number: index as u64 + 1,
             row_key: Some(&key),
+            repeat: None,
             outcome: Outcome::Failed,
             input: Some(&value),
             output: Some(Cow::Borrowed(&*value)),

@@ -146,6 +146,7 @@ fn add_row(
     page.add(&ResultRow {
         row_number: number,
         row_key: Some(&key),
+        repeat: None,
         outcome,
         input: (outcome != Outcome::NotRun).then_some(&input),
         output: (outcome == Outcome::Succeeded).then_some(Cow::Borrowed(&*output)),

@@ -230,3 +230,34 @@ fn gates_of_a_run_that_is_not_complete_stay_open() {
     let set = ["--set", "limits.budget.cost=1000", "--set", "gates=[\"coverage >= 99%\"]"];
     bench.run(&[&["resume", folder.to_str().unwrap()], &set[..]].concat()).exits(0);
 }
+
+#[test]
+fn compare_names_what_a_baseline_was_made_of() {
+    let bench = example();
+    bench.run(&["run", "evaluate.yaml"]).exits(0);
+    let good = run_of(&bench, "ticket-evaluation");
+    bench.run(&["run", "candidate.yaml"]).exits(4);
+    let bad = run_of(&bench, "ticket-candidate");
+    // A baseline says what it was made of.
+    let baseline = bench.run(&["report", good.to_str().unwrap(), "--format", "baseline"]).exits(0).stdout;
+    let head: Value = serde_json::from_str(baseline.lines().next().unwrap()).unwrap();
+    let lock = json_of(&good.join("run.lock.json"));
+    assert_eq!(head["dataset_sha256"], lock["dataset"]["records_sha256"]);
+    assert_eq!(head["mapping_sha256"], lock["mapping_sha256"]);
+    assert_eq!(head["workflow_versions"], json_of(&good.join("report.json"))["versions"]);
+    bench.write("new.jsonl", &baseline);
+    let differences = |run: &Path| -> Vec<String> {
+        let told =
+            bench.run(&["compare", "new.jsonl", run.to_str().unwrap(), "--format", "json"]).exits(0).json();
+        let found = told["differences"].as_array().unwrap().clone();
+        found.iter().map(|difference| difference["what"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(differences(&good), [""; 0]);
+    assert_eq!(differences(&bad), ["workflow version", "manifest"]);
+    bench.write("tickets.csv", bench.read("tickets.csv").replacen("billing", "other", 1));
+    replace(&bench, "candidate.yaml", "name: ticket-candidate", "name: third");
+    bench.run(&["run", "candidate.yaml", "--set", "repeat=2", "--set", "gates=[]"]).exits(0);
+    assert_eq!(differences(&run_of(&bench, "third")), ["dataset", "repeat", "workflow version", "manifest"]);
+    bench.write("baseline.jsonl", baseline + "{\"row_key\": 7}\n");
+    bench.run(&["check", "evaluate.yaml"]).exits(2).says(&["its line 322 is no row of a baseline"]);
+}

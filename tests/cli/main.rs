@@ -21,6 +21,7 @@ mod pages;
 mod rates;
 mod reconcile;
 mod repair;
+mod repeat;
 mod resume;
 mod secrets;
 mod signals;

@@ -5,6 +5,7 @@ mod formats;
 mod malformed;
 mod packing;
 mod properties;
+mod repeats;
 mod selection;
 mod sources;
 mod text;
@@ -19,7 +20,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::manifest::{DatasetSpec, Encoding, OnBadRow, Select};
 use crate::mapping::ColumnTypes;
-use crate::model::RowSet;
+use crate::model::{Repeats, RowSet};
 
 #[test]
 fn a_dataset_can_be_read_on_another_thread() {
@@ -43,6 +44,7 @@ fn spec() -> DatasetSpec {
         types: ColumnTypes::default(),
         sha256: None,
         on_bad_row: OnBadRow::Stop,
+        repeats: Repeats::default(),
         select: Select::default(),
     }
 }

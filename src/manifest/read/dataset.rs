@@ -9,10 +9,14 @@ use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::read::templates::When;
 use crate::manifest::tree::Kind;
 use crate::manifest::{DatasetSpec, Diagnostic, Encoding, OnBadRow, Sample, Select, files, units};
-use crate::mapping::{ColumnType, ColumnTypes};
+use crate::mapping::{ColumnType, ColumnTypes, Expression};
+use crate::model::Repeats;
 
 const FORMATS: [(&str, &str); 5] =
     [("csv", "csv"), ("tsv", "tsv"), ("jsonl", "jsonl"), ("ndjson", "ndjson"), ("json", "json")];
+
+/// How often a record may be invoked.
+const MOST_REPEATS: u64 = 1_000;
 
 const TYPES: [(&str, ColumnType); 5] = [
     ("text", ColumnType::Text),
@@ -39,6 +43,7 @@ pub(super) fn read(
         types: ColumnTypes::default(),
         sha256: None,
         on_bad_row: OnBadRow::Stop,
+        repeats: read_repeats(reader, root.take("repeat")),
         select: Select::default(),
     };
     let mut places = Places::default();
@@ -64,6 +69,12 @@ pub(super) fn read(
         spec.paths = read_paths(reader, entry);
     }
     Some((spec, places))
+}
+
+/// Reads `repeat`, which stands beside `dataset`.
+fn read_repeats(reader: &mut Reader<'_>, entry: Option<Entry>) -> Repeats {
+    let times = entry.and_then(|entry| reader.whole(&entry, 1..=MOST_REPEATS));
+    times.and_then(Repeats::new).unwrap_or_default()
 }
 
 fn check_given(reader: &mut Reader<'_>, given: &Path) {
@@ -177,6 +188,11 @@ fn read_select(reader: &mut Reader<'_>, entry: Entry, places: &mut Places) -> Se
     if let Some(entry) = section.take("where") {
         places.condition = entry.span();
         select.condition = reader.condition(&entry, When::BeforeReply);
+        let mut references = select.condition.iter().flat_map(Expression::references);
+        if references.any(|reference| reference.path.first().is_some_and(|name| name == "repeat")) {
+            let help = "all of a row's repeats are run, or none";
+            reader.refuse::<()>(&entry, "can't name `repeat`: it selects rows of the dataset", Some(help));
+        }
     }
     select.limit = section.take("limit").and_then(|entry| reader.whole(&entry, 1..=u64::MAX));
     if let Some(mut sample) = section.take("sample").and_then(|entry| reader.section(entry)) {

@@ -8,6 +8,7 @@ use crate::manifest::read::section::Entry;
 use crate::manifest::read::{budget, kept};
 use crate::manifest::tree::Kind;
 use crate::manifest::{Price, files};
+use crate::model::Repeats;
 
 /// The name of the copy that a run keeps.
 const COPY: &str = "baseline.jsonl";
@@ -40,11 +41,12 @@ pub(super) fn read(
     entry: Option<Entry>,
     names: (&[KnownCheck], &[String]),
     baseline: bool,
+    repeats: Repeats,
     price: Option<&Price>,
 ) -> Vec<Gate> {
     let Some(entries) = entry.and_then(|entry| reader.list(entry)) else { return Vec::new() };
     let money = |amount, unit: &str| budget::convert(amount, Some(unit), price);
-    let names = Names { checks: names.0, groups: names.1, baseline, money: &money };
+    let names = Names { checks: names.0, groups: names.1, baseline, repeats, money: &money };
     let mut gates = Vec::new();
     for entry in entries {
         let Some(scalar) = reader.scalar(&entry, "a condition like `coverage >= 99%`") else { continue };

@@ -15,6 +15,7 @@ use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node};
 use crate::manifest::{Diagnostic, Manifest};
 use crate::mapping::InputTemplate;
+use crate::model::Repeats;
 
 /// What a manifest is read with, beside its tree.
 pub(in crate::manifest) struct Context<'a> {
@@ -95,9 +96,10 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let known = checks::known(entry.as_ref(), &checks);
     let entry = root.take("baseline");
     let baseline = gates::read_baseline(reader, entry.as_ref());
+    let repeats = dataset.as_ref().map_or_else(Repeats::default, |(dataset, _)| dataset.repeats);
     let group_by = output::read_report(reader, root.take("report"));
     let groups: Vec<_> = group_by.iter().map(|(name, _)| name.clone()).collect();
-    let gates = gates::read(reader, root.take("gates"), (&known, &groups), entry.is_some(), price);
+    let gates = gates::read(reader, root.take("gates"), (&known, &groups), entry.is_some(), repeats, price);
     let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
     let output = output::read(reader, root.take("output"), key.as_deref());
 

@@ -21,7 +21,7 @@ pub(super) enum When {
     OfJudge,
 }
 
-const ROOTS: [&str; 7] = ["row", "row_number", "row_key", "row_tag", "vars", "run", "manifest"];
+const ROOTS: [&str; 8] = ["row", "row_number", "row_key", "row_tag", "repeat", "vars", "run", "manifest"];
 const REPLY_ROOTS: [&str; 3] = ["output", "reply", "outcome"];
 
 impl Reader<'_> {
@@ -168,7 +168,7 @@ fn unknown_root(path: &[&str], place: &Place, when: When) -> Option<Diagnostic> 
     let written = path.join(".");
     let (message, help) = match path {
         []
-        | ["row" | "vars" | "row_number" | "row_key" | "row_tag" | "run" | "manifest"]
+        | ["row" | "vars" | "row_number" | "row_key" | "row_tag" | "repeat" | "run" | "manifest"]
         | ["run", "id"]
         | ["manifest", "name"] => {
             return None;
@@ -184,7 +184,7 @@ fn unknown_root(path: &[&str], place: &Place, when: When) -> Option<Diagnostic> 
         ),
         ["run", ..] => (format!("there is no `{written}`"), "did you mean `run.id`?".to_owned()),
         ["manifest", ..] => (format!("there is no `{written}`"), "did you mean `manifest.name`?".to_owned()),
-        ["row_number" | "row_key" | "row_tag", ..] => {
+        ["row_number" | "row_key" | "row_tag" | "repeat", ..] => {
             (format!("`{}` has nothing inside it", path[0]), "a column is written `{{row.NAME}}`".to_owned())
         }
         [root, ..] => {

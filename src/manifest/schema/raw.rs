@@ -35,6 +35,10 @@ pub(super) struct RawManifest {
     workflow: Workflow,
     /// The rows: the path of a file, or a map.
     dataset: Dataset,
+    /// How often each row of the dataset is invoked, as rows of their own: `KEY#1`, `KEY#2` and so on. Reports then say how
+    /// steady the answers are.
+    #[schemars(extend("default" = 1))]
+    repeat: Whole<1, 1000>,
     /// What is sent for a row: any JSON shape, in which each string is a template. A lone expression keeps its JSON
     /// type; text around it makes a string. `{file: PATH}` sends a file. A variable of the environment (`${NAME}`) is
     /// text here, and may not hold `{{`: bring such a value in by `vars`.

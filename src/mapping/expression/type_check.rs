@@ -178,7 +178,7 @@ impl Checker<'_> {
         let parts: Vec<_> = path.iter().map(String::as_str).collect();
         match parts.as_slice() {
             ["row", column] => self.columns.get(*column).map_or(self.default.into(), |known| (*known).into()),
-            ["row_number"] => Type::Number,
+            ["row_number" | "repeat"] => Type::Number,
             ["row_key" | "row_tag" | "outcome"] | ["run", "id"] | ["manifest", "name"] => Type::Text,
             _ => Type::Any,
         }

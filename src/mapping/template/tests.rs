@@ -330,6 +330,7 @@ fn env_reads_only_what_the_manifest_names() {
         row_number: 3,
         row_key: "k",
         row_tag: "fb-r-3",
+        repeat: 2,
         vars: &vars,
         run_id: "r",
         manifest_name: "m",
@@ -337,10 +338,10 @@ fn env_reads_only_what_the_manifest_names() {
         reply: None,
     };
     let template = Template::parse(
-        "{{env \"TEAM\"}} {{row_number}} {{row_key}} {{row_tag}} {{run.id}} {{manifest.name}}",
+        "{{env \"TEAM\"}} {{row_number}} {{row_key}} {{row_tag}} {{repeat}} {{run.id}} {{manifest.name}}",
     )
     .unwrap();
-    assert_eq!(template.render(&Scope::new(&parts)), Ok(json!("blue 3 k fb-r-3 r m")));
+    assert_eq!(template.render(&Scope::new(&parts)), Ok(json!("blue 3 k fb-r-3 2 r m")));
     assert_eq!(
         template.variables().iter().map(|v| (v.path.join("|"), v.offset)).collect::<Vec<_>>(),
         [("TEAM".to_owned(), 7)]

@@ -56,6 +56,7 @@ fn page(most: u64, rows: &[(Outcome, String)]) -> String {
         let row = ResultRow {
             row_number: index as u64 + 1,
             row_key: Some(&key),
+            repeat: None,
             outcome: *outcome,
             input: None,
             output: Some(Cow::Borrowed(&*output)),

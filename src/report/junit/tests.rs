@@ -12,6 +12,7 @@ fn row<'a>(key: &'a RowKey, outcome: Outcome, error: Option<(&'a str, &'a str)>)
     ResultRow {
         row_number: 1,
         row_key: Some(key),
+        repeat: None,
         outcome,
         input: None::<&RawValue>,
         output: None,

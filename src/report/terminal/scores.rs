@@ -19,6 +19,9 @@ pub(super) fn checks(page: &mut Page, summary: &Summary) {
         let ink = if check.failed + check.error == 0 { Ink::Green } else { Ink::Yellow };
         page.hanging(&label, Some(ink), &sentences::check(check));
         let indent = " ".repeat(widest + 4);
+        if let Some(repeats) = &check.repeats {
+            page.hanging(&indent, None, &sentences::repeats(repeats));
+        }
         if let Some(labels) = &check.labels {
             page.hanging(&indent, None, &sentences::labels(labels));
         }

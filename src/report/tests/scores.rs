@@ -18,8 +18,12 @@ fn shape(text: &str) -> Shape {
 fn gate(text: &str) -> Gate {
     let checks =
         ["label", "long", "odd"].map(|name| KnownCheck { name: name.to_owned(), labels: name == "label" });
-    Gate::parse(text, Names { checks: &checks, groups: &[], baseline: true, money: &|amount, _| Ok(amount) })
-        .unwrap()
+    let repeats = Repeats::new(4).unwrap();
+    Gate::parse(
+        text,
+        Names { checks: &checks, groups: &[], baseline: true, repeats, money: &|amount, _| Ok(amount) },
+    )
+    .unwrap()
 }
 
 /// Labels are compared, texts of English rows are to be long, and `odd` can't be judged.
