@@ -46,8 +46,11 @@ impl RowSet {
         there
     }
 
-    /// Says whether a row is in the set.
+    /// Says whether a row is in the set; there is no row 0.
     pub fn contains(&self, row: RowNumber) -> bool {
+        if row == 0 {
+            return false;
+        }
         let (word, bit) = place(row);
         self.words.get(word).is_some_and(|w| w & bit != 0)
     }
