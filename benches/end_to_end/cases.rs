@@ -108,12 +108,12 @@ fn memory(place: Place<'_>) -> Result<()> {
 }
 
 fn wide(place: Place<'_>) -> Result<()> {
-    // Forty rounds, so that start and end weigh as much as they do in a run of some length.
-    const ROWS: u64 = 200_000;
+    // Eighty rounds, so that start and end weigh as much as they do in a run of some length.
+    const ROWS: u64 = 400_000;
     const PLACES: usize = 5_000;
     let of = place.measure(asked(ROWS, Latency::Fixed { ms: 1000 }, PLACES))?;
     let share = format!("{:.4}", rate(ROWS, &of) / PLACES as f64);
-    let what = "5,000 in flight, 1 s latency, 200,000 rows: rows/s of the 5,000 ideal";
+    let what = "5,000 in flight, 1 s latency, 400,000 rows: rows/s of the 5,000 ideal";
     let ceiling = ceiling(&of, PLACES).map(|rate| format!("{:.3}", rate / PLACES as f64));
     Line::new(what, share, "0.95", "0.99").under(ceiling).print(&of);
     Ok(())
