@@ -51,15 +51,7 @@ pub fn list(args: &ListArgs, host: &mut dyn Host) -> Result<Done, Failure> {
 }
 
 fn status(found: &Found, state: &RunState) -> &'static str {
-    if found.folder.is_locked() {
-        "running"
-    } else if state.is_complete() {
-        "complete"
-    } else if state.stopped().is_some() {
-        "stopped"
-    } else {
-        "unfinished"
-    }
+    state.status(found.folder.is_locked())
 }
 
 fn as_json(found: &Found, state: &RunState) -> serde_json::Value {

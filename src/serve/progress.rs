@@ -46,15 +46,7 @@ impl Progress {
     }
 
     fn told(found: &Found, state: &RunState, locked: bool) -> Self {
-        let status = if locked {
-            "running"
-        } else if state.is_complete() {
-            "complete"
-        } else if state.stopped().is_some() {
-            "stopped"
-        } else {
-            "unfinished"
-        };
+        let status = state.status(locked);
         let tally = state.tally();
         Self {
             status,

@@ -143,6 +143,19 @@ impl RunState {
         self.open.is_empty() && self.counts().finished() == 0
     }
 
+    /// Says in a word how the run stands; `locked` is whether a process works on it.
+    pub fn status(&self, locked: bool) -> &'static str {
+        if locked {
+            "running"
+        } else if self.is_complete() {
+            "complete"
+        } else if self.stopped().is_some() {
+            "stopped"
+        } else {
+            "unfinished"
+        }
+    }
+
     /// Says whether the run was closed, and nothing was done on it since.
     pub fn is_closed(&self) -> bool {
         self.closed
