@@ -283,7 +283,10 @@ fn a_change_of_the_smallest_size_is_found_about_eight_times_of_ten() {
         let found = found.count();
         assert!((190..275).contains(&found), "{found} of 300 at {change} of {pairs}");
     }
-    assert_eq!((smallest_change(0, 0.0), smallest_change(3, 4.0), smallest_change(3, 0.0)), (None, None, None));
+    assert_eq!(
+        (smallest_change(0, 0.0), smallest_change(3, 4.0), smallest_change(3, 0.0)),
+        (None, None, None)
+    );
     assert!(smallest_change(10_000, 500.0) < smallest_change(1_000, 50.0));
 }
 
@@ -349,9 +352,11 @@ fn called_with_repeats(records: usize, before: u32, now: u32, worse: f64) -> (us
         let differences: Vec<f64> = (0..records)
             .map(|_| {
                 // Near 0 or 1 most often: the answers to one record are alike.
-                let chance: f64 = if draw.f64() < 0.3 { draw.f64() } else { f64::from(u8::from(draw.f64() < 0.8)) };
+                let chance: f64 =
+                    if draw.f64() < 0.3 { draw.f64() } else { f64::from(u8::from(draw.f64() < 0.8)) };
                 let mut share = |times: u32, chance: f64| {
-                    f64::from((0..times).map(|_| u32::from(draw.f64() < chance)).sum::<u32>()) / f64::from(times)
+                    f64::from((0..times).map(|_| u32::from(draw.f64() < chance)).sum::<u32>())
+                        / f64::from(times)
                 };
                 share(now, chance - worse) - share(before, chance)
             })
@@ -366,7 +371,9 @@ fn called_with_repeats(records: usize, before: u32, now: u32, worse: f64) -> (us
 #[test]
 fn repeated_answers_to_the_same_records_do_not_make_a_null_change_significant() {
     // 5 % of 400 is 20, with a standard deviation of 4.4: three of them above is 33.
-    for (records, before, now) in [(60, 5, 5), (200, 3, 3), (60, 1, 5), (60, 5, 1), (200, 1, 10), (25, 20, 20)] {
+    for (records, before, now) in
+        [(60, 5, 5), (200, 3, 3), (60, 1, 5), (60, 5, 1), (200, 1, 10), (25, 20, 20)]
+    {
         let (two, one) = called_with_repeats(records, before, now, 0.0);
         assert!(two <= 33 && one <= 33, "{records} records {before} and {now} times: {two} and {one} of 400");
     }
