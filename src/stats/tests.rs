@@ -316,6 +316,20 @@ fn the_one_sided_p_is_the_share_of_splits_at_least_so_uneven_to_the_worse() {
     assert!(mcnemar_worse(u64::MAX, 0).abs() < 1e-300 && (mcnemar_worse(0, u64::MAX) - 1.0).abs() < 1e-12);
 }
 
+#[test]
+fn p_of_one_side_and_of_flipped_signs_is_that_of_scipy() {
+    for case in golden("one_sided") {
+        let [worse, better] = ["worse", "better"].map(|key| case[key].as_u64().unwrap());
+        near(mcnemar_worse(worse, better), &case["p"], &case);
+    }
+    for case in golden("sign_flips") {
+        let differences: Vec<f64> = list(&case["differences"]);
+        let ours = sign_flips(&differences, &Resampling::of(differences.len(), 1));
+        near(ours.two_sided, &case["two_sided"], &case);
+        near(ours.lower, &case["lower"], &case);
+    }
+}
+
 fn flipped(lost: usize, won: usize, zeros: usize, seed: u64) -> SignFlips {
     let all = [vec![-1.0; lost], vec![1.0; won], vec![0.0; zeros], vec![f64::NAN]].concat();
     sign_flips(&all, &Resampling::of(all.len(), seed))
