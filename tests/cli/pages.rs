@@ -218,5 +218,5 @@ fn a_run_that_is_gone_on_with_is_served_too() {
     assert!(ended.stderr.contains("nothing remains to be done"), "{}", ended.stderr);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("--serve={}", taken.local_addr().unwrap());
-    bench.run(&["resume", "a", "--retry", "failed", &address]).exits(5).says(&["cannot serve on"]);
+    bench.run(&["resume", "a", "--retry", "failed", &address]).exits(3).says(&["cannot serve on"]);
 }
