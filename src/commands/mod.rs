@@ -25,6 +25,7 @@ mod reconcile;
 mod rehearse;
 mod report;
 mod resume;
+mod reuse;
 mod room;
 mod run;
 mod score;

@@ -10,7 +10,9 @@ use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::serve::Beside;
-use crate::commands::{Done, Failure, Host, derive, estimate, judging, kept, rehearse, room, step_summary};
+use crate::commands::{
+    Done, Failure, Host, derive, estimate, judging, kept, rehearse, reuse, room, step_summary,
+};
 use crate::fail_point::{self, Point};
 use crate::journal::{self, Found, History, Overridden, RunFolder, RunLock, Runs};
 use crate::manifest::{self, Budget, Manifest, Overrides, Provider, Secrets};
@@ -36,6 +38,8 @@ pub struct RunArgs {
     pub id: Option<String>,
     /// `--new`: begin anew although an unfinished run of the same job is there.
     pub new: bool,
+    /// `--reuse`: the run whose results are taken where they may be.
+    pub reuse: Option<String>,
     /// `--yes`: ask nothing.
     pub yes: bool,
     /// `--dry-run`: show the first requests, send nothing.
@@ -94,7 +98,8 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let mut sound = prepare(&args.manifest, &args.overrides(), Secrets::Needed, None, host)?;
     let runs = Runs::below(args.dir.as_ref().unwrap_or(&sound.manifest.output.dir));
     let folder = runs.folder(&sound.manifest.name, &run_id);
-    let lock = identity::lock(&sound, &run_id, args.overridden(), git, host);
+    let mut lock = identity::lock(&sound, &run_id, args.overridden(), git, host);
+    lock.reuse = reuse::find(&sound, args.reuse.as_deref(), &runs, host)?;
     announce(&sound, &runs, host);
     let is_job = !args.new && args.id.is_none();
     let left = if is_job { refuse_to_start_over(args, &runs, &lock, host)? } else { None };

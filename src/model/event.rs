@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::model::row_event::{
-    Ambiguous, Answered, Attached, Ended, Intended, Receipt, Refused, Rejected, Reopened, Settled, Withdrawn,
+    Ambiguous, Answered, Attached, Ended, Intended, Receipt, Refused, Rejected, Reopened, Reused, Settled,
+    Withdrawn,
 };
 use crate::model::{Cost, RowNumber};
 
@@ -161,6 +162,7 @@ pub enum RunEvent {
     SettingsChanged(SettingsChanged),
     Reopened(Reopened),
     Rejected(Rejected),
+    Reused(Reused),
     Intended(Intended),
     Withdrawn(Withdrawn),
     Refused(Refused),
@@ -186,6 +188,7 @@ impl RunEvent {
             Self::SettingsChanged(_) => "settings_changed",
             Self::Reopened(_) => "reopened",
             Self::Rejected(_) => "rejected",
+            Self::Reused(_) => "reused",
             Self::Intended(_) => "intended",
             Self::Withdrawn(_) => "withdrawn",
             Self::Refused(_) => "refused",
@@ -207,6 +210,7 @@ impl RunEvent {
         match self {
             Self::Reopened(e) => Some(e.row),
             Self::Rejected(e) => Some(e.row),
+            Self::Reused(e) => Some(e.row),
             Self::Intended(e) => Some(e.row),
             Self::Withdrawn(e) => Some(e.row),
             Self::Refused(e) => Some(e.row),

@@ -24,7 +24,7 @@ pub use event::{
     Closed, Digest, Durability, Json, Opened, Places, PollTally, ProcessEnded, ProcessStarted, RunEvent,
     Selected, SettingsChanged, Stopped,
 };
-pub use facts::RowFacts;
+pub use facts::{Kept, RowFacts};
 pub use life::RowState;
 pub use money::{Cost, MoneyError};
 pub use outcome::{ErrorKind, Outcome, RowError};
@@ -33,10 +33,10 @@ pub use repeats::Repeats;
 pub use reserved::Reserved;
 pub use row::{Record, Row, RowKey, RowNumber, row_tag};
 pub use row_event::{
-    Ambiguous, Answered, Attached, Delivery, Ended, Intended, Receipt, Refused, Rejected, Reopened,
-    Reservation, Settled, Via, Withdrawn, WithdrawnWhy,
+    Ambiguous, Answered, Attached, Delivery, Ended, Intended, Origin, Receipt, Refused, Rejected, Reopened,
+    Reservation, Reused, Settled, Via, Withdrawn, WithdrawnWhy,
 };
 pub use row_set::RowSet;
 pub use state::{Impossible, RunState};
-pub use tally::{Counts, Tally};
+pub use tally::{Counts, ReusedTally, Tally};
 pub use verdict::{Accept, ExitCode, Limit, Reason, Retry, StopCause, Verdict};

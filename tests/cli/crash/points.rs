@@ -67,6 +67,8 @@ fn way(point: Point) -> Way {
         | P::ResultTaken
         | P::AnswerAppended
         | P::AnswerDurable => Way { passing: 3, ..way },
+        // Its way is in `reuse.rs`.
+        P::ResultsReused => way,
         P::RefusalDurable => Way { faults: "unavailable", ..way },
         P::AmbiguityDurable | P::EndDurable => Way { faults: "reset_after_accept", ..way },
         P::RejectionDurable => Way { ragged: true, ..way },
@@ -249,6 +251,7 @@ fn check_doubts(bench: &Bench, point: Point, mode: &str, delivery: &str) {
 fn check_all(mode: &str, delivery: &str, log: &str) {
     let is_reached = |point: &&Point| {
         (mode == "async" || !is_of_async(**point))
+            && **point != Point::ResultsReused
             // Sent again, a row ends with an answer; and what a repair holds is not sent again.
             && (delivery == "at_most_once" || !(**point == Point::EndDurable || way(**point).damage))
     };
