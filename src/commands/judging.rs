@@ -1,7 +1,7 @@
 //! Judging: once a run is complete, its judges are asked about the rows that they were not asked about. What they are asked
 //! are runs of their own, below the judged run's folder.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
@@ -10,11 +10,12 @@ use sha2::{Digest as _, Sha256};
 use crate::commands::execute::{Session, execute};
 use crate::commands::identity::{self, Git};
 use crate::commands::interrupt::Interrupt;
-use crate::commands::judges::{self, JUDGES, Judges};
+use crate::commands::judges::{self, JUDGES, Judges, Judging};
 use crate::commands::prepare::prepare;
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::run::selected;
 use crate::commands::{Failure, Host, ahead, derive, estimate, kept, room};
+use crate::fail_point::{self, Point};
 use crate::journal::{History, Overridden, RunFolder, Runs};
 use crate::manifest::Secrets;
 use crate::model::{Reason, RunState};
@@ -35,6 +36,7 @@ pub(crate) fn now(folder: &RunFolder, state: &RunState, host: &mut dyn Host) -> 
     if judges::grouped(&manifest.checks).is_empty() {
         return Ok(());
     }
+    fail_point::pass(Point::JudgingDue);
     let context = derive::context(manifest, &lock.run_id, &lock);
     let judged = folder.read().map_err(Failure::from);
     let judged = judged.and_then(|history| judge(folder, &context, &history, false, host));
@@ -53,7 +55,13 @@ pub(crate) fn judge(
     for at in 0..judges::grouped(&context.checks).len() {
         let mut found = Judges::find(folder, &context.checks, host)?;
         let runs = found.0.get(at).map(|asked| asked.runs.iter()).into_iter().flatten();
-        let open: Vec<_> = runs.filter(|run| !run.is_complete()).map(|run| run.folder().clone()).collect();
+        let is_open = |run: &&Judging| !run.is_complete() || !run.folder().is_closed();
+        let (open, closed): (Vec<_>, Vec<_>) = runs.partition(is_open);
+        for run in closed.into_iter().filter(|run| !is_derived(run.folder())) {
+            derive::derive(run.folder(), None, host)?;
+            fail_point::pass(Point::JudgeDerived);
+        }
+        let open: Vec<_> = open.into_iter().map(|run| run.folder().clone()).collect();
         for run in &open {
             if !finish_one(run, host)? {
                 return Ok(sent);
@@ -75,7 +83,14 @@ pub(crate) fn judge(
 /// Goes on with a judge's run, and says whether that is complete then.
 fn finish_one(run: &RunFolder, host: &mut dyn Host) -> Result<bool, Failure> {
     go_on(run, &Continue::default(), None, false, None, host)?;
+    fail_point::pass(Point::JudgeDerived);
     Ok(run.read()?.state().is_complete())
+}
+
+/// Says whether a run has all its files: report.md is written last.
+fn is_derived(run: &RunFolder) -> bool {
+    let written = |path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    written(run.file("report.md")).is_some_and(|report| Some(report) >= written(run.journal()))
 }
 
 /// Takes a line.
@@ -122,9 +137,13 @@ impl Asking<'_> {
         };
         let spool = run.file("dataset.input");
         let mut file = BufWriter::new(File::create(&spool).map_err(Failure::disk(&spool))?);
-        self.each(host, &mut |line| file.write_all(line).map_err(Failure::disk(&spool)))?;
+        self.each(host, &mut |line| {
+            let torn = fail_point::tear(Point::QuestionHalfWritten, line, &mut file);
+            torn.and_then(|()| file.write_all(line)).map_err(Failure::disk(&spool))
+        })?;
         let file = file.into_inner().map_err(|error| Failure::disk(&spool)(error.into_error()))?;
         file.sync_all().map_err(Failure::disk(&spool))?;
+        fail_point::pass(Point::QuestionsWritten);
         let sound = prepare(&rule.file, &judges::overrides(rule), Secrets::Needed, Some(&spool), host)?;
         room::check_files(&sound.manifest, &spool, host)?;
         kept::keep(&run, &sound.manifest.kept)?;
@@ -134,10 +153,13 @@ impl Asking<'_> {
         lock.manifest_path = rule.manifest.display().to_string();
         let (selection, durability) = (selected(&sound.survey.selection), sound.manifest.output.durability);
         let writer = run.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
+        fail_point::pass(Point::JudgeBegun);
         let state = run.read()?.into_state();
         let changes = Vec::new();
         execute(Session { sound, folder: run.clone(), run_id: id, writer, state, changes }, host)?;
+        fail_point::pass(Point::JudgeDone);
         derive::derive(&run, None, host)?;
+        fail_point::pass(Point::JudgeDerived);
         Ok(Some((run, rows)))
     }
 
