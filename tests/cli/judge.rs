@@ -161,6 +161,43 @@ fn rows_that_are_added_are_judged_and_the_others_are_not_judged_again() {
 }
 
 #[test]
+fn each_of_a_row_s_repeats_is_judged_and_counts_as_one_of_its_answers() {
+    let rest =
+        format!("{GOOD}repeat: 3\ngates: [good.repeats.pass_at_1 >= 0%, good.repeats.flaky_rows <= 4]\n");
+    let court = Court::of(4, &rest, &quick(), "{}");
+    let text = court.bench.read("job.yaml").replace("{{row.text}}", "{{row.text}} {{repeat}}");
+    court.bench.write("job.yaml", text);
+    court.bench.run(&["run", "job.yaml", "--limit", "3"]).exits(0).says(&["judging: 9 rows"]);
+    let dir = court.run_dir();
+    let told =
+        court.bench.run(&["resume", &dir, "--all", "--json"]).exits(0).says(&["judging: 3 rows"]).json();
+    let asked = court.asked();
+    assert_eq!((asked.len(), court.judge.accepted().len(), court.service.accepted().len()), (12, 12, 12));
+    assert_eq!(told["judges"]["good"]["rows"]["succeeded"], 12);
+    let results = court.bench.results();
+    let passed = |row: &Value| row["checks"]["good"]["verdict"] == "pass";
+    for row in &results {
+        let good = &row["checks"]["good"];
+        assert_eq!(good["reason"], json!(format!("saw {}", row["output"]["answer"].as_str().unwrap())));
+        assert_eq!(passed(row), good["score"].as_f64().unwrap() >= 0.5, "{row}");
+    }
+    let of_rows: Vec<usize> =
+        results.chunks(3).map(|row| row.iter().filter(|row| passed(row)).count()).collect();
+    let repeats = &told["checks"]["good"]["repeats"];
+    let flaky = of_rows.iter().filter(|passed| (1..3).contains(*passed)).count();
+    assert_eq!((&repeats["rows"], &repeats["flaky_rows"]), (&json!(4), &json!(flaky)));
+    let always = of_rows.iter().filter(|passed| **passed == 3).count();
+    let close = |figure: &Value, expected: f64| (figure.as_f64().unwrap() - expected).abs() < 1e-12;
+    #[expect(clippy::cast_precision_loss, reason = "there are twelve")]
+    let mean = |count: usize, of: usize| count as f64 / of as f64;
+    assert!(close(&repeats["pass_at_k"]["1"], mean(of_rows.iter().sum(), 12)), "{of_rows:?} {repeats}");
+    assert!(close(&repeats["pass_hat_k"]["3"], mean(always, 4)), "{of_rows:?} {repeats}");
+    court.bench.run(&["resume", &dir]).exits(0);
+    court.bench.run(&["score", &dir]).exits(0).says(&["nothing was sent"]);
+    assert_eq!(court.judge.accepted().len(), 12);
+}
+
+#[test]
 fn what_a_judge_can_t_say_is_an_error_and_no_fail() {
     let failing = format!("{}faults: {{failed: 100%}}\n", quick());
     let court = Court::of(3, GOOD, &failing, "{halt: none}");
