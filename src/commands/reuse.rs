@@ -2,11 +2,13 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::commands::interrupt::Interrupt;
+use crate::commands::judges::JUDGES;
 use crate::commands::prepare::Sound;
 use crate::commands::run::quoted;
 use crate::commands::{Failure, Host, derive, estimate, execute};
@@ -44,11 +46,22 @@ pub(crate) fn find(
         },
         Some(name) => runs.find(name)?,
     };
+    source(&folder).map(Some)
+}
+
+/// Finds what a judge has said in the run that a run takes results from: what is asked about them is the same.
+pub(crate) fn of_judge(folder: &RunFolder, judge: &str) -> Option<ReuseSource> {
+    let from = folder.lock().ok()?.reuse?;
+    let runs = Runs::below(Path::new(&from.folder).join(JUDGES));
+    source(&latest(&runs, judge)?).ok()
+}
+
+fn source(folder: &RunFolder) -> Result<ReuseSource, Failure> {
     let run_id = folder.lock()?.run_id;
     let folder = std::path::absolute(folder.path()).unwrap_or_else(|_| folder.path().to_owned());
     // What stands at `latest` will soon be another run.
     let folder = folder.canonicalize().unwrap_or(folder);
-    Ok(Some(ReuseSource { run_id, folder: folder.display().to_string() }))
+    Ok(ReuseSource { run_id, folder: folder.display().to_string() })
 }
 
 /// The newest complete run of the manifest; without one, the newest that no process works on.

@@ -161,6 +161,43 @@ fn rows_that_are_added_are_judged_and_the_others_are_not_judged_again() {
 }
 
 #[test]
+fn each_of_a_row_s_repeats_is_judged_and_counts_as_one_of_its_answers() {
+    let rest =
+        format!("{GOOD}repeat: 3\ngates: [good.repeats.pass_at_1 >= 0%, good.repeats.flaky_rows <= 4]\n");
+    let court = Court::of(4, &rest, &quick(), "{}");
+    let text = court.bench.read("job.yaml").replace("{{row.text}}", "{{row.text}} {{repeat}}");
+    court.bench.write("job.yaml", text);
+    court.bench.run(&["run", "job.yaml", "--limit", "3"]).exits(0).says(&["judging: 9 rows"]);
+    let dir = court.run_dir();
+    let told =
+        court.bench.run(&["resume", &dir, "--all", "--json"]).exits(0).says(&["judging: 3 rows"]).json();
+    let asked = court.asked();
+    assert_eq!((asked.len(), court.judge.accepted().len(), court.service.accepted().len()), (12, 12, 12));
+    assert_eq!(told["judges"]["good"]["rows"]["succeeded"], 12);
+    let results = court.bench.results();
+    let passed = |row: &Value| row["checks"]["good"]["verdict"] == "pass";
+    for row in &results {
+        let good = &row["checks"]["good"];
+        assert_eq!(good["reason"], json!(format!("saw {}", row["output"]["answer"].as_str().unwrap())));
+        assert_eq!(passed(row), good["score"].as_f64().unwrap() >= 0.5, "{row}");
+    }
+    let of_rows: Vec<usize> =
+        results.chunks(3).map(|row| row.iter().filter(|row| passed(row)).count()).collect();
+    let repeats = &told["checks"]["good"]["repeats"];
+    let flaky = of_rows.iter().filter(|passed| (1..3).contains(*passed)).count();
+    assert_eq!((&repeats["rows"], &repeats["flaky_rows"]), (&json!(4), &json!(flaky)));
+    let always = of_rows.iter().filter(|passed| **passed == 3).count();
+    let close = |figure: &Value, expected: f64| (figure.as_f64().unwrap() - expected).abs() < 1e-12;
+    #[expect(clippy::cast_precision_loss, reason = "there are twelve")]
+    let mean = |count: usize, of: usize| count as f64 / of as f64;
+    assert!(close(&repeats["pass_at_k"]["1"], mean(of_rows.iter().sum(), 12)), "{of_rows:?} {repeats}");
+    assert!(close(&repeats["pass_hat_k"]["3"], mean(always, 4)), "{of_rows:?} {repeats}");
+    court.bench.run(&["resume", &dir]).exits(0);
+    court.bench.run(&["score", &dir]).exits(0).says(&["nothing was sent"]);
+    assert_eq!(court.judge.accepted().len(), 12);
+}
+
+#[test]
 fn what_a_judge_can_t_say_is_an_error_and_no_fail() {
     let failing = format!("{}faults: {{failed: 100%}}\n", quick());
     let court = Court::of(3, GOOD, &failing, "{halt: none}");
@@ -210,6 +247,39 @@ fn a_judge_that_its_budget_stops_leaves_the_run_open_and_says_how_to_go_on() {
         let told = court.bench.run(&["resume", &court.run_dir(), "--json"]).exits(0).json();
         assert_eq!((&told["complete"], court.judge.accepted().len()), (&json!(true), 6));
     }
+}
+
+#[test]
+fn a_run_that_is_not_judged_to_its_end_is_not_silently_begun_anew() {
+    let court = Court::of(6, GOOD, &quick(), "{concurrency: 1, budget: {cost: 1, cost_per_row: 0.25}}");
+    let ways = [
+        "is not judged to its end: 6 of 6 rows are done",
+        "flowbatch resume",
+        "flowbatch run job.yaml --new",
+    ];
+    let first = court.bench.run(&["run", "job.yaml", "--json"]).json();
+    assert_eq!(first["complete"], false);
+    court.bench.run(&["run", "job.yaml"]).exits(3).says(&ways);
+    // So it is where nothing tells it but the journals.
+    let report = court.bench.run_dir().join("report.json");
+    fs::remove_file(&report).unwrap();
+    court.bench.run(&["run", "job.yaml"]).exits(3).says(&ways);
+    fs::remove_dir_all(court.bench.run_dir().join("judges")).unwrap();
+    court.bench.run(&["run", "job.yaml"]).exits(3).says(&ways);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (6, 4));
+    court.bench.run(&["run", "job.yaml", "--new", "--id", "b"]).exits(2);
+    court.bench.run(&["run", "job.yaml", "--new"]);
+    assert_eq!(court.service.accepted().len(), 12);
+}
+
+#[test]
+fn a_run_that_is_judged_stands_in_no_way() {
+    let court = Court::of(3, GOOD, &quick(), "{}");
+    court.bench.run(&["run", "job.yaml", "--id", "a"]).exits(0);
+    fs::remove_file(court.bench.path("runs/job/a/report.json")).unwrap();
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (9, 9));
 }
 
 #[test]
@@ -283,4 +353,23 @@ fn a_process_killed_while_judging_asks_about_no_row_twice() {
         assert_eq!(row["row_key"], judged["row_key"]);
         assert_eq!(row["checks"]["good"]["verdict"] == "error", judged["outcome"] == "in_doubt", "{row}");
     }
+}
+
+#[test]
+fn what_a_judge_said_of_a_reused_result_is_reused_with_it() {
+    let court = Court::of(4, GOOD, &quick(), "{}");
+    let bench = &court.bench;
+    bench.run(&["run", "job.yaml", "--id", "a"]);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (4, 4));
+    bench.dataset(6);
+    bench.run(&["run", "job.yaml", "--id", "b", "--reuse", "a"]);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (6, 6));
+    let told = |run: &str| rows_of(&bench.path(format!("runs/job/{run}/results.jsonl")));
+    let scores =
+        |run: &str| told(run).iter().map(|row| row["checks"]["good"]["score"].clone()).collect::<Vec<_>>();
+    let (then, now) = (scores("a"), scores("b"));
+    assert_eq!(then[..], now[..4]);
+    assert!(now.iter().all(Value::is_number), "{now:?}");
+    let report: Value = serde_json::from_str(&bench.read("runs/job/b/report.json")).unwrap();
+    assert_eq!(report["judges"]["good"]["cost"]["total"], "0.50", "{report}");
 }

@@ -19,21 +19,21 @@ cost: {base: 0.0007, per_1000_tokens: 0.0123, decimals: 9}\n";
 /// How a run comes to a point.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a circumstance of its own")]
-struct Way {
+pub(super) struct Way {
     /// What the third row's sends meet with at the service.
-    faults: &'static str,
+    pub(super) faults: &'static str,
     /// Where an earlier process has died.
-    before: Option<Point>,
+    pub(super) before: Option<Point>,
     /// Whether a line of the journal that it left is damaged then, and the run gone on with by `--repair`.
-    damage: bool,
-    webhook: bool,
-    retry_failed: bool,
-    ragged: bool,
+    pub(super) damage: bool,
+    pub(super) webhook: bool,
+    pub(super) retry_failed: bool,
+    pub(super) ragged: bool,
     /// How often the point is passed until then.
-    passing: u64,
+    pub(super) passing: u64,
 }
 
-fn way(point: Point) -> Way {
+pub(super) fn way(point: Point) -> Way {
     use Point as P;
     let way = Way { passing: 1, ..Way::default() };
     match point {
@@ -81,11 +81,13 @@ fn way(point: Point) -> Way {
         }
         // One of the four files that hold rows.
         P::FileWritten | P::FileSynced | P::FileMoved => Way { passing: 2, ..way },
+        P::QuestionHalfWritten => Way { passing: 3, ..way },
+        P::JudgingDue | P::QuestionsWritten | P::JudgeBegun | P::JudgeDone | P::JudgeDerived => way,
     }
 }
 
 /// Whether rows come to a point only when the service runs them on its own.
-fn is_of_async(point: Point) -> bool {
+pub(super) fn is_of_async(point: Point) -> bool {
     use Point as P;
     matches!(
         point,
@@ -97,6 +99,20 @@ fn is_of_async(point: Point) -> bool {
             | P::DeliveryTaken
             | P::DeliveryAppended
             | P::DeliveryDurable
+    )
+}
+
+/// Whether a point is passed only by runs that have judges.
+pub(super) fn is_of_judging(point: Point) -> bool {
+    use Point as P;
+    matches!(
+        point,
+        P::JudgingDue
+            | P::QuestionHalfWritten
+            | P::QuestionsWritten
+            | P::JudgeBegun
+            | P::JudgeDone
+            | P::JudgeDerived
     )
 }
 
@@ -135,11 +151,11 @@ pub(super) fn died(ended: &Ended) -> bool {
     !ended.code.is_some_and(is_ours) && !ended.stderr.contains("panicked")
 }
 
-const AGAIN: [&str; 4] = ["run", "job.yaml", "--id", "r"];
+pub(super) const AGAIN: [&str; 4] = ["run", "job.yaml", "--id", "r"];
 
 const MEND: [&str; 4] = ["resume", "r", "--repair", "--yes"];
 
-fn dies(bench: &Bench, args: &[&str], point: Point, passing: u64) {
+pub(super) fn dies(bench: &Bench, args: &[&str], point: Point, passing: u64) {
     let asked = format!("{}:{passing}", point.name());
     let ended = bench.run_with(&[("FLOWBATCH_FAIL_POINT", &asked)], args);
     assert!(died(&ended), "{asked} was not reached: {ended:?}");
@@ -252,6 +268,7 @@ fn check_all(mode: &str, delivery: &str, log: &str) {
     let is_reached = |point: &&Point| {
         (mode == "async" || !is_of_async(**point))
             && **point != Point::ResultsReused
+            && !is_of_judging(**point)
             // Sent again, a row ends with an answer; and what a repair holds is not sent again.
             && (delivery == "at_most_once" || !(**point == Point::EndDurable || way(**point).damage))
     };
