@@ -6,6 +6,7 @@ mod changed;
 mod check;
 mod compare;
 mod derive;
+mod earlier;
 mod emulate;
 mod estimate;
 mod execute;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::commands::earlier::{Earlier, Match};
 use crate::commands::execute::cost_unit;
 use crate::commands::prepare::{Sound, prepare};
-use crate::commands::reuse::{self, Earlier, Match};
-use crate::commands::{Done, Failure, Host, estimate};
+use crate::commands::{Done, Failure, Host, estimate, reuse};
 use crate::journal::Runs;
 use crate::manifest::{Overrides, Secrets};
 use crate::model::{Cost, ExitCode, RowNumber};

@@ -4,10 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::model::row_event::{
-    Ambiguous, Answered, Attached, Ended, Intended, Receipt, Refused, Rejected, Reopened, Reused, Settled,
-    Withdrawn,
+    Ambiguous, Answered, Attached, Ended, Intended, Receipt, Refused, Rejected, Reopened, Settled, Withdrawn,
 };
-use crate::model::{Cost, RowNumber};
+use crate::model::{Cost, Reused, RowNumber};
 
 /// A JSON value kept as its own text, so that no digit of it is lost on the way through.
 pub type Json = Box<RawValue>;

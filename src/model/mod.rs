@@ -12,6 +12,7 @@ mod outcome;
 mod pin;
 mod repeats;
 mod reserved;
+mod reused;
 mod row;
 mod row_event;
 mod row_set;
@@ -31,10 +32,11 @@ pub use outcome::{ErrorKind, Outcome, RowError};
 pub use pin::Pin;
 pub use repeats::Repeats;
 pub use reserved::Reserved;
+pub use reused::{Origin, Reused};
 pub use row::{Record, Row, RowKey, RowNumber, row_tag};
 pub use row_event::{
-    Ambiguous, Answered, Attached, Delivery, Ended, Intended, Origin, Receipt, Refused, Rejected, Reopened,
-    Reservation, Reused, Settled, Via, Withdrawn, WithdrawnWhy,
+    Ambiguous, Answered, Attached, Delivery, Ended, Intended, Receipt, Refused, Rejected, Reopened,
+    Reservation, Settled, Via, Withdrawn, WithdrawnWhy,
 };
 pub use row_set::RowSet;
 pub use state::{Impossible, RunState};
