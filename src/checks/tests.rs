@@ -91,6 +91,18 @@ fn folding_takes_texts_for_the_same() {
 }
 
 #[test]
+fn what_is_only_space_is_found_in_no_text_when_space_does_not_count() {
+    let folded = |rule| {
+        let folding = Folding { case: false, space: true };
+        judged(RuleSet { folding, ..set("{{row.expected}}", vec![rule]) }).verdict
+    };
+    assert_eq!(folded(Rule::Contains(text(" "))), Error);
+    assert_eq!(folded(Rule::StartsWith(text(" \n"))), Error);
+    assert_eq!(folded(Rule::ContainsAny(Choices::Each(vec![text(" ")]))), Error);
+    check("{{output.text}}", Rule::Contains(text(" ")), Pass, "");
+}
+
+#[test]
 fn texts_are_looked_into() {
     let each = |parts: &[&str]| Choices::Each(parts.iter().map(|part| text(part)).collect());
     check("{{output.text}}", Rule::Contains(text("refund")), Pass, "");

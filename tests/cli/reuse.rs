@@ -19,8 +19,11 @@ fn results(bench: &Bench, run: &str) -> Vec<Value> {
 }
 
 fn table(rows: &[(&str, &str)]) -> String {
-    let rows: String = rows.iter().map(|(key, text)| format!("{key},{text}\n")).collect();
-    format!("id,text\n{rows}")
+    let mut table = "id,text\n".to_owned();
+    for (key, text) in rows {
+        table += &format!("{key},{text}\n");
+    }
+    table
 }
 
 #[test]

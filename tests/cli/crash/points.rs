@@ -37,7 +37,12 @@ pub(super) fn way(point: Point) -> Way {
     use Point as P;
     let way = Way { passing: 1, ..Way::default() };
     match point {
-        P::FolderClaimed
+        P::JudgingDue
+        | P::QuestionsWritten
+        | P::JudgeBegun
+        | P::JudgeDone
+        | P::JudgeDerived
+        | P::FolderClaimed
         | P::ManifestWritten
         | P::LockHalfWritten
         | P::LockWritten
@@ -48,14 +53,17 @@ pub(super) fn way(point: Point) -> Way {
         | P::KeyVerified
         | P::RunDone
         | P::ProcessEnded
-        | P::RunClosed => way,
+        | P::RunClosed
+        // Its way is in `reuse.rs`.
+        | P::ResultsReused => way,
         P::RepairReady | P::DamageKept | P::JournalMended => {
             Way { before: Some(P::AnswerDurable), damage: true, ..way }
         }
         // Behind a line that was torn.
         P::RunTakenUp => Way { before: Some(P::GroupHalfWritten), ..way },
         P::DoubtsFound | P::DoubtsSettled => Way { before: Some(P::RequestTaken), ..way },
-        P::IntentAppended
+        P::QuestionHalfWritten
+        | P::IntentAppended
         | P::IntentDurable
         | P::RequestReady
         | P::RequestTaken
@@ -67,8 +75,6 @@ pub(super) fn way(point: Point) -> Way {
         | P::ResultTaken
         | P::AnswerAppended
         | P::AnswerDurable => Way { passing: 3, ..way },
-        // Its way is in `reuse.rs`.
-        P::ResultsReused => way,
         P::RefusalDurable => Way { faults: "unavailable", ..way },
         P::AmbiguityDurable | P::EndDurable => Way { faults: "reset_after_accept", ..way },
         P::RejectionDurable => Way { ragged: true, ..way },
@@ -81,8 +87,6 @@ pub(super) fn way(point: Point) -> Way {
         }
         // One of the four files that hold rows.
         P::FileWritten | P::FileSynced | P::FileMoved => Way { passing: 2, ..way },
-        P::QuestionHalfWritten => Way { passing: 3, ..way },
-        P::JudgingDue | P::QuestionsWritten | P::JudgeBegun | P::JudgeDone | P::JudgeDerived => way,
     }
 }
 
