@@ -205,8 +205,8 @@ impl Asking<'_> {
         let spool = run.file("dataset.input");
         let mut file = BufWriter::new(File::create(&spool).map_err(Failure::disk(&spool))?);
         self.each(host, &mut |line| {
-            let torn = fail_point::tear(Point::QuestionHalfWritten, line, &mut file);
-            torn.and_then(|()| file.write_all(line)).map_err(Failure::disk(&spool))
+            let half = fail_point::tear(Point::QuestionHalfWritten, line, &mut file);
+            half.and_then(|()| file.write_all(line)).map_err(Failure::disk(&spool))
         })?;
         let file = file.into_inner().map_err(|error| Failure::disk(&spool)(error.into_error()))?;
         file.sync_all().map_err(Failure::disk(&spool))?;
