@@ -15,7 +15,7 @@ use crate::commands::judges::{self, JUDGES, Judges, Judging};
 use crate::commands::prepare::prepare;
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::run::{Page, selected};
-use crate::commands::{Failure, Host, ahead, derive, estimate, kept, room};
+use crate::commands::{Failure, Host, ahead, derive, estimate, kept, reuse, room};
 use crate::fail_point::{self, Point};
 use crate::journal::{Error, History, Overridden, RunFolder, Runs, Starting};
 use crate::manifest::Secrets;
@@ -218,6 +218,7 @@ impl Asking<'_> {
         let git = Git::ask(&sound.manifest.folder);
         let mut lock = identity::lock(&sound, &id, overridden, git, host);
         lock.manifest_path = rule.manifest.display().to_string();
+        lock.reuse = reuse::of_judge(self.folder, &rule.name);
         let (selection, durability) = (selected(&sound.survey.selection), sound.manifest.output.durability);
         let writer = run.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
         drop(turn);
