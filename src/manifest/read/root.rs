@@ -10,7 +10,7 @@ use crate::manifest::names::{did_you_mean, is_plain_name, wrong_name};
 use crate::manifest::read::kept::Kept;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
-use crate::manifest::read::{checks, dataset, gates, input, limits, output, schedule, workflow};
+use crate::manifest::read::{checks, dataset, gates, input, limits, output, reuse, schedule, workflow};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node};
 use crate::manifest::{Diagnostic, Manifest};
@@ -94,6 +94,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let entry = root.take("checks");
     let checks = checks::read(reader, entry.clone(), price);
     let known = checks::known(entry.as_ref(), &checks);
+    let checks_text = entry.as_ref().and_then(|entry| to_json(&entry.node).ok()).unwrap_or_default();
+    let reuse = reuse::read(reader, root.take("reuse"));
     let entry = root.take("baseline");
     let baseline = gates::read_baseline(reader, entry.as_ref());
     let repeats = dataset.as_ref().map_or_else(Repeats::default, |(dataset, _)| dataset.repeats);
@@ -103,9 +105,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
     let output = output::read(reader, root.take("output"), key.as_deref());
 
-    let entry = root.take("schedule");
-    let schedule = entry.and_then(|entry| schedule::read(reader, entry, name.as_deref().unwrap_or_default()));
-
+    let schedule = schedule::read(reader, root.take("schedule"), name.as_deref());
     if let Some(workflow) = &workflow {
         workflow::check_secrets_stay(reader, workflow);
     }
@@ -130,6 +130,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         limits,
         accept,
         checks,
+        checks_text: checks_text.to_string(),
+        reuse,
         baseline: baseline.and_then(|(_, found)| found),
         gates,
         kept: std::mem::take(&mut reader.kept.files),
