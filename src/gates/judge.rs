@@ -212,7 +212,15 @@ fn read(report: &Value, figure: &Figure) -> Result<Decimal, String> {
     let text = match lookup(report, &figure.path) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) => number.to_string(),
-        _ => return Err(format!("`{}` has no value, for want of rows that have it", figure.written)),
+        found => {
+            let why = match (found, figure.path.first().map(String::as_str)) {
+                (Some(_), Some("bill")) => {
+                    "judges cost in another unit than the run, or it has more digits than can be kept"
+                }
+                _ => "for want of rows that have it",
+            };
+            return Err(format!("`{}` has no value: {why}", figure.written));
+        }
     };
     decimal(&text).ok_or_else(|| format!("`{}` has more digits than can be kept exactly", figure.written))
 }
