@@ -16,7 +16,7 @@ const FORMAT: &str = "flowbatch-baseline/1";
 const LABEL: usize = 64;
 
 /// What of a report is kept.
-const KEPT: [&str; 15] = [
+const KEPT: [&str; 16] = [
     "coverage",
     "success_rate",
     "score",
@@ -26,6 +26,7 @@ const KEPT: [&str; 15] = [
     "polls",
     "throttled",
     "cost",
+    "bill",
     "tokens",
     "latency_ms",
     "server_ms",

@@ -192,7 +192,15 @@ fn read(report: &Value, figure: &Figure) -> Result<Decimal, String> {
         Some(Value::Number(number)) => {
             decimal(&number.to_string()).or_else(|| Decimal::from_f64(number.as_f64()?))
         }
-        _ => return Err(format!("`{}` has no value, for want of rows that have it", figure.written)),
+        found => {
+            let why = match (found, figure.path.first().map(String::as_str)) {
+                (Some(_), Some("bill")) => {
+                    "judges cost in another unit than the run, or it has more digits than can be kept"
+                }
+                _ => "for want of rows that have it",
+            };
+            return Err(format!("`{}` has no value: {why}", figure.written));
+        }
     };
     value.ok_or_else(|| format!("`{}` has more digits than can be kept exactly", figure.written))
 }
