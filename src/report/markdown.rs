@@ -122,7 +122,7 @@ fn groups(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
                 "| {} | {} | {} | {} | {} |{}",
                 code(&group.value),
                 group.rows,
-                words::percent(group.success_rate),
+                words::percent_in_table(group.success_rate),
                 escape(&phrases.known_cost(&group.cost)),
                 words::time_or_dash(group.latency_ms.p95),
                 scores::cells(group)

@@ -30,6 +30,7 @@ mod sheets;
 mod spread;
 mod summary;
 mod table;
+mod taken;
 mod templates;
 mod terminal;
 mod words;

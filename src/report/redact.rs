@@ -9,18 +9,13 @@ use crate::checks::{Check, CheckResult, Checks};
 use crate::mapping::{InputTemplate, Template};
 use crate::report::json;
 use crate::report::row::{ResultError, ResultRow};
+use crate::report::taken::Taken;
 
 /// What stands in place of a value.
-const REDACTED: &str = "[redacted]";
+pub(super) const REDACTED: &str = "[redacted]";
 
 /// The same as JSON.
 const REDACTED_JSON: &str = "\"[redacted]\"";
-
-/// Bytes of a value that is looked for in messages: shorter ones stand in any text by chance.
-const LEAST_FOUND: usize = 4;
-
-/// Values that are looked for in a row's message.
-const MAX_FOUND: usize = 1_000;
 
 /// Levels of a value that are looked into; what lies deeper is kept out whole.
 const MAX_DEPTH: usize = 64;
@@ -42,6 +37,7 @@ pub(super) struct Hidden {
     input: Option<Box<RawValue>>,
     output: Option<Box<RawValue>>,
     message: Option<String>,
+    code: Option<String>,
     checks: Checks,
 }
 
@@ -135,6 +131,18 @@ impl Redaction {
             .collect()
     }
 
+    /// Cuts the way down to a value where it goes into what is kept out: the names of its members may be data.
+    fn way(&self, path: &str) -> String {
+        let kept = [("row", &self.row), ("output", &self.output)];
+        let within = kept.into_iter().flat_map(|(root, kept)| kept.iter().map(move |steps| (root, steps)));
+        let names = within.map(|(root, steps)| std::iter::once(root).chain(steps.iter().map(String::as_str)));
+        let reached = names.filter_map(|names| way_along(path, names)).min();
+        match reached {
+            Some(end) if end < path.len() => format!("{}.{REDACTED}", &path[..end]),
+            _ => path.to_owned(),
+        }
+    }
+
     fn hide_checks(&self, checks: &Checks) -> Checks {
         let hidden = |text: &Option<String>| text.as_ref().map(|_| REDACTED.to_owned());
         let shown = checks.0.iter().map(|(name, result)| {
@@ -143,7 +151,7 @@ impl Redaction {
                     reason: hidden(&result.reason),
                     expected: hidden(&result.expected),
                     actual: hidden(&result.actual),
-                    path: result.path.clone(),
+                    path: result.path.as_deref().map(|path| self.way(path)),
                     // The labels themselves would stand in report.json.
                     labels: None,
                     ..*result
@@ -170,13 +178,14 @@ impl Redaction {
         if self.is_empty() {
             return None;
         }
-        let mut taken = Vec::new();
+        let mut taken = Taken::default();
         let mut hide = |raw: Option<&RawValue>, paths: &[Vec<String>]| {
             let raw = raw.filter(|_| !paths.is_empty())?;
             let paths: Vec<&[String]> = paths.iter().map(Vec::as_slice).collect();
             let mut text = String::with_capacity(raw.get().len());
             write(raw, &paths, 0, &mut text, &mut taken);
-            RawValue::from_string(text).ok()
+            // Nothing is shown of what could not be put together again.
+            RawValue::from_string(text).or_else(|_| RawValue::from_string(REDACTED_JSON.to_owned())).ok()
         };
         // A record that is no object is malformed: nobody knows which part of it is which column.
         let whole = [Vec::new()];
@@ -184,37 +193,36 @@ impl Redaction {
         let hidden_record = hide(record, if broken { &whole } else { &self.row });
         let input = hide(row.input, &self.input);
         let output = hide(row.output.as_deref(), &self.output);
-        let message =
-            row.error.map(|error| if broken { REDACTED.to_owned() } else { without(error.message, &taken) });
+        let kept_out = |text: &str| if broken { REDACTED.to_owned() } else { taken.out_of(text) };
+        let message = row.error.map(|error| kept_out(error.message));
+        let code = row.error.and_then(|error| error.code).map(kept_out);
         let checks = self.hide_checks(&row.checks);
-        Some(Hidden { record: hidden_record, input, output, message, checks })
+        Some(Hidden { record: hidden_record, input, output, message, code, checks })
     }
 }
 
 impl Hidden {
-    /// Gives the row as it may be shown.
-    pub(super) fn row<'a>(&'a self, row: ResultRow<'a>) -> ResultRow<'a> {
-        ResultRow {
+    /// Gives the row as it may be shown, and its record if that is another than it was.
+    pub(super) fn row<'a>(&'a mut self, row: ResultRow<'a>) -> (ResultRow<'a>, Option<&'a RawValue>) {
+        let checks = std::mem::take(&mut self.checks);
+        let row = ResultRow {
             input: self.input.as_deref().or(row.input),
             output: self.output.as_deref().map(Cow::Borrowed).or(row.output),
             error: row.error.map(|error| ResultError {
                 message: self.message.as_deref().unwrap_or(error.message),
+                code: self.code.as_deref().or(error.code),
                 ..error
             }),
-            checks: self.checks.clone(),
+            checks,
             ..row
-        }
-    }
-
-    /// Gives the record as it may be shown.
-    pub(super) fn record<'a>(&'a self, record: Option<&'a RawValue>) -> Option<&'a RawValue> {
-        self.record.as_deref().or(record)
+        };
+        (row, self.record.as_deref())
     }
 }
 
 /// Writes a value with what the paths lead to replaced, and gathers the texts that were taken out. All else keeps its
 /// own digits and order.
-fn write(raw: &RawValue, paths: &[&[String]], depth: usize, text: &mut String, taken: &mut Vec<String>) {
+fn write(raw: &RawValue, paths: &[&[String]], depth: usize, text: &mut String, taken: &mut Taken) {
     if paths.is_empty() {
         text.push_str(raw.get());
         return;
@@ -253,41 +261,43 @@ fn write(raw: &RawValue, paths: &[&[String]], depth: usize, text: &mut String, t
         }
     }
     // Subtle: a text at which a path does not end may be JSON that holds what it leads to.
-    gather(raw, 0, taken);
+    taken.gather(raw);
     text.push_str(REDACTED_JSON);
+}
+
+/// Where a path such as `output.items[0].price` has gone by all of these names; the numbers of items count as none.
+fn way_along<'n>(path: &str, names: impl Iterator<Item = &'n str>) -> Option<usize> {
+    let mut at = 0;
+    for name in names {
+        loop {
+            let rest = &path[at..];
+            let dot = usize::from(rest.starts_with('.'));
+            let step = &rest[dot..];
+            let bracketed = step.strip_prefix('[').and_then(|inner| Some(&inner[..inner.find(']')?]));
+            let (found, length) = match bracketed {
+                Some(inner) => (inner, inner.len() + 2),
+                None => {
+                    let end = step.find(['.', '[']).unwrap_or(step.len());
+                    (&step[..end], end)
+                }
+            };
+            if length == 0 {
+                return None;
+            }
+            at += dot + length;
+            if found == name {
+                break;
+            }
+            if bracketed.is_none() || found.parse::<usize>().is_err() {
+                return None;
+            }
+        }
+    }
+    Some(at)
 }
 
 fn below<'a>(paths: &[&'a [String]], is: impl Fn(&str) -> bool) -> Vec<&'a [String]> {
     paths.iter().filter(|path| path.first().is_some_and(|step| is(step))).map(|path| &path[1..]).collect()
-}
-
-/// Gathers the texts and numbers of a value.
-fn gather(raw: &RawValue, depth: usize, taken: &mut Vec<String>) {
-    if taken.len() >= MAX_FOUND || depth >= MAX_DEPTH {
-        return;
-    }
-    if let Some(members) = json::members(raw) {
-        for (_, value) in &members {
-            gather(value, depth + 1, taken);
-        }
-    } else if raw.get().starts_with('[') {
-        let items = serde_json::from_str::<Vec<&RawValue>>(raw.get()).unwrap_or_default();
-        for item in items {
-            gather(item, depth + 1, taken);
-        }
-    } else {
-        let text = json::plain(raw);
-        if text.trim().len() >= LEAST_FOUND {
-            taken.push(text.trim().to_owned());
-        }
-    }
-}
-
-fn without(message: &str, taken: &[String]) -> String {
-    let mut by_length: Vec<&String> = taken.iter().collect();
-    // A value may hold another: the longer goes first.
-    by_length.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    by_length.iter().fold(message.to_owned(), |message, text| message.replace(text.as_str(), REDACTED))
 }
 
 #[cfg(test)]
@@ -305,7 +315,7 @@ mod tests {
     #[test]
     fn what_a_path_leads_to_is_replaced_and_all_else_keeps_its_own_text() {
         let check = |value: &str, names: &[&str], expected: &str| {
-            let (mut text, mut taken) = (String::new(), Vec::new());
+            let (mut text, mut taken) = (String::new(), Taken::default());
             let paths = paths(names);
             let paths: Vec<&[String]> = paths.iter().map(Vec::as_slice).collect();
             write(&raw(value), &paths, 0, &mut text, &mut taken);
@@ -326,6 +336,24 @@ mod tests {
         check(r#"{"a":null,"b":{"c":1}}"#, &["a", "b"], r#"{"a":null,"b":"[redacted]"}"#);
         check(r#"{"a":"{\"b\":\"secret\"}"}"#, &["a.b"], r#"{"a":"[redacted]"}"#);
         check(r#"{"x\"y":1}"#, &["z"], r#"{"x\"y":1}"#);
+    }
+
+    #[test]
+    fn the_way_of_a_check_ends_where_it_would_name_what_is_kept_out() {
+        let redaction = Redaction::new(
+            &paths(&["output.customers", "row.email", "output.[a b].c"]),
+            &InputTemplate::Literal(serde_json::Value::Null),
+            &[],
+        );
+        let check = |path: &str, expected: &str| assert_eq!(redaction.way(path), expected, "{path}");
+        check("output.customers.[ann@example.com].age", "output.customers.[redacted]");
+        check("output.customers[0].ann", "output.customers.[redacted]");
+        check("output.customers", "output.customers");
+        check("output.customersx.y", "output.customersx.y");
+        check("output.label", "output.label");
+        check("output[2].customers.ann", "output[2].customers.[redacted]");
+        check("", "");
+        check("output", "output");
     }
 
     #[test]
@@ -354,14 +382,5 @@ mod tests {
         check("{{output.label}}", false);
         check("{{json reply}}", true);
         check("{{row_key}} {{outcome}}", false);
-    }
-
-    #[test]
-    fn a_message_loses_the_values_that_are_kept_out() {
-        let taken = ["ann@example.com".to_owned(), "ann@example".to_owned()];
-        assert_eq!(
-            without("`ann@example.com` is no address; ann@example", &taken),
-            "`[redacted]` is no address; [redacted]"
-        );
     }
 }

@@ -134,7 +134,12 @@ impl GroupCheck {
             CheckVerdict::Error => self.error += 1,
             CheckVerdict::Skipped => {}
         }
-        self.pass_rate = Rate::of(self.passed, self.passed + self.failed + self.error);
+    }
+
+    /// Gives the figures once all rows are in, with their rate.
+    pub(super) fn rated(self) -> Self {
+        let pass_rate = Rate::of(self.passed, self.passed + self.failed + self.error);
+        Self { pass_rate, ..self }
     }
 }
 
@@ -281,7 +286,7 @@ impl Tally {
 
     fn summary(mut self, compares_labels: bool) -> CheckSummary {
         self.next_row();
-        let GroupCheck { passed, failed, error, pass_rate } = self.counts;
+        let GroupCheck { passed, failed, error, pass_rate } = self.counts.rated();
         let judged = passed + failed + error;
         let interval = match &self.repeats {
             None => wilson(passed, judged, Interval::CONFIDENCE),

@@ -104,7 +104,8 @@ pub(super) fn paired(paired: &PairedSummary) -> String {
 }
 
 /// How well labels were given, with the labels that were given worst.
-pub(super) fn labels(labels: &LabelSummary) -> String {
+/// `named` writes a label, which is a text from outside.
+pub(super) fn labels(labels: &LabelSummary, named: impl Fn(&str) -> String) -> String {
     const SHOWN: usize = 3;
     let figure = |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), share);
     let mut text = format!("accuracy {}, macro-F1 {}", figure(labels.accuracy), figure(labels.macro_f1));
@@ -112,7 +113,8 @@ pub(super) fn labels(labels: &LabelSummary) -> String {
         labels.classes.iter().filter(|class| class.support > 0 && class.recall < 1.0).collect();
     worst.sort_by(|a, b| a.recall.total_cmp(&b.recall));
     if !worst.is_empty() {
-        let told = worst.iter().take(SHOWN).map(|class| format!("{} {}", class.label, share(class.recall)));
+        let told =
+            worst.iter().take(SHOWN).map(|class| format!("{} {}", named(&class.label), share(class.recall)));
         text.push_str(&format!("; lowest recall: {}", told.collect::<Vec<_>>().join(", ")));
     }
     text

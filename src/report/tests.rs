@@ -18,6 +18,7 @@ mod pages;
 mod repeats;
 mod results;
 mod scores;
+mod shown;
 
 const START_MS: u64 = 1_795_500_000_000;
 

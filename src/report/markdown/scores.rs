@@ -66,7 +66,7 @@ pub(super) fn checks(page: &mut String, summary: &Summary) {
             page,
             "| {} | {} | {} | {} | {} | {} | {interval} | {} |",
             code(name),
-            words::percent(check.pass_rate),
+            words::percent_in_table(check.pass_rate),
             check.passed,
             check.failed,
             check.error,
@@ -89,7 +89,7 @@ pub(super) fn checks(page: &mut String, summary: &Summary) {
     }
     let labelled = summary.checks.iter().filter_map(|(name, check)| Some((name, check.labels.as_ref()?)));
     for (name, labels) in labelled.take(MAX_MATRICES) {
-        let _ = writeln!(page, "\n{}: {}", code(name), escape(&sentences::labels(labels)));
+        let _ = writeln!(page, "\n{}: {}", code(name), sentences::labels(labels, code));
         matrix(page, labels);
     }
 }
@@ -138,7 +138,9 @@ pub(super) fn titles(group: &GroupSummary) -> (String, String) {
 /// A group's pass rates.
 pub(super) fn cells(group: &GroupSummary) -> String {
     let rates = group.checks.iter().take(IN_GROUPS);
-    rates.flat_map(|(_, check)| [" ".to_owned(), words::percent(check.pass_rate), " |".to_owned()]).collect()
+    rates
+        .flat_map(|(_, check)| [" ".to_owned(), words::percent_in_table(check.pass_rate), " |".to_owned()])
+        .collect()
 }
 
 /// What was taken for what: a line for each expected label.

@@ -23,7 +23,7 @@ pub(super) fn checks(page: &mut Page, summary: &Summary) {
             page.hanging(&indent, None, &sentences::repeats(repeats));
         }
         if let Some(labels) = &check.labels {
-            page.hanging(&indent, None, &sentences::labels(labels));
+            page.hanging(&indent, None, &sentences::labels(labels, str::to_owned));
         }
         if let Some(paired) = &check.baseline {
             page.hanging(&indent, None, &sentences::paired(paired));
@@ -57,7 +57,7 @@ pub(super) fn titles(group: &GroupSummary) -> impl Iterator<Item = String> {
 
 /// A group's pass rates.
 pub(super) fn cells(group: &GroupSummary) -> impl Iterator<Item = String> {
-    group.checks.iter().take(IN_GROUPS).map(|(_, check)| words::percent(check.pass_rate))
+    group.checks.iter().take(IN_GROUPS).map(|(_, check)| words::percent_in_table(check.pass_rate))
 }
 
 pub(super) fn gates(page: &mut Page, summary: &Summary) {

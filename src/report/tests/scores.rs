@@ -173,7 +173,7 @@ fn pages_show_gates_and_checks_and_texts_of_models_stay_harmless() {
         "pass  cost.total <= 10: is 0.5 credits, against 10 credits, margin 9.5 credits",
         "label  50% passed: 1 of 2, 1 failed",
         "odd    0% passed: 0 of 2, 2 could not be judged",
-        "rows  succeeded          cost  latency p95  label  long",
+        "rows  succeeded          cost  latency p95   label    long",
     ] {
         assert!(shown.contains(part), "{part}\n{shown}");
     }
@@ -183,7 +183,8 @@ fn pages_show_gates_and_checks_and_texts_of_models_stay_harmless() {
         "| **FAIL** | `label.pass_rate >= 90%` | 50% | 90% | -40% |",
         "| expected \\\\ actual |",
         "`a\\|b<script>`",
-        "| `en` | 2 | 100% | 0.50 credits | 200ms | 50% | 50% |",
+        "lowest recall: `a\\|b<script>` 0.0%",
+        "| `en` | 2 | 100.00% | 0.50 credits | 200ms | 50.00% | 50.00% |",
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
