@@ -291,6 +291,21 @@ fn a_hostile_schema_or_text_is_judged_in_the_end() {
     let result = judge(tree, wrong);
     assert_eq!(result.verdict, Fail);
     assert!(result.path.unwrap().ends_with(".a[0].a[0]"));
+    // A schema that is nothing but itself says nothing, and must not go on for ever.
+    for itself in [
+        json!({"$ref": "#"}),
+        json!({"allOf": [{"$ref": "#"}]}),
+        json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}),
+        json!({"not": {"$ref": "#"}}),
+    ] {
+        if let Ok(schema) = Schema::new(&itself) {
+            let rule = Rule::JsonSchema(schema);
+            assert!(
+                matches!(judged(set("{{output.items}}", vec![rule])).verdict, Pass | Fail | Error),
+                "{itself}"
+            );
+        }
+    }
     let backtracks = json!({"pattern": "^(?=a)(a|a)*b$"});
     assert_eq!(judge(backtracks, json!("a".repeat(5_000))).verdict, Fail);
     let million = "ab ".repeat(400_000);

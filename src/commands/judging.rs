@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::commands::execute::{Session, execute};
@@ -78,6 +79,56 @@ pub(crate) fn judge(
         }
     }
     Ok(sent)
+}
+
+/// Says, by its report and its judges' journals, that a closed run is judged as far as it is to be: false when that can't be
+/// told without a look at its rows.
+pub(crate) fn is_over(folder: &RunFolder) -> bool {
+    #[derive(Deserialize)]
+    struct Told {
+        complete: bool,
+    }
+    let told = || serde_json::from_slice::<Told>(&fs::read(folder.file("report.json")).ok()?).ok();
+    is_derived(folder)
+        && told().is_some_and(|told| told.complete)
+        && runs_below(folder).iter().all(RunFolder::is_closed)
+}
+
+/// Says whether a process is asking a run's judges.
+pub(crate) fn is_at_work(folder: &RunFolder) -> bool {
+    runs_below(folder).iter().any(RunFolder::is_locked)
+}
+
+fn runs_below(folder: &RunFolder) -> Vec<RunFolder> {
+    let runs = Runs::below(folder.file(JUDGES)).list().into_iter();
+    runs.map(|found| found.folder).filter(RunFolder::is_begun).collect()
+}
+
+/// Says whether anything remains to be asked of the judges that a complete run has.
+pub(crate) fn remains(folder: &RunFolder, history: &History, host: &dyn Host) -> Result<bool, Failure> {
+    let changed = history.state().changed();
+    let lock = folder.lock()?.as_changed(changed);
+    let manifest = derive::frozen(folder, &lock, changed, Secrets::Recorded, host)?;
+    if judges::grouped(&manifest.checks).is_empty() {
+        return Ok(false);
+    }
+    let context = derive::context(manifest, &lock.run_id, &lock);
+    let judges = Judges::find(folder, &context.checks, host)?;
+    if judges.0.iter().any(|asked| asked.runs.iter().any(|run| !run.is_complete())) {
+        return Ok(true);
+    }
+    std::thread::scope(|scope| {
+        let mut join = judges.join(scope, &context);
+        for row in ahead::read(scope, history) {
+            let row = row?;
+            for at in 0..judges.0.len() {
+                if join.unasked(at, &row)?.is_some() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    })
 }
 
 /// Goes on with a judge's run, and says whether that is complete then.

@@ -30,6 +30,7 @@ mod run;
 mod score;
 mod serve;
 mod step_summary;
+mod unfinished;
 mod webhooks;
 mod widen;
 

@@ -250,6 +250,39 @@ fn a_judge_that_its_budget_stops_leaves_the_run_open_and_says_how_to_go_on() {
 }
 
 #[test]
+fn a_run_that_is_not_judged_to_its_end_is_not_silently_begun_anew() {
+    let court = Court::of(6, GOOD, &quick(), "{concurrency: 1, budget: {cost: 1, cost_per_row: 0.25}}");
+    let ways = [
+        "is not judged to its end: 6 of 6 rows are done",
+        "flowbatch resume",
+        "flowbatch run job.yaml --new",
+    ];
+    let first = court.bench.run(&["run", "job.yaml", "--json"]).json();
+    assert_eq!(first["complete"], false);
+    court.bench.run(&["run", "job.yaml"]).exits(3).says(&ways);
+    // So it is where nothing tells it but the journals.
+    let report = court.bench.run_dir().join("report.json");
+    fs::remove_file(&report).unwrap();
+    court.bench.run(&["run", "job.yaml"]).exits(3).says(&ways);
+    fs::remove_dir_all(court.bench.run_dir().join("judges")).unwrap();
+    court.bench.run(&["run", "job.yaml"]).exits(3).says(&ways);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (6, 4));
+    court.bench.run(&["run", "job.yaml", "--new", "--id", "b"]).exits(2);
+    court.bench.run(&["run", "job.yaml", "--new"]);
+    assert_eq!(court.service.accepted().len(), 12);
+}
+
+#[test]
+fn a_run_that_is_judged_stands_in_no_way() {
+    let court = Court::of(3, GOOD, &quick(), "{}");
+    court.bench.run(&["run", "job.yaml", "--id", "a"]).exits(0);
+    fs::remove_file(court.bench.path("runs/job/a/report.json")).unwrap();
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (9, 9));
+}
+
+#[test]
 fn mistakes_in_a_judge_s_manifest_stop_before_anything_is_sent() {
     let court = Court::of(3, GOOD, &quick(), "{}");
     let mistake = |from: &str, to: &str, told: &str| {
