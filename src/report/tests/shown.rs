@@ -50,6 +50,26 @@ fn a_series_of_metrics_stands_once_and_an_open_gate_has_none() {
 }
 
 #[test]
+fn a_rejected_row_s_message_quotes_nothing_where_something_of_the_row_is_kept_out() {
+    let rejected = |path: &str| {
+        let mut run = Run::of(1);
+        run.tell(RunEvent::Rejected(crate::model::Rejected {
+            row: 1,
+            key: None,
+            row_sha: String::new(),
+            error: RowError::new(ErrorKind::MALFORMED, "column `phone`, declared integer: \"ann\" is no number"),
+            record: raw(r#"{"phone":"ANN","empty":null}"#),
+        }));
+        let paths = [vec!["row".to_owned(), path.to_owned()]];
+        let redact = Redaction::new(&paths, &InputTemplate::Literal(Value::Null), &[]);
+        json_lines(&run.derive(&ReportContext { redact, ..context() }).results_jsonl)[0]["error"]["message"]
+            .clone()
+    };
+    assert_eq!(rejected("phone"), "column `phone`, declared integer: [redacted]");
+    assert_eq!(rejected("empty"), "column `phone`, declared integer: \"ann\" is no number");
+}
+
+#[test]
 fn a_message_that_shows_the_beginning_of_what_is_kept_out_shows_none_of_it() {
     let long = format!("Ann Smith, 12 High Street, {}", "Leeds ".repeat(20));
     let mut run = Run::of(1);
