@@ -143,10 +143,11 @@ pub(super) fn starts_with(value: &Value, start: &Shape, folding: Folding, scope:
         Err(error) => return CheckResult::error(error.message),
     };
     let wanted = show(&start);
-    if wanted.is_empty() {
+    let folded = folding.fold(&wanted);
+    if folded.is_empty() {
         return CheckResult::error(NOTHING);
     }
-    if folding.fold(&show(value)).starts_with(&folding.fold(&wanted)) {
+    if folding.fold(&show(value)).starts_with(&folded) {
         CheckResult::pass()
     } else {
         CheckResult::fail("begins otherwise").expected(&wanted).actual(value)
@@ -174,10 +175,10 @@ fn holds(value: &Value, part: &Value, folding: Folding) -> Result<bool, &'static
         return Ok(items.iter().any(|item| folding.same(part, item)));
     }
     let wanted = show(part);
-    if wanted.is_empty() {
+    let folded = folding.fold(&wanted);
+    if folded.is_empty() {
         return Err(NOTHING);
     }
     let text = show(value);
-    Ok(text.contains(&*wanted)
-        || (folding != Folding::default() && folding.fold(&text).contains(&folding.fold(&wanted))))
+    Ok(text.contains(&*wanted) || (folding != Folding::default() && folding.fold(&text).contains(&folded)))
 }
