@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::{Check, CheckResult, CheckVerdict, Checks};
 use crate::gates::Baseline;
 use crate::model::{Repeats, RowKey, RowNumber};
-use crate::report::repeats::CheckTally;
+use crate::report::repeats::{CheckTally, rounded};
 use crate::report::{CheckRepeats, Rate};
 use crate::stats::{Confusion, Interval, mcnemar, wilson, wilson_of_share};
 
@@ -187,14 +187,14 @@ impl Mean {
     }
 
     fn value(self) -> Option<f64> {
-        (self.weight > 0.0).then(|| self.sum / self.weight)
+        (self.weight > 0.0).then(|| rounded(self.sum / self.weight))
     }
 }
 
 impl<'a> Scores<'a> {
     pub(super) fn new(checks: &'a [Check], repeats: Repeats, baseline: Option<&'a Baseline>) -> Self {
         let tally = |check: &Check| Tally {
-            repeats: CheckTally::new(repeats),
+            repeats: CheckTally::new(repeats, check.compares_labels()),
             place: baseline.and_then(|baseline| baseline.place(&check.name)),
             ..Tally::default()
         };
@@ -315,8 +315,12 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 impl LabelSummary {
-    /// None where nearly every row has a label of its own: then they are texts, and no labels.
+    /// None where nearly every row has a label of its own: then they are texts, and no labels. None also where there were
+    /// more labels than are told apart, since accuracy is not known then.
     fn of(labels: &Confusion) -> Option<Self> {
+        if !labels.is_complete() {
+            return None;
+        }
         let different = labels.classes().len();
         if different > MAX_LABELS && u64::try_from(different).unwrap_or(u64::MAX) > labels.total() / 2 {
             return None;
@@ -332,7 +336,7 @@ impl LabelSummary {
         };
         Some(Self {
             accuracy: labels.accuracy(),
-            macro_f1: labels.macro_f1(),
+            macro_f1: labels.macro_f1().map(rounded),
             classes: shown.classes().into_iter().map(class).collect(),
             confusion: ConfusionSummary { labels: matrix.labels, counts: matrix.counts },
         })
@@ -363,5 +367,24 @@ pub(super) mod named {
         let map = Map::<String, Value>::deserialize(deserializer)?;
         let read = map.into_iter().map(|(name, value)| Ok((name, serde_json::from_value(value)?)));
         read.collect::<Result<_, serde_json::Error>>().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::MAX_LABELS;
+
+    #[test]
+    fn accuracy_is_left_out_where_there_are_more_labels_than_are_told_apart() {
+        let told = |labels: usize| {
+            let mut confusion = Confusion::default();
+            for label in (0..labels).map(|label| label.to_string()) {
+                (0..3).for_each(|_| confusion.add(&label, &label));
+            }
+            LabelSummary::of(&confusion).map(|labels| labels.accuracy)
+        };
+        assert_eq!(told(MAX_LABELS), Some(Some(1.0)));
+        assert_eq!(told(MAX_LABELS + 1), None);
     }
 }
