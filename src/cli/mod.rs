@@ -128,7 +128,8 @@ enum Command {
     Limits(limits::Limits),
     /// Rebuilds a run's results and reports from its journal, and shows one
     Report(report::Report),
-    /// Applies the manifest's checks and gates, as they are now, to a run's stored replies. Sends nothing
+    /// Applies the manifest's checks and gates, as they are now, to a run's stored replies. Sends nothing,
+    /// but to judges what they were not asked yet
     Score(score::Score),
     /// Compares two runs over the same rows: checks, costs, tokens and times, and whether a difference is more than chance
     Compare(compare::Compare),

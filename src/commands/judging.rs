@@ -14,7 +14,7 @@ use crate::commands::interrupt::Interrupt;
 use crate::commands::judges::{self, JUDGES, Judges, Judging};
 use crate::commands::prepare::prepare;
 use crate::commands::resume::{Continue, go_on};
-use crate::commands::run::selected;
+use crate::commands::run::{Page, selected};
 use crate::commands::{Failure, Host, ahead, derive, estimate, kept, room};
 use crate::fail_point::{self, Point};
 use crate::journal::{History, Overridden, RunFolder, Runs};
@@ -44,7 +44,7 @@ pub(crate) fn now(folder: &RunFolder, state: &RunState, host: &mut dyn Host) -> 
     judged.map(drop).map_err(|failure| failure.resumed_by(folder))
 }
 
-/// Asks judges about a run's rows, and gives about how many. A judge that stops before it is done stops them all.
+/// Asks judges about a run's rows, and gives how many requests that took. A judge that stops before it is done stops them all.
 pub(crate) fn judge(
     folder: &RunFolder,
     context: &ReportContext,
@@ -62,9 +62,11 @@ pub(crate) fn judge(
             derive::derive(run.folder(), None, host)?;
             fail_point::pass(Point::JudgeDerived);
         }
-        let open: Vec<_> = open.into_iter().map(|run| run.folder().clone()).collect();
-        for run in &open {
-            if !finish_one(run, host)? {
+        let open: Vec<_> = open.into_iter().map(|run| (run.folder().clone(), run.requests())).collect();
+        for (run, before) in &open {
+            let state = finish_one(run, host)?;
+            sent += state.tally().invokes.saturating_sub(*before);
+            if !state.is_complete() {
                 return Ok(sent);
             }
         }
@@ -72,9 +74,9 @@ pub(crate) fn judge(
             found = Judges::find(folder, &context.checks, host)?;
         }
         let asking = Asking { folder, context, history, judges: &found, at };
-        let Some((run, rows)) = asking.ask(confirm, host)? else { continue };
-        sent += rows;
-        if !run.read()?.state().is_complete() {
+        let Some(state) = asking.ask(confirm, host)? else { continue };
+        sent += state.tally().invokes;
+        if !state.is_complete() {
             return Ok(sent);
         }
     }
@@ -131,11 +133,12 @@ pub(crate) fn remains(folder: &RunFolder, history: &History, host: &dyn Host) ->
     })
 }
 
-/// Goes on with a judge's run, and says whether that is complete then.
-fn finish_one(run: &RunFolder, host: &mut dyn Host) -> Result<bool, Failure> {
-    go_on(run, &Continue::default(), None, false, None, host)?;
+/// Goes on with a judge's run, and gives how that stands then.
+fn finish_one(run: &RunFolder, host: &mut dyn Host) -> Result<RunState, Failure> {
+    let on = Continue { page: Page::None, ..Continue::default() };
+    go_on(run, &on, None, false, None, host)?;
     fail_point::pass(Point::JudgeDerived);
-    Ok(run.read()?.state().is_complete())
+    Ok(run.read()?.into_state())
 }
 
 /// Says whether a run has all its files: report.md is written last.
@@ -157,8 +160,8 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Asks about all rows that the judge was not asked about, in a run of its own; gives that run and how many rows it has.
-    fn ask(&self, confirm: bool, host: &mut dyn Host) -> Result<Option<(RunFolder, u64)>, Failure> {
+    /// Asks about all rows that the judge was not asked about, in a run of its own; gives how that run stands then.
+    fn ask(&self, confirm: bool, host: &mut dyn Host) -> Result<Option<RunState>, Failure> {
         let Some(asked) = self.judges.0.get(self.at) else { return Ok(None) };
         let rule = &asked.rules[0];
         let mut digest = Sha256::new();
@@ -181,8 +184,7 @@ impl Asking<'_> {
         let claim = match run.claim() {
             // Another process was quicker.
             Err(_) if run.is_begun() => {
-                finish_one(&run, host)?;
-                return Ok(Some((run, rows)));
+                return finish_one(&run, host).map(Some);
             }
             claim => claim?,
         };
@@ -211,7 +213,7 @@ impl Asking<'_> {
         fail_point::pass(Point::JudgeDone);
         derive::derive(&run, None, host)?;
         fail_point::pass(Point::JudgeDerived);
-        Ok(Some((run, rows)))
+        Ok(Some(run.read()?.into_state()))
     }
 
     /// Hands over what the judge is to be asked, a line a row, and gives how many rows that are.

@@ -132,7 +132,8 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
     let ran = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;
     let judged = judging::after(&folder, &ran.state, host);
-    let done = finish(&folder, ran, args.json, args.style, host).map_err(|failure| failure.within(&folder));
+    let done = finish(&folder, ran, Page::OfStep, args.json, args.style, host)
+        .map_err(|failure| failure.within(&folder));
     judged.and(done)
 }
 
@@ -243,10 +244,21 @@ pub fn quoted(path: &Path) -> String {
     }
 }
 
+/// Where else a run's figures are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// On the page of a step in CI.
+    #[default]
+    OfStep,
+    /// Nowhere: it is part of another run.
+    None,
+}
+
 /// Derives everything from the journal and says what the run came to.
 pub(crate) fn finish(
     folder: &RunFolder,
     ran: Ran,
+    page: Page,
     json: bool,
     style: Option<Style>,
     host: &mut dyn Host,
@@ -256,7 +268,9 @@ pub(crate) fn finish(
     // Without an index the journal is folded anew: two states of a million rows need not stand side by side.
     let history = index.map(|index| History::known(folder.journal(), state, index));
     let summary = derive::derive(folder, history, host).map_err(|failure| at_full_disk(failure, done))?;
-    step_summary::append(&summary, host);
+    if page == Page::OfStep {
+        step_summary::append(&summary, host);
+    }
     let exit_code = summary.verdict.exit_code;
     let output = if json { as_json(&summary, folder)? } else { shown(&summary, folder, style) };
     Ok(Done { exit_code, output })

@@ -133,7 +133,7 @@ fn scoring_again_asks_a_judge_only_what_it_was_not_asked() {
     assert_eq!((&told["checks"]["good"]["passed"], court.judge.accepted().len()), (&json!(8), 8));
     court.judge_yaml("again: {{row.output.answer}}", "{}");
     let told = court.bench.run(&["score", &court.run_dir(), "--json"]).exits(0);
-    let told = told.says(&["8 rows were sent to judges"]).json();
+    let told = told.says(&["8 requests were sent to judges"]).json();
     assert_eq!(
         (told["judges"]["good"]["runs"].as_array().unwrap().len(), court.judge.accepted().len()),
         (1, 16)
@@ -144,6 +144,40 @@ fn scoring_again_asks_a_judge_only_what_it_was_not_asked() {
     assert_eq!(court.judge_runs().len(), 2);
     court.bench.run(&["score", &court.run_dir(), "--yes"]).exits(0).says(&["nothing was sent"]);
     assert_eq!((court.judge.accepted().len(), court.service.accepted().len()), (16, 8));
+}
+
+#[test]
+fn edited_checks_score_stored_replies_whose_dataset_is_gone() {
+    let court = Court::of(6, &GOOD.replace("}}\n", "}, when: row.id != \"k2\"}\n"), &quick(), "{}");
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    assert_eq!(court.judge.accepted().len(), 5);
+    fs::remove_file(court.bench.path("rows.csv")).unwrap();
+    let same = "  same: {value: \"{{output.answer}}\", equals: \"{{row.text}}\"}\n";
+    let job = court.bench.read("job.yaml");
+    court.bench.write("job.yaml", format!("{job}{same}").replace(", when: row.id != \"k2\"", ""));
+    let told = court.bench.run(&["score", &court.run_dir(), "--json"]).exits(0);
+    let told = told.says(&["judging: 1 row to", "1 request was sent to a judge"]).json();
+    assert_eq!((&told["checks"]["same"]["passed"], &told["checks"]["good"]["error"]), (&json!(6), &json!(0)));
+    assert_eq!(court.asked().into_values().max(), Some(1));
+    assert_eq!((court.asked().len(), court.service.accepted().len()), (6, 6));
+}
+
+#[cfg(unix)]
+#[test]
+fn scoring_that_was_cut_short_says_what_it_sends_when_it_goes_on() {
+    let court = Court::of(8, GOOD, &JUDGE.replace("LATENCY", "250ms"), "{concurrency: 2}");
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    court.judge_yaml("again: {{row.output.answer}}", "{concurrency: 2}");
+    let running = Running::start(court.bench.command(["score", &court.run_dir(), "--json"]));
+    until("rows are being judged", || court.judge.accepted().len() >= 10);
+    running.signal("INT");
+    let cut = running.end();
+    assert_eq!(cut.code, Some(5), "{cut:?}");
+    let sent = court.judge.accepted().len() - 8;
+    assert!(cut.stderr.contains(&format!("{sent} requests were sent to judges")), "{sent}: {}", cut.stderr);
+    let rest = court.bench.run(&["score", &court.run_dir()]).exits(0);
+    assert!(!rest.stderr.contains("; nothing was sent"), "{}", rest.stderr);
+    assert_eq!((court.asked().len(), court.judge.accepted().len()), (16, 16));
 }
 
 #[test]

@@ -146,6 +146,16 @@ fn judging_by_an_async_workflow_that_dies_at_any_point_asks_about_no_row_twice_a
     check_all("async");
 }
 
+#[test]
+fn a_judge_s_run_that_is_gone_on_with_has_no_part_of_its_own_on_the_page_of_a_step() {
+    let court = Court::of("sync", "");
+    dies(&court.bench, &AGAIN, Point::RequestTaken, u64::try_from(ROWS).unwrap() + 2);
+    let page = court.bench.path("step.md");
+    court.bench.run_with(&[("GITHUB_STEP_SUMMARY", page.to_str().unwrap())], &AGAIN).exits(0);
+    let page = court.bench.read("step.md");
+    assert_eq!((page.matches("\n## ").count(), page.starts_with("## ")), (0, true), "{page}");
+}
+
 /// One process after the other dies, each a step further.
 #[test]
 fn judging_that_dies_at_one_step_after_the_other_pays_once() {
