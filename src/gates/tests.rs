@@ -250,9 +250,10 @@ fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
     assert_eq!(read.identity, identity);
     let place = read.place("label").unwrap();
     assert_eq!(
-        (read.passed("t-1", place), read.passed("t-2", place), read.place("other")),
-        (Some(true), None, None)
+        (read.of_record("t-1", place), read.of_record("t-2", place), read.place("other")),
+        ((1, 1), (0, 0), None)
     );
+    assert_eq!(read.of_record("t-1", read.place(SUCCEEDED).unwrap()), (1, 1));
     assert_eq!(Baseline::parse(&format!("{written}\n{{}}\n")), Err(BaselineError::Row(4)));
     let lines: Vec<_> = written.lines().collect();
     for text in ["confusion", "p_worse", "made up", "example", "a text of the model"] {

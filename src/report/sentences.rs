@@ -95,9 +95,9 @@ pub(super) fn run_repeats(repeats: &RunRepeats) -> String {
 pub(super) fn paired(paired: &PairedSummary) -> String {
     let PairedSummary { rows, better, worse, p_worse } = paired;
     let chance = match *p_worse {
-        p if p >= 0.05 => format!(": no more than chance would do (p = {p:.2})"),
-        p if p >= 0.001 => format!(": more than chance would do (p = {p:.3})"),
-        _ => ": more than chance would do (p < 0.001)".to_owned(),
+        p if p >= 0.05 => format!(": no more than chance would do (one-sided p = {p:.2})"),
+        p if p >= 0.001 => format!(": more than chance would do (one-sided p = {p:.3})"),
+        _ => ": more than chance would do (one-sided p < 0.001)".to_owned(),
     };
     let chance = if worse > better { chance } else { String::new() };
     format!("against the baseline, {better} of {rows} rows got better and {worse} worse{chance}")

@@ -192,3 +192,21 @@ fn checks_of_real_runs_are_compared_with_a_run_and_with_the_baseline_that_report
     let told = bench.run(&["compare", "before", set.to_str().unwrap(), "--format", "json"]).exits(0).json();
     assert_eq!((&told["differences"], &told["checks"]["same"]["pairs"]), (&json!([]), &json!(40)));
 }
+
+#[test]
+fn a_row_without_a_key_does_not_take_the_place_of_another_in_a_baseline() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.job(
+        &service.url,
+        "sync",
+        "checks: {there: {value: \"{{output.answer}}\", present: true}}\naccept: {rejected: 100%}\n",
+    );
+    bench.write("job.yaml", bench.read("job.yaml").replace("rows.csv", "rows.jsonl"));
+    // The second line is broken, and its number is the first one's key.
+    bench.write("rows.jsonl", "{\"id\":\"2\",\"text\":\"a\"}\n{\"id\":\n{\"id\":\"3\",\"text\":\"c\"}\n");
+    bench.run(&["run", "job.yaml", "--id", "a", "--set", "dataset.malformed=reject"]);
+    let baseline = bench.run(&["report", "a", "--format", "baseline"]).exits(0).stdout;
+    let keys: Vec<_> = baseline.lines().skip(1).map(|line| line.split('"').nth(3).unwrap()).collect();
+    assert_eq!(keys, ["2", "3"], "{baseline}");
+}
