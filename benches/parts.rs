@@ -131,7 +131,12 @@ fn checks(criterion: &mut Criterion) {
     write_journal(&run, Durability::Process);
     let history = History::read(&run.journal()).unwrap();
     std::fs::write(folder.path().join("rows.csv"), "id,lang,text\n1,en,x\n").unwrap();
-    let named: String = CHECKS.iter().enumerate().map(|(at, check)| format!("  c{at}: {check}\n")).collect();
+    let named = CHECKS
+        .iter()
+        .enumerate()
+        .map(|(at, check)| format!("  c{at}: {check}\n"))
+        .collect::<Vec<_>>()
+        .concat();
     let all =
         manifest_with(folder.path(), "rows.csv", &format!("vars: {{other: account}}\nchecks:\n{named}"));
     let mut group = group(criterion, "checks");

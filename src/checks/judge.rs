@@ -212,18 +212,19 @@ fn any(results: Vec<(f64, CheckResult)>) -> CheckResult {
     CheckResult { score: Some(best), reason: Some(cut(&reason)), ..first }
 }
 
-fn not(rules: &RuleSet, result: CheckResult, scope: &Scope) -> CheckResult {
-    let score = result.score.map(|score| 1.0 - score);
+fn not(rules: &RuleSet, result: CheckResult, names: &Scope) -> CheckResult {
+    let turned = result.score.map(|score| 1.0 - score);
     match result.verdict {
         CheckVerdict::Pass => {
-            let failed = CheckResult { score, ..CheckResult::fail("is what `not` says that it may not be") };
+            let failed =
+                CheckResult { score: turned, ..CheckResult::fail("is what `not` says that it may not be") };
             let looks = rules.rules.iter().any(Rule::looks_at_the_value);
-            match rules.value.render(scope).ok().filter(|_| looks) {
+            match rules.value.render(names).ok().filter(|_| looks) {
                 Some(value) => failed.at(rules.path()).actual(&value),
                 None => failed,
             }
         }
-        CheckVerdict::Fail => CheckResult { score, ..CheckResult::pass() },
+        CheckVerdict::Fail => CheckResult { score: turned, ..CheckResult::pass() },
         CheckVerdict::Error | CheckVerdict::Skipped => result,
     }
 }

@@ -24,7 +24,7 @@ pub enum Pattern {
 
 /// What a template's patterns were compiled to: rows often have the same one, of their label for instance.
 #[derive(Clone, Debug, Default)]
-pub struct Compiled(Arc<Mutex<HashMap<String, Regex>>>);
+pub struct Compiled(Arc<Mutex<HashMap<String, Arc<Regex>>>>);
 
 /// So many are kept, each of up to a few megabytes.
 const MOST_COMPILED: usize = 16;
@@ -64,16 +64,17 @@ impl Pattern {
 }
 
 impl Compiled {
-    fn of(&self, text: String, folding: Folding) -> Result<Regex, PatternError> {
+    fn of(&self, text: String, folding: Folding) -> Result<Arc<Regex>, PatternError> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(regex) = known.get(&text) {
-            return Ok(regex.clone());
+            // Subtle: a copy of the regex itself would begin without what matching has learnt.
+            return Ok(Arc::clone(regex));
         }
-        let regex = compile(&text, folding)?;
+        let regex = Arc::new(compile(&text, folding)?);
         if known.len() >= MOST_COMPILED {
             known.clear();
         }
-        known.insert(text, regex.clone());
+        known.insert(text, Arc::clone(&regex));
         Ok(regex)
     }
 }
@@ -174,11 +175,10 @@ fn holds(value: &Value, part: &Value, folding: Folding) -> Result<bool, &'static
     if let Value::Array(items) = value {
         return Ok(items.iter().any(|item| folding.same(part, item)));
     }
-    let wanted = show(part);
+    let (wanted, text) = (show(part), show(value));
     let folded = folding.fold(&wanted);
     if folded.is_empty() {
         return Err(NOTHING);
     }
-    let text = show(value);
     Ok(text.contains(&*wanted) || (folding != Folding::default() && folding.fold(&text).contains(&folded)))
 }

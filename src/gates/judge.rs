@@ -9,6 +9,7 @@ use crate::gates::Baseline;
 use crate::gates::figures::{Figure, FigureKind, lookup};
 use crate::mapping::decimal;
 use crate::mapping::expression::{Comparison, exact_sum};
+use crate::stats::{Interval, wilson};
 
 /// A condition on a run's figures.
 #[derive(Clone, Debug)]
@@ -132,20 +133,21 @@ impl Gate {
     /// Says that a rate stands on too few rows to be told from its bound, or that rows are missing in it.
     fn doubt(&self, report: &Value, value: Decimal, bound: Decimal) -> Option<String> {
         let [(_, Term::Figure(figure))] = self.left.as_slice() else { return None };
-        let [_, name, what] = figure.path.as_slice() else { return None };
+        let (what, way) = figure.path.split_last()?;
         if what != "pass_rate" {
             return None;
         }
-        let check = report.get("checks")?.get(name)?;
+        let check = lookup(report, way)?;
         let count = |name: &str| check[name].as_u64().unwrap_or(0);
         let rows = check["repeats"]["rows"].as_u64();
         let rows = rows.unwrap_or_else(|| count("passed") + count("failed") + count("error"));
-        let ends: Vec<Decimal> = check["pass_rate_interval"]
-            .as_array()?
-            .iter()
-            .filter_map(|end| decimal(&end.to_string()))
-            .collect();
-        let &[low, high] = ends.as_slice() else { return None };
+        let interval = match check.get("pass_rate_interval") {
+            Some(known) => serde_json::from_value(known.clone()).ok()?,
+            // The answers to one row are no independent trials, and a group does not say how many rows it has of them.
+            None if report.get("repeats").is_some_and(|repeats| !repeats.is_null()) => return None,
+            None => <[f64; 2]>::from(wilson(count("passed"), rows, Interval::CONFIDENCE)?),
+        };
+        let [low, high] = [Decimal::from_f64(interval[0])?, Decimal::from_f64(interval[1])?];
         let beyond = if value >= bound { low < bound } else { high >= bound };
         beyond.then(|| {
             let percent = |share: Decimal| (share * Decimal::ONE_HUNDRED).round_dp(1).normalize();

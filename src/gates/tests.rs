@@ -44,7 +44,7 @@ fn report() -> Value {
         "groups": [
             {"by": "lang", "value": "en", "success_rate": 1.0, "cost": {"total": "1.5", "unknown_rows": 0}},
             {"by": "lang", "value": "zh-TW", "success_rate": 0.5, "cost": {"total": "2", "unknown_rows": 1},
-             "latency_ms": {"p95": 900}, "checks": {"label": {"pass_rate": 0.8}}},
+             "latency_ms": {"p95": 900}, "checks": {"label": {"passed": 8, "failed": 1, "error": 1, "pass_rate": 0.8}}},
         ],
         "checks": {
             "label": {
@@ -177,6 +177,9 @@ fn a_rate_on_too_few_rows_says_so() {
     assert_eq!(reason("label.pass_rate >= 80%"), None);
     assert!(reason("label.pass_rate >= 94%").unwrap().contains("200 rows"));
     assert_eq!(reason("label.pass_rate >= 99%"), None);
+    let told = reason("groups.lang.[zh-TW].label.pass_rate >= 75%").unwrap();
+    assert_eq!(told, "too few rows to be sure: over 10 rows, the 95% interval is 49% to 94.3%");
+    assert_eq!(reason("groups.lang.[zh-TW].label.pass_rate >= 40%"), None);
 }
 
 #[test]

@@ -67,7 +67,8 @@ fn a_score_meets_the_bound_that_it_is_equal_to() {
     assert!(Measure::Levenshtein.score("abcdefghij", "aBCDEFGHIJ") >= 0.1);
     for of in 1..40 {
         for same in 0..=of {
-            let words = |from: usize| -> String { (from..from + of).map(|i| format!("w{i} ")).collect() };
+            let words =
+                |from: usize| (from..from + of).map(|i| format!("w{i}")).collect::<Vec<_>>().join(" ");
             let (a, b) = (words(0), words(of - same));
             let share: f64 = f64::from(u32::try_from(same).unwrap()) / f64::from(u32::try_from(of).unwrap());
             for measure in [Measure::TokenF1, Measure::RougeL] {

@@ -37,7 +37,12 @@ pub(super) fn way(point: Point) -> Way {
     use Point as P;
     let way = Way { passing: 1, ..Way::default() };
     match point {
-        P::FolderClaimed
+        P::JudgingDue
+        | P::QuestionsWritten
+        | P::JudgeBegun
+        | P::JudgeDone
+        | P::JudgeDerived
+        | P::FolderClaimed
         | P::ManifestWritten
         | P::LockHalfWritten
         | P::LockWritten
@@ -55,7 +60,8 @@ pub(super) fn way(point: Point) -> Way {
         // Behind a line that was torn.
         P::RunTakenUp => Way { before: Some(P::GroupHalfWritten), ..way },
         P::DoubtsFound | P::DoubtsSettled => Way { before: Some(P::RequestTaken), ..way },
-        P::IntentAppended
+        P::QuestionHalfWritten
+        | P::IntentAppended
         | P::IntentDurable
         | P::RequestReady
         | P::RequestTaken
@@ -79,8 +85,6 @@ pub(super) fn way(point: Point) -> Way {
         }
         // One of the four files that hold rows.
         P::FileWritten | P::FileSynced | P::FileMoved => Way { passing: 2, ..way },
-        P::QuestionHalfWritten => Way { passing: 3, ..way },
-        P::JudgingDue | P::QuestionsWritten | P::JudgeBegun | P::JudgeDone | P::JudgeDerived => way,
     }
 }
 
