@@ -1,6 +1,7 @@
 //! The sentences about checks and gates that terminal and Markdown share.
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde_json::Value;
 
 use crate::gates::{FigureKind, GateResult};
@@ -148,10 +149,16 @@ pub(super) fn figure(value: &Value, kind: FigureKind, unit: &str) -> Option<Stri
         FigureKind::Count => text,
         FigureKind::Cost => format!("{text} {}", words::unit(&text, unit)),
         FigureKind::Ms => match text.strip_prefix('-') {
-            Some(ms) => format!("-{}", words::time(ms.parse().ok()?)),
-            None => words::time(text.parse().ok()?),
+            Some(ms) => format!("-{}", words::time(whole(ms)?)),
+            None => words::time(whole(&text)?),
         },
     })
+}
+
+/// A bound such as `baseline + 10%` is seldom a whole number of milliseconds.
+fn whole(text: &str) -> Option<u64> {
+    let number: Decimal = Decimal::from_scientific(text).or_else(|_| text.parse()).ok()?;
+    number.round().to_u64()
 }
 
 /// A share as percent, with two digits behind the point where they say something.

@@ -94,7 +94,6 @@ fn what_is_gathered_is_not_called_by_the_name_of_a_label_that_is_gathered() {
         (0..times).for_each(|_| confusion.add(label, label));
     }
     assert_eq!(confusion.gathered(3).matrix().labels, ["a", "b", "(other)"]);
-    assert_eq!(confusion.gathered(3).gathered(2).matrix().labels, ["a", "(other)"]);
 }
 
 #[test]
