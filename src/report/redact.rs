@@ -101,6 +101,11 @@ impl Redaction {
         self.row.is_empty() && self.input.is_empty() && self.output.is_empty()
     }
 
+    /// Says whether any of an input is kept out: then its digest tells who guesses that whether they are right.
+    pub fn covers_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
     /// Says whether what a template renders may hold what is kept out.
     pub fn covers(&self, template: &Template) -> bool {
         template.references().iter().any(|reference| self.holds(&reference.path))
@@ -196,9 +201,9 @@ impl Redaction {
         let kept_out = |text: &str| if broken { REDACTED.to_owned() } else { taken.out_of(text) };
         // What helpers made of a value, as `{{lower row.email}}`, is in no list of what was taken.
         let ours = row.outcome == Outcome::Rejected && is_changed(record, hidden_record.as_deref());
-        let message = row.error.map(|error| {
-            kept_out(&if ours { without_quotes(error.message) } else { error.message.into() })
-        });
+        let message = row
+            .error
+            .map(|error| kept_out(&if ours { without_quotes(error.message) } else { error.message.into() }));
         let code = row.error.and_then(|error| error.code).map(kept_out);
         let checks = self.hide_checks(&row.checks);
         Some(Hidden { record: hidden_record, input, output, message, code, checks })
