@@ -1,13 +1,14 @@
 //! Judging: once a run is complete, its judges are asked about the rows that they were not asked about. What they are asked
 //! are runs of their own, below the judged run's folder.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::checks::JudgeRule;
 use crate::commands::execute::{Session, execute};
 use crate::commands::identity::{self, Git};
 use crate::commands::interrupt::Interrupt;
@@ -17,7 +18,7 @@ use crate::commands::resume::{Continue, go_on};
 use crate::commands::run::{Page, selected};
 use crate::commands::{Failure, Host, ahead, derive, estimate, kept, room};
 use crate::fail_point::{self, Point};
-use crate::journal::{History, Overridden, RunFolder, Runs};
+use crate::journal::{self, History, Overridden, RunFolder, Runs};
 use crate::manifest::Secrets;
 use crate::model::{Reason, RunState};
 use crate::report::ReportContext;
@@ -53,7 +54,8 @@ pub(crate) fn judge(
     host: &mut dyn Host,
 ) -> Result<u64, Failure> {
     let mut sent = 0;
-    for at in 0..judges::grouped(&context.checks).len() {
+    for (at, rules) in judges::grouped(&context.checks).iter().enumerate() {
+        let _held = hold(folder, rules[0])?;
         let mut found = Judges::find(folder, &context.checks, host)?;
         let runs = found.0.get(at).map(|asked| asked.runs.iter()).into_iter().flatten();
         let is_open = |run: &&Judging| !run.is_complete() || !run.folder().is_closed();
@@ -61,6 +63,11 @@ pub(crate) fn judge(
         for run in closed.into_iter().filter(|run| !is_derived(run.folder())) {
             derive::derive(run.folder(), None, host)?;
             fail_point::pass(Point::JudgeDerived);
+        }
+        let left: u64 = open.iter().map(|run| run.left()).sum();
+        if confirm && left > 0 {
+            let told = in_words(left, rules);
+            consent(&format!("A judge's run was cut short. Send the remaining {told}?"), sent, host)?;
         }
         let open: Vec<_> = open.into_iter().map(|run| (run.folder().clone(), run.requests())).collect();
         for (run, before) in &open {
@@ -73,7 +80,7 @@ pub(crate) fn judge(
         if !open.is_empty() {
             found = Judges::find(folder, &context.checks, host)?;
         }
-        let asking = Asking { folder, context, history, judges: &found, at };
+        let asking = Asking { folder, context, history, judges: &found, at, sent };
         let Some(state) = asking.ask(confirm, host)? else { continue };
         sent += state.tally().invokes;
         if !state.is_complete() {
@@ -81,6 +88,42 @@ pub(crate) fn judge(
         }
     }
     Ok(sent)
+}
+
+/// Keeps other processes from asking the same judge about the run until it is dropped: each would find what is not asked yet,
+/// and with another `when` they would ask it in runs of different names.
+fn hold(folder: &RunFolder, judge: &JudgeRule) -> Result<File, Failure> {
+    let judges = folder.file(JUDGES);
+    fs::create_dir_all(&judges).map_err(Failure::disk(&judges))?;
+    let digest = judge.sha256.get(..16).unwrap_or(&judge.sha256);
+    let path = judges.join(format!(".{digest}.lock"));
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(Failure::disk(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(journal::Error::Locked { path: folder.path().to_owned() }.into())
+        }
+        Err(TryLockError::Error(error)) => Err(Failure::disk(&path)(error)),
+    }
+}
+
+/// Says how many rows go to which judge.
+fn in_words(rows: u64, rules: &[&JudgeRule]) -> String {
+    let names: Vec<_> = rules.iter().map(|rule| &*rule.name).collect();
+    format!("{} to {}, for {}", estimate::rows(rows), rules[0].manifest.display(), names.join(", "))
+}
+
+/// Asks on a terminal; the error says what was sent before.
+fn consent(question: &str, sent: u64, host: &mut dyn Host) -> Result<(), Failure> {
+    if host.confirm(question) == Some(false) {
+        let told = match sent {
+            0 => "nothing was sent".to_owned(),
+            sent => format!("no more was sent than {sent} requests to judges"),
+        };
+        return Err(Failure::environment(Reason::Interrupted, told));
+    }
+    Ok(())
 }
 
 /// Says, by its report and its judges' journals, that a closed run is judged as far as it is to be: false when that can't be
@@ -157,6 +200,8 @@ struct Asking<'a> {
     history: &'a History,
     judges: &'a Judges,
     at: usize,
+    /// Requests to judges before.
+    sent: u64,
 }
 
 impl Asking<'_> {
@@ -172,11 +217,9 @@ impl Asking<'_> {
         if rows == 0 {
             return Ok(None);
         }
-        let names: Vec<_> = asked.rules.iter().map(|rule| &*rule.name).collect();
-        let told =
-            format!("{} to {}, for {}", estimate::rows(rows), rule.manifest.display(), names.join(", "));
-        if confirm && host.confirm(&format!("Send {told}?")) == Some(false) {
-            return Err(Failure::environment(Reason::Interrupted, "nothing was sent"));
+        let told = in_words(rows, &asked.rules.iter().collect::<Vec<_>>());
+        if confirm {
+            consent(&format!("Send {told}?"), self.sent, host)?;
         }
         host.say(&format!("judging: {told}"));
         let id = self.run_id(&rule.name, &rule.sha256, digest);
@@ -197,10 +240,12 @@ impl Asking<'_> {
         let file = file.into_inner().map_err(|error| Failure::disk(&spool)(error.into_error()))?;
         file.sync_all().map_err(Failure::disk(&spool))?;
         fail_point::pass(Point::QuestionsWritten);
-        let sound = prepare(&rule.file, &judges::overrides(rule), Secrets::Needed, Some(&spool), host)?;
+        let overrides = judges::overrides(rule);
+        let sound = prepare(&rule.file, &overrides, Secrets::Needed, Some(&spool), host)?;
         room::check_files(&sound.manifest, &spool, host)?;
         kept::keep(&run, &sound.manifest.kept)?;
-        let overridden = Overridden { dataset: Some("-".to_owned()), ..Overridden::default() };
+        let (set, dataset) = (overrides.set, Some("-".to_owned()));
+        let overridden = Overridden { set, dataset, ..Overridden::default() };
         let git = Git::ask(&sound.manifest.folder);
         let mut lock = identity::lock(&sound, &id, overridden, git, host);
         lock.manifest_path = rule.manifest.display().to_string();
