@@ -1,7 +1,7 @@
 //! Judging: once a run is complete, its judges are asked about the rows that they were not asked about. What they are asked
 //! are runs of their own, below the judged run's folder.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::commands::resume::{Continue, go_on};
 use crate::commands::run::{Page, selected};
 use crate::commands::{Failure, Host, ahead, derive, estimate, kept, room};
 use crate::fail_point::{self, Point};
-use crate::journal::{self, History, Overridden, RunFolder, Runs};
+use crate::journal::{Error, History, Overridden, RunFolder, Runs, Starting};
 use crate::manifest::Secrets;
 use crate::model::{Reason, RunState};
 use crate::report::ReportContext;
@@ -55,7 +55,8 @@ pub(crate) fn judge(
 ) -> Result<u64, Failure> {
     let mut sent = 0;
     for (at, rules) in judges::grouped(&context.checks).iter().enumerate() {
-        let _held = hold(folder, rules[0])?;
+        // Subtle: between a look at what was asked and the first intent of what is asked now nobody else may ask.
+        let mut turn = take_turn(folder)?;
         let mut found = Judges::find(folder, &context.checks, host)?;
         let runs = found.0.get(at).map(|asked| asked.runs.iter()).into_iter().flatten();
         let is_open = |run: &&Judging| !run.is_complete() || !run.folder().is_closed();
@@ -70,42 +71,26 @@ pub(crate) fn judge(
             consent(&format!("A judge's run was cut short. Send the remaining {told}?"), sent, host)?;
         }
         let open: Vec<_> = open.into_iter().map(|run| (run.folder().clone(), run.requests())).collect();
-        for (run, before) in &open {
-            let state = finish_one(run, host)?;
-            sent += state.tally().invokes.saturating_sub(*before);
-            if !state.is_complete() {
-                return Ok(sent);
-            }
-        }
         if !open.is_empty() {
+            drop(turn);
+            for (run, before) in &open {
+                let state = finish_one(run, host)?;
+                sent += state.tally().invokes.saturating_sub(*before);
+                if !state.is_complete() {
+                    return Ok(sent);
+                }
+            }
+            turn = take_turn(folder)?;
             found = Judges::find(folder, &context.checks, host)?;
         }
         let asking = Asking { folder, context, history, judges: &found, at, sent };
-        let Some(state) = asking.ask(confirm, host)? else { continue };
+        let Some(state) = asking.ask(turn, confirm, host)? else { continue };
         sent += state.tally().invokes;
         if !state.is_complete() {
             return Ok(sent);
         }
     }
     Ok(sent)
-}
-
-/// Keeps other processes from asking the same judge about the run until it is dropped: each would find what is not asked yet,
-/// and with another `when` they would ask it in runs of different names.
-fn hold(folder: &RunFolder, judge: &JudgeRule) -> Result<File, Failure> {
-    let judges = folder.file(JUDGES);
-    fs::create_dir_all(&judges).map_err(Failure::disk(&judges))?;
-    let digest = judge.sha256.get(..16).unwrap_or(&judge.sha256);
-    let path = judges.join(format!(".{digest}.lock"));
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(Failure::disk(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(journal::Error::Locked { path: folder.path().to_owned() }.into())
-        }
-        Err(TryLockError::Error(error)) => Err(Failure::disk(&path)(error)),
-    }
 }
 
 /// Says how many rows go to which judge.
@@ -124,6 +109,16 @@ fn consent(question: &str, sent: u64, host: &mut dyn Host) -> Result<(), Failure
         return Err(Failure::environment(Reason::Interrupted, told));
     }
     Ok(())
+}
+
+/// Waits for the turn to ask judges about a run. What another process has laid out and is about to ask can't be seen by its
+/// rows yet.
+fn take_turn(folder: &RunFolder) -> Result<Starting, Failure> {
+    let turn = Runs::below(folder.path()).start(JUDGES)?;
+    match Runs::below(folder.file(JUDGES)).list().into_iter().find(|found| found.folder.is_locked()) {
+        Some(found) => Err(Error::Locked { path: found.folder.path().to_path_buf() }.into()),
+        None => Ok(turn),
+    }
 }
 
 /// Says, by its report and its judges' journals, that a closed run is judged as far as it is to be: false when that can't be
@@ -206,7 +201,7 @@ struct Asking<'a> {
 
 impl Asking<'_> {
     /// Asks about all rows that the judge was not asked about, in a run of its own; gives how that run stands then.
-    fn ask(&self, confirm: bool, host: &mut dyn Host) -> Result<Option<RunState>, Failure> {
+    fn ask(&self, turn: Starting, confirm: bool, host: &mut dyn Host) -> Result<Option<RunState>, Failure> {
         let Some(asked) = self.judges.0.get(self.at) else { return Ok(None) };
         let rule = &asked.rules[0];
         let mut digest = Sha256::new();
@@ -251,6 +246,7 @@ impl Asking<'_> {
         lock.manifest_path = rule.manifest.display().to_string();
         let (selection, durability) = (selected(&sound.survey.selection), sound.manifest.output.durability);
         let writer = run.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
+        drop(turn);
         fail_point::pass(Point::JudgeBegun);
         let state = run.read()?.into_state();
         let changes = Vec::new();

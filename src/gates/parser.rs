@@ -221,7 +221,10 @@ fn literal(
             format!("`{written}` is a share, and this gate is about {}", a(kind)),
             "of which a share can be meant only behind `baseline` or a figure: `baseline + 10%`",
         ),
-        (Unit::Named(unit), FigureKind::Cost) => money(number, unit).map(Term::Number),
+        (Unit::Named(unit), FigureKind::Cost) => {
+            let told = |(told, help)| (format!("`{written}` {told}"), help);
+            money(number, unit).map(Term::Number).map_err(told)
+        }
         (Unit::Named(unit), FigureKind::Ms) => wrong(
             format!("`{unit}` is no unit of a duration"),
             "write it like `250ms`, `30s`, `5m` or `1h30m`",

@@ -227,7 +227,8 @@ fn mistakes_are_told_when_a_gate_is_read() {
     check("latency.p95 <= 30 parsec", 15, "no unit of a duration");
     check("rows.failed <= 5%", 15, "is a share, and this gate is about a number");
     check("rows.failed <= 5 USD", 15, "no unit of a number");
-    check("cost.total <= 5 EUR", 14, "is in `EUR`");
+    check("cost.total <= 5 EUR", 14, "`5 EUR` is in `EUR`");
+    check("rows.total >= 1e5", 14, "`e5` is no unit of a number");
     check("cost.total <= latency.p95", 14, "is a duration, and this gate is about an amount of money");
     check("1 <= 2", 0, "no figure");
     check("coverage", 8, "a comparison is missing");

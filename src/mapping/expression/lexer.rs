@@ -203,20 +203,29 @@ impl<'a> Lexer<'a> {
 
     /// Takes the unit behind a number. Where units may be named, one may stand apart, as in `300 USD`.
     fn unit(&mut self) -> &'a str {
-        let is_letter = |c: char| c.is_alphabetic() || c == '_';
-        let unit = self.take_while(is_letter);
+        let unit = self.unit_here();
         if !unit.is_empty() || !self.dialect.named_units {
             return unit;
         }
         let before = self.at;
         self.take_while(char::is_whitespace);
-        let unit = self.take_while(is_letter);
+        let unit = self.unit_here();
         let is_operator = OPERATORS.contains(&unit.to_lowercase().as_str());
         if is_operator || self.rest().starts_with('.') {
             self.at = before;
             return "";
         }
         unit
+    }
+
+    /// Takes the letters of a duration's unit, which more digits may follow, or else the whole word.
+    fn unit_here(&mut self) -> &'a str {
+        let start = self.at;
+        let letters = self.take_while(|c| c.is_alphabetic() || c == '_');
+        if !letters.is_empty() && !matches!(letters, "ms" | "s" | "m" | "h") {
+            self.take_while(is_word);
+        }
+        &self.text[start..self.at]
     }
 
     fn digits(&mut self) -> &'a str {
