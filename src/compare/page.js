@@ -66,7 +66,7 @@ function numbers() {
     outside('b', null, name), before, now,
     make('span', { class: became ? BECAME[became][0] + '-text' : 'soft' }, difference), make('span', { class: 'soft' }, interval),
   ]);
-  return card(`Numbers per ${data.unit}`, stacked(['', '>Baseline', '>Candidate', '>Difference', '>95% interval of the difference'], rows, { id: 'numbers' }));
+  return card(`Numbers per ${data.unit}`, stacked(['', '>Baseline', '>Candidate', '>Difference', '>95% interval'], rows, { id: 'numbers' }));
 }
 
 function outcomes() {

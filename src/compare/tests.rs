@@ -157,6 +157,14 @@ fn costs_are_added_exactly_and_unknown_ones_are_in_no_figure() {
     assert_eq!(found.cost.baseline.map(|cost| cost.to_string()).as_deref(), Some("2.9"));
     assert_eq!(found.cost.difference.as_deref(), Some("5.80000000000000116"));
     assert_eq!(found.cost.per_row.significant, Some(true));
+    // Where no pair has both costs, nothing is said of them.
+    for (_, now) in &mut pairs {
+        now["cost"] = Value::Null;
+    }
+    assert!(!render_markdown(&compare(&pairs)).contains("| Cost |"));
+    for (_, now) in &mut pairs {
+        now["cost"] = json!("0.2");
+    }
     // What is in another unit is not subtracted.
     let side = |unit: &str| Side { cost_unit: Some(unit.to_owned()), ..Side::default() };
     let found = compare_sides(&pairs, side("credit"), side("USD"));

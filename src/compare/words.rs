@@ -157,9 +157,9 @@ impl Comparison {
         lines
     }
 
-    /// The exact totals of cost, in one sentence.
+    /// The exact totals of cost, in one sentence; none where no pair has costs on both sides.
     pub(super) fn cost_said(&self) -> Option<String> {
-        let cost = &self.cost;
+        let cost = Some(&self.cost).filter(|cost| cost.per_row.pairs > 0)?;
         let (baseline, candidate) = (cost.baseline?, cost.candidate?);
         let (baseline, candidate) = (baseline.to_string(), candidate.to_string());
         let difference = cost.difference.as_ref()?;

