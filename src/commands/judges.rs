@@ -244,6 +244,8 @@ impl Asked {
                 runs: self.runs.iter().map(|run| run.found.run_id.clone()).collect(),
                 complete: false,
                 waiting: 0,
+                errors: 0,
+                calls: states().map(|state| state.tally().invokes).sum(),
                 rows,
                 cost: JudgeCost {
                     total: states().try_fold(Cost::ZERO, |sum, state| sum.checked_add(state.tally().cost)),

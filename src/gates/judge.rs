@@ -202,7 +202,15 @@ fn read(report: &Value, figure: &Figure) -> Result<Decimal, String> {
         Some(Value::Number(number)) => {
             decimal(&number.to_string()).or_else(|| Decimal::from_f64(number.as_f64()?))
         }
-        _ => return Err(format!("`{}` has no value, for want of rows that have it", figure.written)),
+        found => {
+            let why = match (found, figure.path.first().map(String::as_str)) {
+                (Some(_), Some("bill")) => {
+                    "judges cost in another unit than the run, or it has more digits than can be kept"
+                }
+                _ => "for want of rows that have it",
+            };
+            return Err(format!("`{}` has no value: {why}", figure.written));
+        }
     };
     value.ok_or_else(|| format!("`{}` has more digits than can be kept exactly", figure.written))
 }
@@ -210,10 +218,15 @@ fn read(report: &Value, figure: &Figure) -> Result<Decimal, String> {
 /// Says whether a figure of costs or tokens leaves rows out whose own are not known.
 fn unknown(figure: &Figure, report: &Value) -> Option<String> {
     // Subtle: a group, or what it is a group by, may be called `cost`.
-    let way = if figure.path.first().is_some_and(|first| first == GROUPS) { 3 } else { 0 };
-    let steps: Vec<&str> = figure.path.get(way..)?.iter().map(String::as_str).collect();
+    let path: Vec<&str> = figure.path.iter().map(String::as_str).collect();
+    let way = match path.as_slice() {
+        [GROUPS, ..] => 3,
+        ["bill", "judges", ..] => 2,
+        ["bill", ..] => 1,
+        _ => 0,
+    };
     // How many rows are known or not is itself known.
-    let (what, sums) = match steps.as_slice() {
+    let (what, sums) = match path.get(way..)? {
         [what @ ("cost" | "tokens"), "total" | "per_row", ..] => {
             (*what, lookup(report, &figure.path[..=way])?)
         }

@@ -157,9 +157,16 @@ fn a_group_that_is_called_cost_hides_no_unknown_costs() {
             "groups": [{"by": "cost", "value": "tokens", "rows": 4, "cost": {"total": "2", "unknown_rows": unknown}}],
             "cost": {"total": "2", "unknown_rows": unknown},
             "repeats": {"cost": {"cv": 0.1}, "latency_ms": {"cv": 0.1}},
+            "bill": {"cost": {"total": "3", "unknown_rows": unknown},
+                     "judges": {"cost": {"total": "1", "unknown_rows": unknown}}},
         })
     };
-    for text in ["groups.cost.tokens.cost.total <= 9", "repeats.cost.cv <= 20%"] {
+    for text in [
+        "groups.cost.tokens.cost.total <= 9",
+        "repeats.cost.cv <= 20%",
+        "judges.cost.total <= 9",
+        "bill.cost.total <= 9",
+    ] {
         check(text, &report(0), "");
         check(text, &report(1), "undecided: the cost of 1 row is not known");
     }

@@ -152,7 +152,7 @@ where
     let mut notes = files.sheets.finish().map_err(Failed::into_error)?;
     notes.extend(context.redact.note());
     let summary = judged_by_gates(with_judges(builder.finish(state, notes), context), context);
-    files.pages.finish(&summary).map_err(Failed::into_error)?;
+    files.pages.finish(&summary, state.throttling()).map_err(Failed::into_error)?;
     Ok(summary)
 }
 

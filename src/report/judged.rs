@@ -56,6 +56,12 @@ pub struct JudgeSummary {
     pub complete: bool,
     /// Rows that are still to be judged.
     pub waiting: u64,
+    /// Rows that it gave no usable answer about: it failed, is in doubt, or said no score.
+    #[serde(default)]
+    pub errors: u64,
+    /// How often its workflow was called.
+    #[serde(default)]
+    pub calls: u64,
     /// The rows of its runs by outcome.
     pub rows: Counts,
     /// What its runs cost, which is not in the judged run's own cost.

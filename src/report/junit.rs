@@ -1,6 +1,8 @@
 //! junit.xml: a test case for each check of a row, for each row without checks, and for each gate, in the form that
 //! CI systems read (Jenkins' schema of `JUnit`'s results).
 
+mod properties;
+
 use std::fmt;
 use std::io::{self, SeekFrom, Write};
 use std::sync::Arc;
@@ -64,7 +66,9 @@ impl<'a> JunitWriter<'a> {
             return Ok(());
         }
         let number = row.row_number.to_string();
-        let name = attribute(row.row_key.map_or(number.as_str(), |key| &key.0));
+        // A case without a name is refused by readers.
+        let key = row.row_key.map(|key| key.0.as_str()).filter(|key| !key.trim().is_empty());
+        let name = attribute(key.unwrap_or(&number));
         // The row's time stands once, or the sum over its checks would be a multiple of it.
         let mut latency = row.latency_ms;
         if row.outcome != Outcome::Succeeded || row.checks.0.is_empty() {
@@ -159,11 +163,11 @@ impl<'a> JunitWriter<'a> {
         )?;
         writeln!(target, "<properties>")?;
         let mut property = |name: &str, value: &str| {
-            writeln!(target, "<property name=\"{name}\" value=\"{}\"/>", attribute(value))
+            writeln!(target, "<property name=\"{}\" value=\"{}\"/>", attribute(name), attribute(value))
         };
-        property("run_id", &summary.run_id)?;
-        property("verdict", &summary.verdict.message)?;
-        property("cost", &format!("{} {}", summary.cost.total, summary.cost.unit))?;
+        for (name, value) in properties::of(summary) {
+            property(&name, &value)?;
+        }
         if room.left_out() > 0 {
             let (held, left_out) = (room.held(), room.left_out());
             property(
@@ -209,7 +213,7 @@ fn attribute(text: &str) -> String {
     content(&words::harmless(&short)).replace('"', "&quot;")
 }
 
-/// A text as an element's content, without the characters that XML 1.0 (section 2.2) has no way to write.
+/// A text as an element's content. Characters that XML 1.0 (section 2.2) has no way to write stand as their codes.
 fn content(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     for character in text.chars() {
@@ -217,7 +221,9 @@ fn content(text: &str) -> String {
             '&' => written.push_str("&amp;"),
             '<' => written.push_str("&lt;"),
             '>' => written.push_str("&gt;"),
-            '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
+            '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
+                written.push_str(&format!("\\u{{{:x}}}", u32::from(character)));
+            }
             _ => written.push(character),
         }
     }

@@ -1,6 +1,8 @@
 //! The summary as `OpenMetrics` text (`OpenMetrics` 1.0, section "Text Format"), also read by the textfile collector of
 //! Prometheus' node exporter. All are gauges: each says how the latest run came out.
 
+mod scores;
+
 use std::collections::HashSet;
 
 use crate::report::{Percentiles, Rate, Summary};
@@ -22,6 +24,7 @@ pub fn render_openmetrics(summary: &Summary) -> String {
     );
     page.maybe("coverage_ratio", "Rows with a definite answer of all rows.", share(summary.coverage));
     page.maybe("success_ratio", "Rows that succeeded of all rows.", share(summary.success_rate));
+    page.maybe("score_ratio", "The mean of the rows' scores.", summary.score);
     page.family("rows", "Rows by outcome.", None);
     let rows = &summary.rows;
     for (outcome, count) in [
@@ -56,6 +59,8 @@ pub fn render_openmetrics(summary: &Summary) -> String {
         }
     }
     verdicts(&mut page, summary);
+    scores::repeats(&mut page, summary);
+    scores::judges(&mut page, summary);
     page.text.push_str("# EOF\n");
     page.text
 }
@@ -104,6 +109,12 @@ fn verdicts(page: &mut Page, summary: &Summary) {
         for (name, check) in &summary.checks {
             if let Some(rate) = share(check.pass_rate) {
                 page.sample("check_pass_ratio", &[("check", name)], &rate.to_string());
+            }
+        }
+        page.family("check_score_ratio", "The mean score of the rows that have one.", Some("ratio"));
+        for (name, check) in &summary.checks {
+            if let Some(score) = check.mean_score {
+                page.sample("check_score_ratio", &[("check", name)], &score.to_string());
             }
         }
     }

@@ -6,26 +6,40 @@ use serde_json::Value;
 
 use crate::gates::{FigureKind, GateResult};
 use crate::report::{
-    CheckRepeats, CheckSummary, JudgeSummary, LabelSummary, PairedSummary, RunRepeats, words,
+    CheckRepeats, CheckSummary, JudgeCost, JudgeSummary, LabelSummary, PairedSummary, RunRepeats, Summary,
+    words,
 };
 
 /// What a judge came to, and what it cost.
 pub(super) fn judge(judge: &JudgeSummary) -> String {
     let mut told = vec![format!("{} judged", judge.rows.succeeded)];
-    let others = judge.rows.failed + judge.rows.in_doubt + judge.rows.rejected;
-    for (count, what) in [(others, "without an answer"), (judge.waiting, "still to be judged")] {
+    for (count, what) in [(judge.errors, "without a usable answer"), (judge.waiting, "still to be judged")] {
         told.extend((count > 0).then(|| format!("{count} {what}")));
     }
-    let cost = judge.cost.total.map(|total| total.to_string());
-    told.push(match &cost {
-        Some(total) => format!("{total} {}", words::unit(total, &judge.cost.unit)),
-        None => "a cost that can't be added up exactly".to_owned(),
-    });
-    if judge.cost.unknown_rows > 0 {
-        told.push(format!("cost unknown for {}", judge.cost.unknown_rows));
-    }
+    told.push(cost(&judge.cost));
     told.push(format!("{} tokens", judge.tokens.total));
+    if judge.tokens.unknown_rows > 0 {
+        told.push(format!("tokens unknown for {}", judge.tokens.unknown_rows));
+    }
+    told.push(format!("{} calls", judge.calls));
     told.join(", ")
+}
+
+/// What a run and its judges cost together; none without judges.
+pub(super) fn bill(summary: &Summary) -> Option<String> {
+    let bill = summary.bill.as_ref().filter(|_| !summary.judges.is_empty())?;
+    Some(format!("Run and judges together: {}", cost(&bill.cost)))
+}
+
+fn cost(cost: &JudgeCost) -> String {
+    let mut told = match cost.total.map(|total| total.to_string()) {
+        Some(total) => format!("{total} {}", words::unit(&total, &cost.unit)),
+        None => "a cost that can't be added up exactly".to_owned(),
+    };
+    if cost.unknown_rows > 0 {
+        told.push_str(&format!(", cost unknown for {}", cost.unknown_rows));
+    }
+    told
 }
 
 /// What a check came to.
@@ -169,6 +183,7 @@ fn percent(text: &str) -> Option<Decimal> {
     Some(percent.trunc_with_scale(2).normalize())
 }
 
-fn share(share: f64) -> String {
+/// A share with one digit behind the point.
+pub(super) fn share(share: f64) -> String {
     format!("{:.1}%", share * 100.0)
 }

@@ -14,6 +14,7 @@ use crate::model::{
 
 mod bill;
 mod csv_files;
+mod judges;
 mod pages;
 mod repeats;
 mod results;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use rust_decimal::Decimal;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::Outcome;
@@ -46,6 +47,12 @@ pub(super) fn percent_in_table(rate: Option<Rate>) -> String {
     let Some(rate) = rate else { return "-".to_owned() };
     let hundredths = rate.millionths() / 100;
     format!("{}.{:02}%", hundredths / 100, hundredths % 100)
+}
+
+/// Gives a number of statistics for the eye: six digits that count.
+pub(super) fn short(figure: f64) -> String {
+    let rounded = Decimal::from_f64_retain(figure).and_then(|figure| figure.round_sf(6));
+    rounded.map_or_else(|| format!("{figure:.3e}"), |figure| figure.normalize().to_string())
 }
 
 /// Gives a time: `950ms`, `1.20s`, `12.3s`, `4m 12s`, `5h 03m`; rounded to the nearest.
@@ -165,6 +172,17 @@ mod tests {
         check("0.6928", "0.6928");
         check("-123", "-123");
         check("-1234.5", "-1,234.5");
+    }
+
+    #[test]
+    fn figures_of_statistics_have_six_digits_that_count() {
+        let check = |figure: f64, expected: &str| assert_eq!(short(figure), expected);
+        check(0.0, "0");
+        check(0.3, "0.3");
+        check(0.020_833_333_333, "0.0208333");
+        check(1_234_567.0, "1234570");
+        check(1e300, "1.000e300");
+        check(f64::NAN, "NaN");
     }
 
     #[test]

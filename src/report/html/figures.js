@@ -182,11 +182,3 @@ function notes() {
   if (report.notes.length === 0) return null;
   return card('Notes', make('ul', { class: 'notes' }, ...report.notes.map((note) => outside('li', null, note))));
 }
-
-function add(...sections) {
-  page.append(...sections.flat().filter(Boolean));
-}
-
-add(head(), tiles(), outcomes(), gates(), checks(), spreads(),
-  data.timeline && data.timeline.stretches.length > 1 && card('Timeline', timelineChart(data.timeline)));
-add(make('div', { class: 'pair' }, times(), errors()), groups(), notes());

@@ -48,6 +48,9 @@ pub(super) fn judges(page: &mut Page, summary: &Summary) {
         let ink = if judge.complete { Ink::Green } else { Ink::Yellow };
         page.hanging(&format!("  {}  ", words::harmless(name)), Some(ink), &sentences::judge(judge));
     }
+    if let Some(bill) = sentences::bill(summary) {
+        page.hanging("  ", None, &bill);
+    }
 }
 
 /// The titles of the pass rates in a table of groups.
