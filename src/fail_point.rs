@@ -53,6 +53,8 @@ points! {
     ProcessStarted "process-started"
     /// The reserve is written.
     ReserveKept "reserve-kept"
+    /// The results that an earlier run has are durable, and nothing is sent.
+    ResultsReused "results-reused"
     /// Rows of an earlier process are about to be put in doubt.
     DoubtsFound "doubts-found"
     /// That they are in doubt is durable.

@@ -49,6 +49,7 @@ impl Run {
             vars,
             dataset,
             id: self.id,
+            reuse: self.reuse,
             new: self.new,
             yes: self.yes,
             dry_run: self.dry_run,
@@ -72,7 +73,15 @@ impl Plan {
     pub(crate) fn into_args(self) -> PlanArgs {
         let Changes { set, vars, dataset } = self.changes;
         let set = settings(&self.concurrency, Some(&self.rows), &set);
-        PlanArgs { manifest: self.manifest, set, vars, dataset, dir: self.dir.dir, json: self.json }
+        PlanArgs {
+            manifest: self.manifest,
+            set,
+            vars,
+            dataset,
+            reuse: self.reuse,
+            dir: self.dir.dir,
+            json: self.json,
+        }
     }
 }
 

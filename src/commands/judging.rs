@@ -16,7 +16,7 @@ use crate::commands::judges::{self, JUDGES, Judges, Judging};
 use crate::commands::prepare::prepare;
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::run::{Page, selected};
-use crate::commands::{Failure, Host, ahead, derive, estimate, kept, room};
+use crate::commands::{Failure, Host, ahead, derive, estimate, kept, reuse, room};
 use crate::fail_point::{self, Point};
 use crate::journal::{Error, History, Overridden, RunFolder, Runs, Starting};
 use crate::manifest::Secrets;
@@ -229,8 +229,8 @@ impl Asking<'_> {
         let spool = run.file("dataset.input");
         let mut file = BufWriter::new(File::create(&spool).map_err(Failure::disk(&spool))?);
         self.each(host, &mut |line| {
-            let torn = fail_point::tear(Point::QuestionHalfWritten, line, &mut file);
-            torn.and_then(|()| file.write_all(line)).map_err(Failure::disk(&spool))
+            let half = fail_point::tear(Point::QuestionHalfWritten, line, &mut file);
+            half.and_then(|()| file.write_all(line)).map_err(Failure::disk(&spool))
         })?;
         let file = file.into_inner().map_err(|error| Failure::disk(&spool)(error.into_error()))?;
         file.sync_all().map_err(Failure::disk(&spool))?;
@@ -244,6 +244,7 @@ impl Asking<'_> {
         let git = Git::ask(&sound.manifest.folder);
         let mut lock = identity::lock(&sound, &id, overridden, git, host);
         lock.manifest_path = rule.manifest.display().to_string();
+        lock.reuse = reuse::of_judge(self.folder, &rule.name);
         let (selection, durability) = (selected(&sound.survey.selection), sound.manifest.output.durability);
         let writer = run.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
         drop(turn);

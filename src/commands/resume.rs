@@ -191,8 +191,8 @@ pub(crate) fn check_digests(folder: &RunFolder, history: &History) -> Result<(),
 }
 
 /// Keys that a resume may change: how the run goes on, not what it is.
-const MAY_CHANGE: [&str; 7] =
-    ["limits", "accept", "gates", "report", "output", "workflow.body_limit", "workflow.pin"];
+const MAY_CHANGE: [&str; 8] =
+    ["limits", "accept", "gates", "report", "output", "reuse", "workflow.body_limit", "workflow.pin"];
 
 fn changed_settings(on: &Continue, same_command_line: bool) -> Result<Vec<RunEvent>, Failure> {
     // `run --id` is started with the same command line each time: its settings are those of the lock.

@@ -11,7 +11,9 @@ use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::serve::Beside;
 use crate::commands::unfinished::Job;
-use crate::commands::{Done, Failure, Host, derive, estimate, judging, kept, rehearse, room, step_summary};
+use crate::commands::{
+    Done, Failure, Host, derive, estimate, judging, kept, rehearse, reuse, room, step_summary,
+};
 use crate::fail_point::{self, Point};
 use crate::journal::{History, Overridden, RunFolder, Runs};
 use crate::manifest::{self, Budget, Manifest, Overrides, Provider, Secrets};
@@ -37,6 +39,8 @@ pub struct RunArgs {
     pub id: Option<String>,
     /// `--new`: begin anew although an unfinished run of the same job is there.
     pub new: bool,
+    /// `--reuse`: the run whose results are taken where they may be.
+    pub reuse: Option<String>,
     /// `--yes`: ask nothing.
     pub yes: bool,
     /// `--dry-run`: show the first requests, send nothing.
@@ -95,7 +99,8 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let mut sound = prepare(&args.manifest, &args.overrides(), Secrets::Needed, None, host)?;
     let runs = Runs::below(args.dir.as_ref().unwrap_or(&sound.manifest.output.dir));
     let folder = runs.folder(&sound.manifest.name, &run_id);
-    let lock = identity::lock(&sound, &run_id, args.overridden(), git, host);
+    let mut lock = identity::lock(&sound, &run_id, args.overridden(), git, host);
+    lock.reuse = reuse::find(&sound, args.reuse.as_deref(), &runs, host)?;
     announce(&sound, &runs, host);
     let is_job = !args.new && args.id.is_none();
     let job = Job { command: &args.command, runs: &runs, lock: &lock };

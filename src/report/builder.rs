@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::checks::Judgement;
 use crate::mapping::Scope;
-use crate::model::{Cost, Counts, Outcome, Pin, RowNumber, RunState, Tally, Verdict};
+use crate::model::{Cost, Counts, Outcome, Pin, ReusedTally, RowNumber, RunState, Tally, Verdict};
 use crate::report::groups::Grouping;
 use crate::report::money::{CostSpread, worth};
 use crate::report::repeats::RunTally;
@@ -13,7 +13,8 @@ use crate::report::scores::Scores;
 use crate::report::spread::Spread;
 use crate::report::{
     Bill, BudgetSummary, ConcurrencySummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary,
-    JudgeReport, JudgeSummary, JudgedRow, Money, Rate, ReportContext, Summary, TokenSummary, sentences,
+    JudgeReport, JudgeSummary, JudgedRow, Money, Rate, ReportContext, ReusedSummary, Summary, TokenSummary,
+    sentences,
 };
 
 /// Characters of an error's example.
@@ -175,6 +176,7 @@ impl<'a> SummaryBuilder<'a> {
             polls: tally.polls,
             throttled: tally.throttled,
             concurrency: concurrency(context, state),
+            reused: reused(tally.reused),
             bill: Some(Bill::of(&cost, &judges)),
             cost,
             judges,
@@ -227,6 +229,10 @@ fn other_unit((name, judge): &(String, JudgeSummary), unit: &str) -> Option<Stri
             judge.cost.unit
         )
     })
+}
+
+fn reused(ReusedTally { rows, cost, unknown_rows, tokens }: ReusedTally) -> Option<ReusedSummary> {
+    (rows > 0).then_some(ReusedSummary { rows, cost, unknown_rows, tokens })
 }
 
 fn concurrency(context: &ReportContext, state: &RunState) -> ConcurrencySummary {

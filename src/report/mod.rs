@@ -62,7 +62,7 @@ pub use row::{ResultError, ResultRow};
 pub use scores::{CheckExample, CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary};
 pub use summary::{
     ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,
-    Percentiles, Rate, Summary, TokenSummary, write_json,
+    Percentiles, Rate, ReusedSummary, Summary, TokenSummary, write_json,
 };
 pub use terminal::{Style, render_text};
 pub use words::unit;

@@ -471,3 +471,22 @@ fn a_process_killed_while_judging_asks_about_no_row_twice() {
         assert_eq!(row["checks"]["good"]["verdict"] == "error", judged["outcome"] == "in_doubt", "{row}");
     }
 }
+
+#[test]
+fn what_a_judge_said_of_a_reused_result_is_reused_with_it() {
+    let court = Court::of(4, GOOD, &quick(), "{}");
+    let bench = &court.bench;
+    bench.run(&["run", "job.yaml", "--id", "a"]);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (4, 4));
+    bench.dataset(6);
+    bench.run(&["run", "job.yaml", "--id", "b", "--reuse", "a"]);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (6, 6));
+    let told = |run: &str| rows_of(&bench.path(format!("runs/job/{run}/results.jsonl")));
+    let scores =
+        |run: &str| told(run).iter().map(|row| row["checks"]["good"]["score"].clone()).collect::<Vec<_>>();
+    let (then, now) = (scores("a"), scores("b"));
+    assert_eq!(then[..], now[..4]);
+    assert!(now.iter().all(Value::is_number), "{now:?}");
+    let report: Value = serde_json::from_str(&bench.read("runs/job/b/report.json")).unwrap();
+    assert_eq!(report["judges"]["good"]["cost"]["total"], "0.50", "{report}");
+}

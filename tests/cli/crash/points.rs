@@ -53,7 +53,9 @@ pub(super) fn way(point: Point) -> Way {
         | P::KeyVerified
         | P::RunDone
         | P::ProcessEnded
-        | P::RunClosed => way,
+        | P::RunClosed
+        // Its way is in `reuse.rs`.
+        | P::ResultsReused => way,
         P::RepairReady | P::DamageKept | P::JournalMended => {
             Way { before: Some(P::AnswerDurable), damage: true, ..way }
         }
@@ -269,6 +271,7 @@ fn check_doubts(bench: &Bench, point: Point, mode: &str, delivery: &str) {
 fn check_all(mode: &str, delivery: &str, log: &str) {
     let is_reached = |point: &&Point| {
         (mode == "async" || !is_of_async(**point))
+            && **point != Point::ResultsReused
             && !is_of_judging(**point)
             // Sent again, a row ends with an answer; and what a repair holds is not sent again.
             && (delivery == "at_most_once" || !(**point == Point::EndDurable || way(**point).damage))
