@@ -140,7 +140,7 @@ fn derive_unless(
     let mut results_xlsx = file(OutputFormat::Xlsx, "results.xlsx")?;
     let mut html = file(OutputFormat::Html, "report.html")?;
     let mut junit = file(OutputFormat::Junit, "junit.xml")?;
-    let (mut html_rows, mut junit_rows) = (spool(folder, &html)?, spool(folder, &junit)?);
+    let (mut html_rows, mut junit_rows) = (spool(folder, html.as_ref())?, spool(folder, junit.as_ref())?);
     let targets = Targets {
         results_jsonl: Some(&mut results.artifact),
         failures_jsonl: Some(&mut failures.artifact),
@@ -166,9 +166,9 @@ fn derive_unless(
 }
 
 /// Where the rows of a page wait, if it is written: a file without a name, on the disk that has the run.
-fn spool(folder: &RunFolder, page: &Option<File>) -> Result<Option<std::fs::File>, Failure> {
+fn spool(folder: &RunFolder, page: Option<&File>) -> Result<Option<std::fs::File>, Failure> {
     let open = |_| tempfile::tempfile_in(folder.path()).map_err(Failure::disk(folder.path()));
-    page.as_ref().map(open).transpose()
+    page.map(open).transpose()
 }
 
 fn restart(file: &mut Option<File>) -> Option<&mut dyn Restart> {

@@ -300,13 +300,9 @@ fn way_along<'n>(path: &str, names: impl Iterator<Item = &'n str>) -> Option<usi
             let dot = usize::from(rest.starts_with('.'));
             let step = &rest[dot..];
             let bracketed = step.strip_prefix('[').and_then(|inner| Some(&inner[..inner.find(']')?]));
-            let (found, length) = match bracketed {
-                Some(inner) => (inner, inner.len() + 2),
-                None => {
-                    let end = step.find(['.', '[']).unwrap_or(step.len());
-                    (&step[..end], end)
-                }
-            };
+            let end = step.find(['.', '[']).unwrap_or(step.len());
+            let (found, length) =
+                bracketed.map_or((&step[..end], end), |inner| (inner, inner.len() + "[]".len()));
             if length == 0 {
                 return None;
             }

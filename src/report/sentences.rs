@@ -19,7 +19,7 @@ pub(super) fn judge(judge: &JudgeSummary) -> String {
     told.push(cost(&judge.cost));
     told.push(format!("{} tokens", judge.tokens.total));
     if judge.tokens.unknown_rows > 0 {
-        told.push(format!("tokens unknown for {}", judge.tokens.unknown_rows));
+        told.push(format!("tokens unknown for {}", rows(judge.tokens.unknown_rows)));
     }
     told.push(format!("{} calls", judge.calls));
     told.join(", ")
@@ -31,13 +31,17 @@ pub(super) fn bill(summary: &Summary) -> Option<String> {
     Some(format!("Run and judges together: {}", cost(&bill.cost)))
 }
 
+fn rows(count: u64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+}
+
 fn cost(cost: &JudgeCost) -> String {
     let mut told = match cost.total.map(|total| total.to_string()) {
         Some(total) => format!("{total} {}", words::unit(&total, &cost.unit)),
         None => "a cost that can't be added up exactly".to_owned(),
     };
     if cost.unknown_rows > 0 {
-        told.push_str(&format!(", cost unknown for {}", cost.unknown_rows));
+        told.push_str(&format!(", cost unknown for {}", rows(cost.unknown_rows)));
     }
     told
 }

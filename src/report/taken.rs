@@ -89,15 +89,12 @@ impl Taken {
                 let shown = &part[*at..];
                 shown.len() >= LEAST_FOUND && self.texts.iter().any(|value| value.starts_with(shown))
             };
-            match starts.into_iter().find(is_beginning) {
-                Some(at) => {
-                    clean.push_str(&part[..at]);
-                    clean.push_str(REDACTED);
-                }
-                None => {
-                    clean.push_str(part);
-                    clean.push('\u{2026}');
-                }
+            if let Some(at) = starts.into_iter().find(is_beginning) {
+                clean.push_str(&part[..at]);
+                clean.push_str(REDACTED);
+            } else {
+                clean.push_str(part);
+                clean.push('\u{2026}');
             }
         }
         clean.push_str(last);

@@ -107,6 +107,7 @@ fn write(text: &str, rows: bool, summary: &Summary) -> Vec<u8> {
                 row_number: number,
                 row_key: Some(&key),
                 repeat: Some(number),
+                reused: None,
                 outcome,
                 input: None,
                 output: None,

@@ -110,7 +110,7 @@ function checks() {
 function labels(name, told) {
   const share = (value) => percent(value);
   const classes = table(['Label', '>Precision', '>Recall', '>F1', '>Rows'], (told.classes || []).map((it) => [
-    outside('span', null, it.label), share(it.precision), share(it.recall), share(it.f1), WHOLE.format(it.support),
+    outside('span', null, it.label), percent(it.precision, true), percent(it.recall, true), percent(it.f1, true), WHOLE.format(it.support),
   ]));
   const summary = make('p', { class: 'soft small' }, `accuracy ${share(told.accuracy)}, macro F1 ${share(told.macro_f1)}`);
   return make('div', { class: 'labels' }, make('h3', null, 'Labels of ', outside('code', null, name)), summary,

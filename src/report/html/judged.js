@@ -6,7 +6,7 @@ const estimate = (figure) => (figure === null || figure === undefined ? '–' : 
 function repeats() {
   if (!report.repeats) return null;
   const repeated = Object.keys(report.checks).filter((name) => report.checks[name].repeats);
-  const parts = [make('p', { class: 'soft small' }, says.repeats)];
+  const parts = [make('p', { class: 'soft small before' }, says.repeats[0].toUpperCase() + says.repeats.slice(1) + '.')];
   if (repeated.length > 0) {
     const ks = Object.keys(report.checks[repeated[0]].repeats.pass_at_k).filter((k) => k !== '1');
     const rows = repeated.map((name) => {
@@ -40,7 +40,7 @@ function judges() {
     ];
   });
   return card('Judges', table(['Check', 'Judge', '>Judged', '>No usable answer', '>Waiting', '>Calls', '>Cost', '>Tokens'], rows, { id: 'judges' }),
-    make('p', { class: 'soft small apart' }, `Their cost is not in the run's own. ${says.bill || ''}`));
+    make('p', { class: 'soft small apart' }, `Their cost is not in the run's own. ${says.bill ? says.bill + '.' : ''}`));
 }
 
 function add(...sections) {

@@ -35,8 +35,8 @@ fn judged(judges: Vec<JudgeReport>, texts: &[&str]) -> Summary {
     let said = [Judgement::Scored(1.0, None), Judgement::Unusable("no score".to_owned())];
     let rows = || {
         run.rows.iter().zip(&said).map(|(facts, said)| {
-            let judged = vec![("polite".into(), said.clone())];
-            Ok::<_, Infallible>(JudgedRow { facts: facts.clone(), judged })
+            let told = vec![("polite".into(), said.clone())];
+            Ok::<_, Infallible>(JudgedRow { facts: facts.clone(), judged: told })
         })
     };
     let context = ReportContext { judges, gates: gates(texts), ..context() };
@@ -93,7 +93,8 @@ fn a_run_without_judges_has_a_bill_of_its_own_cost() {
 #[test]
 fn judges_stand_in_every_report() {
     let summary = judged(vec![judge("polite", "credit", "0.1")], &[]);
-    let told = "2 judged, 1 without a usable answer, 0.1 credits, 70 tokens, tokens unknown for 1, 4 calls";
+    let told =
+        "2 judged, 1 without a usable answer, 0.1 credits, 70 tokens, tokens unknown for 1 row, 4 calls";
     let page = render_text(&summary, Style { colour: false, width: 200 }, "runs/x");
     assert!(page.contains(&format!("  polite  {told}\n  Run and judges together: 0.60 credits")), "{page}");
     let page = render_markdown(&summary);
