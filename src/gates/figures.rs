@@ -48,6 +48,7 @@ pub const TOP_LEVEL: &[&str] = &[
     "verdict",
     "coverage",
     "success_rate",
+    "succeeded",
     "score",
     "rows",
     "attempts",
@@ -86,7 +87,7 @@ const TIMES: [&str; 5] = ["p50", "p90", "p95", "p99", "max"];
 /// All figures that are there in every report, in the words of gates.
 fn fixed() -> impl Iterator<Item = (String, FigureKind)> {
     let of = |kind, names: &'static [&'static str]| names.iter().map(move |name| ((*name).to_owned(), kind));
-    let shares = of(FigureKind::Share, &["coverage", "success_rate", "score"]);
+    let shares = of(FigureKind::Share, &["coverage", "success_rate", "score", "succeeded.baseline.p_worse"]);
     let counts = of(
         FigureKind::Count,
         &[
@@ -105,6 +106,9 @@ fn fixed() -> impl Iterator<Item = (String, FigureKind)> {
             "tokens.total",
             "tokens.known_rows",
             "tokens.unknown_rows",
+            "succeeded.baseline.rows",
+            "succeeded.baseline.better",
+            "succeeded.baseline.worse",
             "judges.cost.unknown_rows",
             "judges.tokens.total",
             "judges.tokens.unknown_rows",

@@ -14,6 +14,7 @@ use crate::report::spread::Spread;
 use crate::report::{
     Bill, BudgetSummary, ConcurrencySummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary,
     JudgeReport, JudgeSummary, JudgedRow, Money, Rate, ReportContext, ReusedSummary, Summary, TokenSummary,
+    sentences,
 };
 
 /// Characters of an error's example.
@@ -101,7 +102,7 @@ impl<'a> SummaryBuilder<'a> {
         self.queue.add(row.queue_ms);
         self.backoff.add(row.backoff_ms.filter(|_| row.queue_ms.is_some()));
         self.note_error(row);
-        self.scores.add(row.row_number, row.row_key, &row.checks);
+        self.scores.add(row);
         if let Some(scope) = scope {
             for grouping in &mut self.groupings {
                 grouping.add(row, scope);
@@ -127,7 +128,7 @@ impl<'a> SummaryBuilder<'a> {
     }
 
     /// Ends the summary with what the run's events say as a whole.
-    pub(super) fn finish(self, state: &RunState, mut notes: Vec<String>) -> Summary {
+    pub(super) fn finish(mut self, state: &RunState, mut notes: Vec<String>) -> Summary {
         let context = self.context;
         let (counts, tally) = (self.counts, state.tally());
         let stop = state.stopped().map(|stopped| (stopped.cause, stopped.detail.as_str()));
@@ -140,6 +141,9 @@ impl<'a> SummaryBuilder<'a> {
         }
         notes.extend(context.rate.iter().map(|rate| format!("requests were held to {rate} (`limits.rate`)")));
         notes.extend(context.pin.iter().filter_map(|pin| drifted(pin, tally)));
+        let succeeded = self.scores.succeeded();
+        let changed = succeeded.map(|it| it.baseline).filter(|it| it.better + it.worse > 0);
+        notes.extend(changed.map(|paired| format!("rows that succeed: {}", sentences::paired(&paired))));
         let money = self.money(tally.cost, &mut notes);
         let known_rows = self.costs.rows();
         let per_row = self.costs.per_row();
@@ -164,6 +168,7 @@ impl<'a> SummaryBuilder<'a> {
             verdict: Verdict::of_run(&context.run_id, &counts, state.unsettled(), stop, &context.accept),
             coverage: Rate::of(counts.answered(), counts.total),
             success_rate: Rate::of(counts.succeeded, counts.total),
+            succeeded,
             score: self.scores.mean(),
             rows: counts,
             attempts: tally.attempts,

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::checks::{Check, CheckResult, Checks};
 use crate::mapping::{InputTemplate, Template};
+use crate::model::Outcome;
 use crate::report::json;
 use crate::report::row::{ResultError, ResultRow};
 use crate::report::taken::Taken;
@@ -100,6 +101,11 @@ impl Redaction {
         self.row.is_empty() && self.input.is_empty() && self.output.is_empty()
     }
 
+    /// Says whether any of an input is kept out: then its digest tells who guesses that whether they are right.
+    pub fn covers_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
     /// Says whether what a template renders may hold what is kept out.
     pub fn covers(&self, template: &Template) -> bool {
         template.references().iter().any(|reference| self.holds(&reference.path))
@@ -108,8 +114,7 @@ impl Redaction {
     /// Says whether what a name refers to holds, or is a part of, what is kept out.
     pub fn holds(&self, path: &[String]) -> bool {
         let Some((root, rest)) = path.split_first() else { return !self.is_empty() };
-        let meets =
-            |kept: &Vec<Vec<String>>| kept.iter().any(|path| path.iter().zip(rest).all(|(a, b)| a == b));
+        let meets = |kept: &Vec<Vec<String>>| kept.iter().any(|path| leads_to(path, rest));
         match root.as_str() {
             "row" => meets(&self.row),
             "output" => meets(&self.output),
@@ -194,7 +199,11 @@ impl Redaction {
         let input = hide(row.input, &self.input);
         let output = hide(row.output.as_deref(), &self.output);
         let kept_out = |text: &str| if broken { REDACTED.to_owned() } else { taken.out_of(text) };
-        let message = row.error.map(|error| kept_out(error.message));
+        // What helpers made of a value, as `{{lower row.email}}`, is in no list of what was taken.
+        let ours = row.outcome == Outcome::Rejected && is_changed(record, hidden_record.as_deref());
+        let message = row
+            .error
+            .map(|error| kept_out(&if ours { without_quotes(error.message) } else { error.message.into() }));
         let code = row.error.and_then(|error| error.code).map(kept_out);
         let checks = self.hide_checks(&row.checks);
         Some(Hidden { record: hidden_record, input, output, message, code, checks })
@@ -217,6 +226,24 @@ impl Hidden {
             ..row
         };
         (row, self.record.as_deref())
+    }
+}
+
+fn is_changed(before: Option<&RawValue>, after: Option<&RawValue>) -> bool {
+    before.zip(after).is_some_and(|(before, after)| before.get() != after.get())
+}
+
+/// Cuts a message of our own, about a row that was not sent, before the first value that it quotes.
+fn without_quotes(message: &str) -> Cow<'_, str> {
+    const FILE: &str = "file `";
+    let path = if message.starts_with(FILE) {
+        Some(FILE.len() - 1)
+    } else {
+        message.contains("` has no extension").then(|| message.find('`')).flatten()
+    };
+    match path.or_else(|| message.find('"')) {
+        Some(at) => format!("{}{REDACTED}", &message[..at]).into(),
+        None => message.into(),
     }
 }
 
@@ -251,9 +278,8 @@ fn write(raw: &RawValue, paths: &[&[String]], depth: usize, text: &mut String, t
             for (index, value) in items.iter().enumerate() {
                 text.push_str(if index > 0 { "," } else { "" });
                 // A name leads to that field of every item, a number to one item.
-                let number = index.to_string();
-                let mut inner = below(paths, |step| step == number);
-                inner.extend(paths.iter().filter(|path| path[0].parse::<usize>().is_err()));
+                let mut inner = below(paths, |step| place(step) == Some(index));
+                inner.extend(paths.iter().filter(|path| place(&path[0]).is_none()));
                 write(value, &inner, depth + 1, text, taken);
             }
             text.push(']');
@@ -290,6 +316,24 @@ fn way_along<'n>(path: &str, names: impl Iterator<Item = &'n str>) -> Option<usi
         }
     }
     Some(at)
+}
+
+/// Says whether a name holds, or is a part of, what a kept path leads to: a name in the path leads to that field of every
+/// item of a list.
+fn leads_to(kept: &[String], name: &[String]) -> bool {
+    match (kept, name) {
+        ([], _) | (_, []) => true,
+        ([kept_step, kept_rest @ ..], [step, rest @ ..]) => {
+            let same = kept_step == step || place(kept_step).is_some_and(|at| place(step) == Some(at));
+            let of_each = place(step).is_some() && place(kept_step).is_none();
+            (same && leads_to(kept_rest, rest)) || (of_each && leads_to(kept, rest))
+        }
+    }
+}
+
+/// The place in a list that a step of a path means, read as templates do.
+fn place(step: &str) -> Option<usize> {
+    step.parse().ok()
 }
 
 fn below<'a>(paths: &[&'a [String]], is: impl Fn(&str) -> bool) -> Vec<&'a [String]> {
@@ -378,5 +422,34 @@ mod tests {
         check("{{output.label}}", false);
         check("{{json reply}}", true);
         check("{{row_key}} {{outcome}}", false);
+    }
+
+    #[test]
+    fn a_name_with_the_index_of_an_item_is_covered_by_the_name_of_all_items() {
+        let check = |kept: &str, template: &str, expected: bool| {
+            let redaction = Redaction::new(&paths(&[kept]), &InputTemplate::Object(Vec::new()), &[]);
+            let template = Template::parse(template).unwrap();
+            assert_eq!(redaction.covers(&template), expected, "{kept} {}", template.source());
+        };
+        check("output.items.price", "{{output.items.[0].price}}", true);
+        check("output.items.price", "{{output.items.[0]}}", true);
+        check("output.items.price", "{{output.items.[0].name}}", false);
+        check("output.items.price.net", "{{output.items.[0].price.[1].net}}", true);
+        check("output.items.0.price", "{{output.items.[0].price}}", true);
+        check("output.items.0.price", "{{output.items.[00].price}}", true);
+        check("output.items.0.price", "{{output.items.[1].price}}", false);
+        check("row.meta.x", "{{row.meta.[0].x}}", true);
+    }
+
+    #[test]
+    fn a_rejected_row_s_message_does_not_quote_what_helpers_made_of_a_value() {
+        let check = |message: &str, expected: &str| assert_eq!(without_quotes(message), expected);
+        check(
+            "input.phone: {{int (lower row.phone)}}: \"ann\" is not a whole number",
+            "input.phone: {{int (lower row.phone)}}: [redacted]",
+        );
+        check("file `ann.pdf`: is no regular file", "file [redacted]");
+        check("input.scan: `ann` has no extension: name its `format:`", "input.scan: [redacted]");
+        check("`row.subject` is missing", "`row.subject` is missing");
     }
 }

@@ -1,6 +1,7 @@
 //! The sentences about checks and gates that terminal and Markdown share.
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde_json::Value;
 
 use crate::gates::{FigureKind, GateResult};
@@ -113,9 +114,9 @@ pub(super) fn run_repeats(repeats: &RunRepeats) -> String {
 pub(super) fn paired(paired: &PairedSummary) -> String {
     let PairedSummary { rows, better, worse, p_worse } = paired;
     let chance = match *p_worse {
-        p if p >= 0.05 => format!(": no more than chance would do (p = {p:.2})"),
-        p if p >= 0.001 => format!(": more than chance would do (p = {p:.3})"),
-        _ => ": more than chance would do (p < 0.001)".to_owned(),
+        p if p >= 0.05 => format!(": no more than chance would do (one-sided p = {p:.2})"),
+        p if p >= 0.001 => format!(": more than chance would do (one-sided p = {p:.3})"),
+        _ => ": more than chance would do (one-sided p < 0.001)".to_owned(),
     };
     let chance = if worse > better { chance } else { String::new() };
     format!("against the baseline, {better} of {rows} rows got better and {worse} worse{chance}")
@@ -166,10 +167,16 @@ pub(super) fn figure(value: &Value, kind: FigureKind, unit: &str) -> Option<Stri
         FigureKind::Count => text,
         FigureKind::Cost => format!("{text} {}", words::unit(&text, unit)),
         FigureKind::Ms => match text.strip_prefix('-') {
-            Some(ms) => format!("-{}", words::time(ms.parse().ok()?)),
-            None => words::time(text.parse().ok()?),
+            Some(ms) => format!("-{}", words::time(whole(ms)?)),
+            None => words::time(whole(&text)?),
         },
     })
+}
+
+/// A bound such as `baseline + 10%` is seldom a whole number of milliseconds.
+fn whole(text: &str) -> Option<u64> {
+    let number: Decimal = Decimal::from_scientific(text).or_else(|_| text.parse()).ok()?;
+    number.round().to_u64()
 }
 
 /// A share as percent, with two digits behind the point where they say something.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::gates::GateResult;
 use crate::model::{Cost, Counts, Outcome, RowNumber, Verdict};
 use crate::report::scores::named;
-use crate::report::{Bill, BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck, JudgeSummary, RunRepeats};
+use crate::report::{
+    Bill, BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck, JudgeSummary, RunRepeats, SucceededSummary,
+};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct Summary {
     pub coverage: Option<Rate>,
     /// Rows that succeeded of all rows; null for no rows.
     pub success_rate: Option<Rate>,
+    /// Whether rows succeeded, against the baseline; absent without one that has rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succeeded: Option<SucceededSummary>,
     /// The mean of the rows' scores, from 0 to 1, each the weighted mean of its checks' scores; absent without checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,

@@ -59,26 +59,6 @@ function outcomes() {
   return make('section', { class: 'card' }, bar, legend, says.in_doubt && outside('p', { class: 'small soft' }, 'In doubt: ' + says.in_doubt));
 }
 
-function card(title, ...content) {
-  return make('section', { class: 'card' }, make('h2', null, title), ...content);
-}
-
-function table(headings, rows, attributes) {
-  const cells = (tag, row) => row.map((cell, place) => {
-    const number = headings[place].startsWith('>');
-    if (cell instanceof Node && cell.nodeName === tag.toUpperCase()) return cell;
-    return make(tag, { class: number ? 'n' : undefined }, cell);
-  });
-  return make('div', { class: 'scroll' }, make('table', attributes || {},
-    make('thead', null, make('tr', null, ...cells('th', headings.map((name) => outside('span', null, name.replace(/^>/, '')))))),
-    make('tbody', null, ...rows.map((row) => make('tr', null, ...cells('td', row))))));
-}
-
-function sign(verdict) {
-  const signs = { pass: '✓', fail: '✗', error: '!', open: '?', skipped: '–', none: '·' };
-  return make('span', { class: 'sign ' + verdict, title: verdict === 'open' ? 'undecided' : verdict === 'none' ? 'not scored' : verdict }, signs[verdict]);
-}
-
 const figure = (value) => (value === null || value === undefined ? '–' : typeof value === 'number' ? short(value) : String(value));
 const signed = (text) => (/^[-–]/.test(text) ? text : '+' + text);
 
@@ -103,20 +83,6 @@ function gates() {
     ];
   });
   return card('Gates', table(['Gate', '>Value', '>Bound', '>Margin', ''], rows, { id: 'gates' }));
-}
-
-function meter(rate, interval) {
-  const bar = make('span', { class: 'meter' });
-  const filled = make('i');
-  filled.style.width = (rate || 0) * 100 + '%';
-  bar.append(filled);
-  if (interval) {
-    const range = make('b');
-    range.style.left = interval[0] * 100 + '%';
-    range.style.width = Math.max(0.5, (interval[1] - interval[0]) * 100) + '%';
-    bar.append(range);
-  }
-  return bar;
 }
 
 function checks() {

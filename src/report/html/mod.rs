@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub(crate) use crate::report::html::cells::readable;
 use crate::model::Throttling;
 use crate::report::html::chunk::Chunks;
 use crate::report::html::pictures::{Bars, Pictures, Timeline};
@@ -33,8 +34,10 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(
     "'use strict';\n(() => {\n",
     include_str!("base.js"),
+    include_str!("parts.js"),
     include_str!("charts.js"),
     include_str!("figures.js"),
+    include_str!("texts.js"),
     include_str!("judged.js"),
     include_str!("detail.js"),
     include_str!("rows.js"),
@@ -121,6 +124,18 @@ pub fn served_page(title: &str, script: &str) -> String {
     // Writing to memory can't fail.
     let _ = write_page(&mut page, title, &script, "connect-src 'self'; ", "{}", |_| Ok(()));
     String::from_utf8_lossy(&page).into_owned()
+}
+
+/// Gives a page of the same look that needs no network: `script` fills it from `data`, with the functions of `base.js`,
+/// `parts.js` and `texts.js`. Nothing from outside may stand in `script`.
+pub(crate) fn data_page(title: &str, script: &str, data: &impl Serialize) -> serde_json::Result<String> {
+    let helpers = concat!(include_str!("base.js"), include_str!("parts.js"), include_str!("texts.js"));
+    let script = format!("'use strict';\n(() => {{\n{helpers}{script}}})();\n");
+    let data = in_script(&serde_json::to_string(data)?);
+    let mut page = Vec::new();
+    // Writing to memory can't fail.
+    let _ = write_page(&mut page, title, &script, "", &data, |_| Ok(()));
+    Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
 fn write_page(

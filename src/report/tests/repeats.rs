@@ -80,6 +80,17 @@ fn repeats_say_how_steadily_a_check_is_passed() {
 }
 
 #[test]
+fn labels_that_are_kept_out_are_not_said_to_agree() {
+    let context = repeating();
+    let paths = [vec!["output".to_owned(), "label".to_owned()]];
+    let input = crate::mapping::InputTemplate::Literal(Value::Null);
+    let redact = Redaction::new(&paths, &input, &context.checks);
+    let summary = flaky().summary(&ReportContext { redact, ..context });
+    let repeats = summary.checks[0].1.repeats.clone().unwrap();
+    assert_eq!((repeats.agreement, repeats.rows, repeats.flaky_rows), (None, 3, 2));
+}
+
+#[test]
 fn rows_say_which_repeat_they_are_and_failures_can_be_run_again() {
     let mut run = flaky();
     run.fail(13, r#"{"expected":"d"}"#, "no").fail(14, r#"{"expected":"d"}"#, "no");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::checks::{Check, Folding, Rule, RuleSet, Shape};
-use crate::gates::{Gate, Names};
+use crate::gates::{Baseline, Gate, Identity, Names};
 use crate::mapping::InputTemplate;
 
 fn labels() -> Vec<Check> {
@@ -47,6 +47,53 @@ fn a_series_of_metrics_stands_once_and_an_open_gate_has_none() {
         gates.collect::<Vec<_>>(),
         [r#"flowbatch_gate_passed{manifest="support-triage",gate="coverage >= 99%"} 1"#]
     );
+}
+
+#[test]
+fn a_rejected_row_s_message_quotes_nothing_where_something_of_the_row_is_kept_out() {
+    let rejected = |path: &str| {
+        let mut run = Run::of(1);
+        run.tell(RunEvent::Rejected(crate::model::Rejected {
+            row: 1,
+            key: None,
+            row_sha: String::new(),
+            error: RowError::new(
+                ErrorKind::MALFORMED,
+                "column `phone`, declared integer: \"ann\" is no number",
+            ),
+            record: raw(r#"{"phone":"ANN","empty":null}"#),
+        }));
+        let paths = [vec!["row".to_owned(), path.to_owned()]];
+        let redact = Redaction::new(&paths, &InputTemplate::Literal(Value::Null), &[]);
+        json_lines(&run.derive(&ReportContext { redact, ..context() }).results_jsonl)[0]["error"]["message"]
+            .clone()
+    };
+    assert_eq!(rejected("phone"), "column `phone`, declared integer: [redacted]");
+    assert_eq!(rejected("empty"), "column `phone`, declared integer: \"ann\" is no number");
+}
+
+#[test]
+fn a_gate_in_fractions_of_a_millisecond_is_shown_and_one_that_is_undecided_is_an_error() {
+    let mut report = serde_json::to_value(Run::of(1).succeed(1, "{}", "{}").summary(&context())).unwrap();
+    report["latency_ms"]["p95"] = json!(1234);
+    let known = Baseline::of(&report, Identity::default());
+    let names = Names {
+        checks: &[],
+        groups: &[],
+        baseline: true,
+        repeats: Repeats::default(),
+        money: &|amount, _| Ok(amount),
+    };
+    let gate = |text: &str| Gate::parse(text, names).unwrap();
+    let gates = vec![gate("latency.p95 <= baseline + 10%"), gate("score >= 10%")];
+    let context = ReportContext { gates, baseline: Some(known), ..context() };
+    let mut run = Run::of(1);
+    run.succeed(1, "{}", "{}");
+    let derived = run.derive(&context);
+    let page = render_text(derived.summary(), Style { colour: false, width: 200 }, "runs/x");
+    assert!(page.contains("against 1.36s"), "{page}");
+    let junit = text(&derived.junit);
+    assert!(junit.contains("errors=\"1\"") && junit.contains("failures=\"0\""), "{junit}");
 }
 
 #[test]
