@@ -160,7 +160,7 @@ impl Pairs {
             },
             input_differs: self.input_differs.filter(|_| self.paired > 0),
         };
-        let undecided = self.undecided();
+        let undecided = self.undecided(&baseline, &candidate);
         let units = (&baseline.cost_unit, &candidate.cost_unit);
         let same_unit = !matches!(units, (Some(before), Some(now)) if before != now);
         let costs = self.costs.filter(|_| same_unit);
@@ -208,13 +208,17 @@ impl Pairs {
         }
     }
 
-    /// What the baseline judged and the candidate did not, on any row.
-    fn undecided(&self) -> Vec<String> {
+    /// What the baseline judged and the candidate did not, on any row, and rows of a run that is not complete: those that
+    /// were not run, or not judged, are in no pair.
+    fn undecided(&self, baseline: &Side, candidate: &Side) -> Vec<String> {
+        let rows = || "rows".to_owned();
         if !self.succeeded.is_compared() {
-            return vec!["rows".to_owned()];
+            return vec![rows()];
         }
+        let open = [baseline, candidate].iter().any(|side| side.complete == Some(false));
         let lacking = |check: &&Check| check.is_of_baseline() && !check.is_compared();
-        self.checks.iter().filter(lacking).map(|check| check.name.clone()).collect()
+        let checks = self.checks.iter().filter(lacking).map(|check| check.name.clone());
+        open.then(rows).into_iter().chain(checks).collect()
     }
 }
 

@@ -19,7 +19,16 @@ impl Comparison {
         let mut said: Vec<_> =
             all().filter(|check| check.verdict == Verdict::Worse).map(|check| self.sentence(check)).collect();
         said.extend(self.undecided.iter().map(|name| match name.as_str() {
-            "rows" => "no row can be compared".to_owned(),
+            "rows" if self.succeeded.pairs == 0 => "no row can be compared".to_owned(),
+            "rows" => {
+                let open = |side: &Side| side.complete == Some(false);
+                let which = match (open(&self.baseline), open(&self.candidate)) {
+                    (true, true) => "neither run is complete",
+                    (true, false) => "the baseline is not complete",
+                    _ => "the candidate is not complete",
+                };
+                format!("{which}: what it lacks can't be compared")
+            }
             name => format!("{name}: no row was judged on both sides"),
         }));
         if !self.regressions.is_empty() {

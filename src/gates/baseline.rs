@@ -19,7 +19,7 @@ pub const SUCCEEDED: &str = "succeeded";
 const LABEL: usize = 64;
 
 /// What of a report is kept.
-const KEPT: [&str; 15] = [
+const KEPT: [&str; 16] = [
     "coverage",
     "success_rate",
     "score",
@@ -29,6 +29,7 @@ const KEPT: [&str; 15] = [
     "polls",
     "throttled",
     "cost",
+    "bill",
     "tokens",
     "latency_ms",
     "server_ms",

@@ -31,6 +31,7 @@ mod sheets;
 mod spread;
 mod summary;
 mod table;
+mod taken;
 mod templates;
 mod terminal;
 mod words;
@@ -48,7 +49,9 @@ pub use judged::{
 pub use junit::JunitWriter;
 pub use markdown::render_markdown;
 pub(crate) use markdown::{code, escape};
-pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
+pub use open_bill::{
+    Basis, Bill, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost, JudgesBill,
+};
 pub use openmetrics::render_openmetrics;
 pub use pages::PageTarget;
 pub use paired::{PairedSummary, SucceededSummary};

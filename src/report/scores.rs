@@ -7,7 +7,7 @@ use crate::checks::{Check, CheckResult, CheckVerdict};
 use crate::gates::{Baseline, SUCCEEDED};
 use crate::model::{Outcome, Repeats, RowNumber};
 use crate::report::paired::{PairedSummary, Pairing, SucceededSummary};
-use crate::report::repeats::CheckTally;
+use crate::report::repeats::{CheckTally, rounded};
 use crate::report::{CheckRepeats, Rate, ResultRow};
 use crate::stats::{Confusion, Interval, wilson, wilson_of_share};
 
@@ -121,7 +121,12 @@ impl GroupCheck {
             CheckVerdict::Error => self.error += 1,
             CheckVerdict::Skipped => {}
         }
-        self.pass_rate = Rate::of(self.passed, self.passed + self.failed + self.error);
+    }
+
+    /// Gives the figures once all rows are in, with their rate.
+    pub(super) fn rated(self) -> Self {
+        let pass_rate = Rate::of(self.passed, self.passed + self.failed + self.error);
+        Self { pass_rate, ..self }
     }
 }
 
@@ -166,14 +171,14 @@ impl Mean {
     }
 
     fn value(self) -> Option<f64> {
-        (self.weight > 0.0).then(|| self.sum / self.weight)
+        (self.weight > 0.0).then(|| rounded(self.sum / self.weight))
     }
 }
 
 impl<'a> Scores<'a> {
     pub(super) fn new(checks: &'a [Check], repeats: Repeats, baseline: Option<&'a Baseline>) -> Self {
         let tally = |check: &Check| Tally {
-            repeats: CheckTally::new(repeats),
+            repeats: CheckTally::new(repeats, check.compares_labels()),
             pairing: Pairing::with(baseline, &check.name),
             ..Tally::default()
         };
@@ -271,7 +276,7 @@ impl<'a> Scores<'a> {
 
 impl Tally {
     fn summary(self, compares_labels: bool) -> CheckSummary {
-        let GroupCheck { passed, failed, error, pass_rate } = self.counts;
+        let GroupCheck { passed, failed, error, pass_rate } = self.counts.rated();
         let judged = passed + failed + error;
         let interval = match &self.repeats {
             None => wilson(passed, judged, Interval::CONFIDENCE),
@@ -300,8 +305,12 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 impl LabelSummary {
-    /// None where nearly every row has a label of its own: then they are texts, and no labels.
+    /// None where nearly every row has a label of its own: then they are texts, and no labels. None also where there were
+    /// more labels than are told apart, since accuracy is not known then.
     fn of(labels: &Confusion) -> Option<Self> {
+        if !labels.is_complete() {
+            return None;
+        }
         let different = labels.classes().len();
         if different > MAX_LABELS && u64::try_from(different).unwrap_or(u64::MAX) > labels.total() / 2 {
             return None;
@@ -317,7 +326,7 @@ impl LabelSummary {
         };
         Some(Self {
             accuracy: labels.accuracy(),
-            macro_f1: labels.macro_f1(),
+            macro_f1: labels.macro_f1().map(rounded),
             classes: shown.classes().into_iter().map(class).collect(),
             confusion: ConfusionSummary { labels: matrix.labels, counts: matrix.counts },
         })
@@ -348,5 +357,24 @@ pub(super) mod named {
         let map = Map::<String, Value>::deserialize(deserializer)?;
         let read = map.into_iter().map(|(name, value)| Ok((name, serde_json::from_value(value)?)));
         read.collect::<Result<_, serde_json::Error>>().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::MAX_LABELS;
+
+    #[test]
+    fn accuracy_is_left_out_where_there_are_more_labels_than_are_told_apart() {
+        let told = |labels: usize| {
+            let mut confusion = Confusion::default();
+            for label in (0..labels).map(|label| label.to_string()) {
+                (0..3).for_each(|_| confusion.add(&label, &label));
+            }
+            LabelSummary::of(&confusion).map(|labels| labels.accuracy)
+        };
+        assert_eq!(told(MAX_LABELS), Some(Some(1.0)));
+        assert_eq!(told(MAX_LABELS + 1), None);
     }
 }

@@ -9,7 +9,7 @@ use crate::gates::GateResult;
 use crate::model::{Cost, Counts, Outcome, RowNumber, Verdict};
 use crate::report::scores::named;
 use crate::report::{
-    BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck, JudgeSummary, RunRepeats, SucceededSummary,
+    Bill, BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck, JudgeSummary, RunRepeats, SucceededSummary,
 };
 
 /// What a run came to.
@@ -59,6 +59,9 @@ pub struct Summary {
     /// What judges came to, by the first of the checks that ask them; their cost is not in `cost`. Absent without judges.
     #[serde(default, with = "named", skip_serializing_if = "Vec::is_empty")]
     pub judges: Vec<(String, JudgeSummary)>,
+    /// What the run and its judges cost together; absent in what an older version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bill: Option<Bill>,
     /// Tokens used.
     pub tokens: TokenSummary,
     /// How `limits.budget` stands; null without one.

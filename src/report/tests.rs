@@ -14,10 +14,12 @@ use crate::model::{
 
 mod bill;
 mod csv_files;
+mod judges;
 mod pages;
 mod repeats;
 mod results;
 mod scores;
+mod shown;
 
 const START_MS: u64 = 1_795_500_000_000;
 

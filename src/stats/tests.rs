@@ -77,7 +77,7 @@ fn labels_beyond_those_shown_are_gathered_and_none_is_lost() {
         (0..times).for_each(|_| confusion.add(expected, actual));
     }
     let few = confusion.gathered(3);
-    assert_eq!(few.matrix().labels, ["a", "b", "other"]);
+    assert_eq!(few.matrix().labels, ["a", "b", "(other)"]);
     assert_eq!(few.matrix().counts, [[5, 0, 0], [0, 0, 3], [0, 0, 3]]);
     assert_eq!(few.total(), confusion.total());
     assert_eq!(confusion.gathered(6).matrix(), confusion.matrix());
@@ -85,6 +85,15 @@ fn labels_beyond_those_shown_are_gathered_and_none_is_lost() {
     // A label of that name is not mixed up with what is gathered.
     (0..9).for_each(|_| confusion.add("other", "other"));
     assert_eq!(confusion.gathered(3).matrix().labels, ["a", "other", "(other)"]);
+}
+
+#[test]
+fn what_is_gathered_is_not_called_by_the_name_of_a_label_that_is_gathered() {
+    let mut confusion = Confusion::default();
+    for (label, times) in [("a", 5), ("b", 4), ("c", 2), ("other", 1)] {
+        (0..times).for_each(|_| confusion.add(label, label));
+    }
+    assert_eq!(confusion.gathered(3).matrix().labels, ["a", "b", "(other)"]);
 }
 
 #[test]

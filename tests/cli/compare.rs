@@ -194,6 +194,35 @@ fn checks_of_real_runs_are_compared_with_a_run_and_with_the_baseline_that_report
 }
 
 #[test]
+fn a_candidate_that_was_halted_after_good_rows_has_not_been_shown_to_be_as_good() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.dataset(20);
+    bench.job(
+        &service.url,
+        "sync",
+        "checks: {there: {value: \"{{output.answer}}\", present: true}}\n\
+         limits: {concurrency: 1, budget: {cost: 100, cost_per_row: 1}}\n",
+    );
+    bench.run(&["run", "job.yaml", "--id", "before"]).exits(0);
+    bench.run(&["run", "job.yaml", "--id", "half", "--set", "limits.budget.cost=1"]).exits(4);
+    let args = ["compare", "before", "half", "--fail-on-regression", "--format"];
+    let told = bench.run(&[&args[..], &["json"]].concat()).exits(4).json();
+    assert_eq!((&told["regressions"], &told["undecided"]), (&json!([]), &json!(["rows"])));
+    let page = bench.run(&[&args[..], &["text"]].concat()).exits(4).stdout;
+    assert!(page.contains("the candidate is not complete: what it lacks can't be compared"), "{page}");
+    // Nor is it a baseline for others.
+    bench
+        .run(&["report", "half", "--format", "baseline"])
+        .exits(2)
+        .says(&["no baseline", "flowbatch resume"]);
+    let half = bench.run_dir().with_file_name("half");
+    bench.run(&["resume", half.to_str().unwrap(), "--set", "limits.budget.cost=100"]).exits(0);
+    bench.run(&args[..4]).exits(0);
+    bench.run(&["report", "half", "--format", "baseline"]).exits(0);
+}
+
+#[test]
 fn a_row_without_a_key_does_not_take_the_place_of_another_in_a_baseline() {
     let bench = Bench::new();
     let service = Emulator::serve(&bench, SERVICE);

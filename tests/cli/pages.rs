@@ -145,6 +145,25 @@ fn what_is_redacted_is_in_no_file_but_the_journal() {
     assert!(bench.report()["notes"][0].as_str().unwrap().contains("output.redact"));
     let shown = bench.run(&["report", "--format", "html"]).exits(0).stdout;
     assert!(!shown.contains("@example.com"));
+    // Whoever guesses a value is not told by a digest whether it is right.
+    let baseline = bench.run(&["report", "--format", "baseline"]).exits(0).stdout;
+    assert_eq!((baseline.matches("\"input_sha256\":null").count(), baseline.lines().count()), (4, 5));
+}
+
+#[test]
+fn what_a_run_keeps_out_stays_out_when_it_is_scored_by_another_manifest() {
+    let (bench, _server) = bench("output: {redact: [row.email, output.reply]}\n");
+    bench.run(&["run", "job.yaml"]).exits(1);
+    let open = bench.read("job.yaml").replace("output: {redact: [row.email, output.reply]}", "");
+    let open = open.split("input:").next().unwrap().to_owned()
+        + "input: {text: \"{{row.text}}\"}\nchecks: {said: {value: \"{{output.reply}}\", equals: \"{{row.email}}\"}}\n";
+    bench.write("open.yaml", open);
+    bench.run(&["score", "--manifest", "open.yaml"]).exits(1);
+    let set = fs::read_dir(bench.run_dir().join("scores")).unwrap().next().unwrap().unwrap().path();
+    for name in ["results.jsonl", "report.json", "report.md"] {
+        let text = fs::read_to_string(set.join(name)).unwrap();
+        assert!(!text.contains("@example.com"), "{name}: {text}");
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 """Prints tests/golden/stats.json: figures of scipy, scikit-learn, statsmodels and numpy that src/stats/ is held to.
 
-    python3 -m venv venv && venv/bin/pip install numpy scipy scikit-learn statsmodels
+    python3 -m venv venv && venv/bin/pip install -r tests/golden/requirements.txt
     venv/bin/python tests/golden/stats.py > tests/golden/stats.json
+
+`./test` runs it where these can be installed, and compares (compare.py).
 """
 
 import json

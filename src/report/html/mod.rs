@@ -16,11 +16,12 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub(crate) use crate::report::html::cells::readable;
+use crate::model::Throttling;
 use crate::report::html::chunk::Chunks;
 use crate::report::html::pictures::{Bars, Pictures, Timeline};
 use crate::report::phrases::{Numbers, Phrases};
 use crate::report::room::Room;
-use crate::report::{ResultRow, Spool, Summary};
+use crate::report::{ResultRow, Spool, Summary, sentences};
 
 /// Bytes of an input, and of an output, that the page shows; results.jsonl has them whole.
 pub const PAGE_CELL_BYTES: usize = 32 * 1024;
@@ -37,6 +38,7 @@ const SCRIPT: &str = concat!(
     include_str!("charts.js"),
     include_str!("figures.js"),
     include_str!("texts.js"),
+    include_str!("judged.js"),
     include_str!("detail.js"),
     include_str!("rows.js"),
     "})();\n"
@@ -79,6 +81,11 @@ impl<'a> HtmlWriter<'a> {
             self.full = self.chunks.bytes() >= PAGE_BYTES;
         }
         Ok(())
+    }
+
+    /// Takes in when the service asked to slow down: once all rows are in.
+    pub fn throttled(&mut self, throttling: &Throttling) {
+        self.pictures.throttled(throttling);
     }
 
     /// Writes the page.
@@ -182,6 +189,8 @@ struct Says {
     in_doubt: Option<String>,
     budget: Option<String>,
     versions: Option<String>,
+    repeats: Option<String>,
+    bill: Option<String>,
     times: Vec<(&'static str, [String; 5])>,
 }
 
@@ -199,6 +208,8 @@ impl Says {
             in_doubt: phrases.in_doubt(),
             budget: phrases.budget(),
             versions: phrases.versions(10),
+            repeats: summary.repeats.as_ref().map(sentences::run_repeats),
+            bill: sentences::bill(summary),
             times: phrases.times(),
         }
     }

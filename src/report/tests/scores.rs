@@ -94,6 +94,30 @@ fn checks_are_counted_with_their_rates_labels_and_groups() {
 }
 
 #[test]
+fn a_mean_of_equal_figures_is_that_figure_and_meets_a_gate_of_it() {
+    let part = |value: &str, weight: &str| {
+        let rules = vec![Rule::Equals(shape("x"))];
+        let value = Template::parse(value).unwrap();
+        RuleSet { value, folding: Folding::default(), weight: weight.parse().unwrap(), rules }
+    };
+    let mut run = Run::of(15);
+    for row in 1..=15 {
+        let label = ["a", "b", "c"][row as usize % 3];
+        let got = if row > 12 { ["b", "c", "a"][row as usize % 3] } else { label };
+        run.succeed(row, &format!(r#"{{"expected":"{label}"}}"#), &format!(r#"{{"label":"{got}"}}"#));
+    }
+    let graded = check("long", "{{output}}", Rule::All(vec![part("x", "0.7"), part("y", "0.3")]));
+    let label = check("label", "{{output.label}}", Rule::Equals(shape("{{row.expected}}")));
+    let gates = ["long.mean_score >= 70%", "score >= 70%", "label.macro_f1 <= 80%"].map(gate).to_vec();
+    let told = |checks, gates| run.summary(&ReportContext { checks, gates, ..context() });
+    let summary = told(vec![graded], gates[..2].to_vec());
+    assert_eq!((summary.checks[0].1.mean_score, summary.score), (Some(0.7), Some(0.7)));
+    assert!(summary.gates.iter().all(|gate| gate.passed == Some(true)), "{:?}", summary.gates);
+    let summary = told(vec![label], gates[2..].to_vec());
+    assert_eq!(summary.gates[0].passed, Some(true), "{:?}", summary.gates);
+}
+
+#[test]
 fn a_row_without_an_answer_is_unscored_and_has_no_verdicts() {
     let mut run = Run::of(3);
     run.succeed(1, r#"{"lang":"en","expected":"a"}"#, r#"{"label":"a"}"#)
@@ -173,7 +197,7 @@ fn pages_show_gates_and_checks_and_texts_of_models_stay_harmless() {
         "pass  cost.total <= 10: is 0.5 credits, against 10 credits, margin 9.5 credits",
         "label  50% passed: 1 of 2, 1 failed",
         "odd    0% passed: 0 of 2, 2 could not be judged",
-        "rows  succeeded          cost  latency p95  label  long",
+        "rows  succeeded          cost  latency p95   label    long",
     ] {
         assert!(shown.contains(part), "{part}\n{shown}");
     }
@@ -183,7 +207,8 @@ fn pages_show_gates_and_checks_and_texts_of_models_stay_harmless() {
         "| **FAIL** | `label.pass_rate >= 90%` | 50% | 90% | -40% |",
         "| expected \\\\ actual |",
         "`a\\|b<script>`",
-        "| `en` | 2 | 100% | 0.50 credits | 200ms | 50% | 50% |",
+        "lowest recall: `a\\|b<script>` 0.0%",
+        "| `en` | 2 | 100.00% | 0.50 credits | 200ms | 50.00% | 50.00% |",
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
