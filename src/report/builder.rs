@@ -13,8 +13,8 @@ use crate::report::scores::Scores;
 use crate::report::spread::Spread;
 use crate::report::{
     Bill, BudgetSummary, ConcurrencySummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary,
-    JudgeReport, JudgeSummary, JudgedRow, Money, Rate, ReportContext, ReusedSummary, Summary, TokenSummary,
-    sentences,
+    JudgeReport, JudgeSummary, JudgedRow, Money, Rate, ReportContext, ReusedSummary, SucceededSummary,
+    Summary, TokenSummary, sentences,
 };
 
 /// Characters of an error's example.
@@ -142,8 +142,7 @@ impl<'a> SummaryBuilder<'a> {
         notes.extend(context.rate.iter().map(|rate| format!("requests were held to {rate} (`limits.rate`)")));
         notes.extend(context.pin.iter().filter_map(|pin| drifted(pin, tally)));
         let succeeded = self.scores.succeeded();
-        let changed = succeeded.map(|it| it.baseline).filter(|it| it.better + it.worse > 0);
-        notes.extend(changed.map(|paired| format!("rows that succeed: {}", sentences::paired(&paired))));
+        notes.extend(succeeded.and_then(against_baseline));
         let money = self.money(tally.cost, &mut notes);
         let known_rows = self.costs.rows();
         let per_row = self.costs.per_row();
@@ -233,6 +232,13 @@ fn other_unit((name, judge): &(String, JudgeSummary), unit: &str) -> Option<Stri
 
 fn reused(ReusedTally { rows, cost, unknown_rows, tokens }: ReusedTally) -> Option<ReusedSummary> {
     (rows > 0).then_some(ReusedSummary { rows, cost, unknown_rows, tokens })
+}
+
+/// Says how many rows succeed that did not in the baseline, and the other way round.
+fn against_baseline(succeeded: SucceededSummary) -> Option<String> {
+    let paired = succeeded.baseline;
+    let changed = paired.better + paired.worse > 0;
+    changed.then(|| format!("rows that succeed: {}", sentences::paired(&paired)))
 }
 
 fn concurrency(context: &ReportContext, state: &RunState) -> ConcurrencySummary {
