@@ -146,14 +146,13 @@ impl<'a> SummaryBuilder<'a> {
         let money = self.money(tally.cost, &mut notes);
         let known_rows = self.costs.rows();
         let per_row = self.costs.per_row();
-        let budget = context.budget.as_ref();
         let cost = CostSummary {
             total: tally.cost,
             unit: context.cost_unit.clone(),
             known_rows,
             unknown_rows: state.cost_unknown_rows(),
             per_row,
-            in_doubt: DoubtfulCost::of(state, budget, &per_row),
+            in_doubt: DoubtfulCost::of(state, context.budget.as_ref(), &per_row),
             money,
         };
         let judges: Vec<_> = context.judges.iter().zip(self.judged).map(judge).collect();
@@ -184,7 +183,7 @@ impl<'a> SummaryBuilder<'a> {
                 known_rows: self.token_rows,
                 unknown_rows: state.tokens_unknown_rows(),
             },
-            budget: budget.map(|limits| BudgetSummary::of(state, limits)),
+            budget: context.budget.as_ref().map(|limits| BudgetSummary::of(state, limits)),
             latency_ms: self.latency.percentiles(),
             server_ms: self.server.percentiles(),
             queue_ms: self.queue.percentiles(),
