@@ -350,7 +350,8 @@ fn replies_that_no_dataset_may_have_are_judged_all_the_same() {
         r#"{"answer":"d","n":1e999}"#,
     ];
     let service = Hostile::serve(move |request: &Request| {
-        let output = outputs[request.row() as usize - 1];
+        let row = usize::try_from(request.row()).unwrap();
+        let output = outputs[row - 1];
         let body = format!(
             "{{\"workflowRunId\":\"r\",\"status\":\"SUCCEED\",\"output\":{output},\"totalCost\":0.25}}"
         );
