@@ -13,8 +13,8 @@ use crate::report::scores::Scores;
 use crate::report::spread::Spread;
 use crate::report::{
     Bill, BudgetSummary, ConcurrencySummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary,
-    JudgeReport, JudgeSummary, JudgedRow, Money, Rate, ReportContext, ReusedSummary, SucceededSummary,
-    Summary, TokenSummary, sentences,
+    JudgeReport, JudgeSummary, JudgedRow, Money, Rate, ReportContext, ReusedSummary, Summary, TokenSummary,
+    sentences,
 };
 
 /// Characters of an error's example.
@@ -133,26 +133,23 @@ impl<'a> SummaryBuilder<'a> {
         let (counts, tally) = (self.counts, state.tally());
         let stop = state.stopped().map(|stopped| (stopped.cause, stopped.detail.as_str()));
         notes.extend(self.groupings.iter().filter_map(Grouping::note));
-        if tally.contradictions > 0 {
-            let count = tally.contradictions;
-            notes.push(format!(
-                "the service delivered {count} times something else than the answer that counts"
-            ));
-        }
+        notes.extend(contradicted(tally));
         notes.extend(context.rate.iter().map(|rate| format!("requests were held to {rate} (`limits.rate`)")));
         notes.extend(context.pin.iter().filter_map(|pin| drifted(pin, tally)));
         let succeeded = self.scores.succeeded();
-        notes.extend(succeeded.and_then(against_baseline));
+        let changed = succeeded.map(|it| it.baseline).filter(|it| it.better + it.worse > 0);
+        notes.extend(changed.map(|paired| format!("rows that succeed: {}", sentences::paired(&paired))));
         let money = self.money(tally.cost, &mut notes);
         let known_rows = self.costs.rows();
         let per_row = self.costs.per_row();
+        let budget = context.budget.as_ref();
         let cost = CostSummary {
             total: tally.cost,
             unit: context.cost_unit.clone(),
             known_rows,
             unknown_rows: state.cost_unknown_rows(),
             per_row,
-            in_doubt: DoubtfulCost::of(state, context.budget.as_ref(), &per_row),
+            in_doubt: DoubtfulCost::of(state, budget, &per_row),
             money,
         };
         let judges: Vec<_> = context.judges.iter().zip(self.judged).map(judge).collect();
@@ -183,7 +180,7 @@ impl<'a> SummaryBuilder<'a> {
                 known_rows: self.token_rows,
                 unknown_rows: state.tokens_unknown_rows(),
             },
-            budget: context.budget.as_ref().map(|limits| BudgetSummary::of(state, limits)),
+            budget: budget.map(|limits| BudgetSummary::of(state, limits)),
             latency_ms: self.latency.percentiles(),
             server_ms: self.server.percentiles(),
             queue_ms: self.queue.percentiles(),
@@ -233,11 +230,9 @@ fn reused(ReusedTally { rows, cost, unknown_rows, tokens }: ReusedTally) -> Opti
     (rows > 0).then_some(ReusedSummary { rows, cost, unknown_rows, tokens })
 }
 
-/// Says how many rows succeed that did not in the baseline, and the other way round.
-fn against_baseline(succeeded: SucceededSummary) -> Option<String> {
-    let paired = succeeded.baseline;
-    let changed = paired.better + paired.worse > 0;
-    changed.then(|| format!("rows that succeed: {}", sentences::paired(&paired)))
+fn contradicted(tally: &Tally) -> Option<String> {
+    let count = Some(tally.contradictions).filter(|count| *count > 0)?;
+    Some(format!("the service delivered {count} times something else than the answer that counts"))
 }
 
 fn concurrency(context: &ReportContext, state: &RunState) -> ConcurrencySummary {
