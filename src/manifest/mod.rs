@@ -15,6 +15,7 @@ mod overrides;
 mod rates;
 mod read;
 mod scalar;
+mod schedule;
 mod schema;
 mod secret;
 mod settings;
@@ -33,9 +34,10 @@ pub use meant::{
 };
 pub use rates::{PerTime, RateSpec, RatesSpec};
 pub use read::KEPT;
+pub use schedule::{CatchUp, KeepRuns, Overlap, Schedule};
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource, SecretText};
-pub use units::{row_range, sample_size};
+pub use units::{row_range, sample_size, write_duration};
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ mod rate;
 mod reader;
 mod root;
 mod rules;
+mod schedule;
 mod section;
 mod templates;
 mod webhook;

@@ -1,0 +1,1 @@
+//! A year in six zones, against independent computations.
