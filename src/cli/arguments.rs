@@ -49,6 +49,8 @@ impl Run {
             vars,
             dataset,
             id: self.id,
+            slot: self.slot,
+            previous_slot: self.previous_slot,
             new: self.new,
             yes: self.yes,
             dry_run: self.dry_run,

@@ -8,8 +8,10 @@ mod compare;
 mod limits;
 mod reference;
 mod report;
+mod schedule;
 mod score;
 mod serve;
+mod slots;
 
 use std::path::PathBuf;
 
@@ -78,6 +80,7 @@ impl Cli {
             Command::Compare(args) => commands::compare(&args.into_args(style), host),
             Command::Reconcile(args) => commands::reconcile(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
+            Command::Schedule(args) => args.run(host),
             Command::Serve(args) => commands::serve(&args.into_args(), host, ready),
             Command::Emulate(args) => commands::emulate(&args.into_args(), host, ready),
             Command::Init(args) => commands::init(&args.into_args(), host),
@@ -136,6 +139,8 @@ enum Command {
     Reconcile(Reconcile),
     /// Lists runs, oldest first
     Runs(Runs),
+    /// Runs manifests by their schedules
+    Schedule(schedule::Schedule),
     /// Serves the runs below a folder as pages: the list, reports, and how living runs stand
     Serve(serve::Serve),
     /// Serves the GPTBots Workflow API on loopback, from a small YAML or a .flow file
@@ -220,6 +225,12 @@ struct Run {
     /// Creates the run with this id, or goes on with it; a complete one sends nothing and exits as it did
     #[arg(long, value_name = "ID", env = "FLOWBATCH_ID")]
     id: Option<String>,
+    /// The slot of a schedule that the run is of: `schedule.slot` in templates
+    #[arg(long, value_name = "INSTANT", hide = true)]
+    slot: Option<jiff::Timestamp>,
+    /// The slot before it: `schedule.previous_slot`
+    #[arg(long, value_name = "INSTANT", hide = true, requires = "slot")]
+    previous_slot: Option<jiff::Timestamp>,
     /// Begins anew although an unfinished run of the same job is there
     #[arg(long, env = "FLOWBATCH_NEW", value_parser = switch())]
     new: bool,

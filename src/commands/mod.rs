@@ -29,6 +29,7 @@ mod room;
 mod run;
 mod score;
 mod serve;
+mod slots;
 mod step_summary;
 mod webhooks;
 mod widen;
@@ -46,6 +47,10 @@ pub use resume::{ResumeArgs, Widening, resume};
 pub use run::{RunArgs, quoted, run};
 pub use score::{ScoreArgs, score};
 pub use serve::{ServeArgs, serve};
+pub use slots::{
+    AskArgs, FollowArgs, SlotsArgs, Where, Wish, ask as schedule_ask, run_now as schedule_run_now,
+    serve as schedule_serve, slots as schedule_list, tick as schedule_tick,
+};
 
 use std::path::{Path, PathBuf};
 

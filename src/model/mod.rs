@@ -15,6 +15,7 @@ mod reserved;
 mod row;
 mod row_event;
 mod row_set;
+mod scheduled;
 mod state;
 mod tally;
 mod verdict;
@@ -37,6 +38,7 @@ pub use row_event::{
     Reservation, Settled, Via, Withdrawn, WithdrawnWhy,
 };
 pub use row_set::RowSet;
+pub use scheduled::ScheduledFor;
 pub use state::{Impossible, RunState};
 pub use tally::{Counts, Tally};
 pub use verdict::{Accept, ExitCode, Limit, Reason, Retry, StopCause, Verdict};

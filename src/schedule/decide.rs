@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::schedule::{CatchUp, How, Overlap, Plan, SlotId, Stage, Standing, What, Why};
+use crate::manifest::{CatchUp, Overlap};
+use crate::schedule::{How, Plan, SlotId, Stage, Standing, What, Why};
 
 /// A slot that starts within this time of when it should is on time: a scheduler that is called by cron each minute
 /// comes that late.
@@ -47,7 +48,7 @@ struct Stretch {
 
 /// Says whether there is nothing to decide on.
 pub(super) fn is_quiet(standing: &Standing, plan: &Plan, now: Timestamp) -> bool {
-    standing.timing == plan.timing
+    standing.timing == plan.timing()
         && standing.queued().next().is_none()
         && plan.next(standing.cursor).is_none_or(|next| next > now)
 }
@@ -66,13 +67,13 @@ pub(super) fn removed(standing: &Standing) -> Vec<What> {
 impl Deciding<'_> {
     /// Takes the schedule in, or its new timing.
     pub(super) fn register(&mut self) {
-        if self.then.timing == self.plan.timing {
+        if self.then.timing == self.plan.timing() {
             return;
         }
         let is_new = self.then == Standing::default();
         // What was just due by the new timing is not lost when a scheduler comes by each minute only.
         let from = if is_new { self.now } else { before(self.now, GRACE).max(self.then.cursor) };
-        self.emit(What::Registered { timing: self.plan.timing.clone(), from });
+        self.emit(What::Registered { timing: self.plan.timing(), from });
     }
 
     /// Accounts for all slots that are due.
@@ -84,7 +85,7 @@ impl Deciding<'_> {
         for (at, (slot, due)) in due.into_iter().enumerate() {
             let why = match due {
                 Due::Missed(why) => Some(why),
-                Due::Late if self.plan.policy.catch_up == CatchUp::Last && last != Some(at) => {
+                Due::Late if self.plan.schedule.catch_up == CatchUp::Last && last != Some(at) => {
                     Some(Why::Superseded)
                 }
                 Due::Late if self.then.queued().count() >= QUEUE => Some(Why::Full),
@@ -103,7 +104,7 @@ impl Deciding<'_> {
     }
 
     fn due(&self) -> Vec<(Timestamp, Due)> {
-        let policy = &self.plan.policy;
+        let policy = &self.plan.schedule;
         let mut found = Vec::new();
         let mut cursor = self.then.cursor;
         while let Some(slot) = self.plan.next(cursor).filter(|slot| *slot <= self.now) {
@@ -156,7 +157,7 @@ impl Deciding<'_> {
 
     /// Finds a slot its place: it is started, waits, or is left out.
     fn place(&mut self, slot: SlotId, how: How) {
-        let overlap = self.plan.policy.overlap;
+        let overlap = self.plan.schedule.overlap;
         if overlap == Overlap::CancelOther && how != How::CaughtUp && self.then.paused.is_none() {
             self.cancel_others(slot);
         }
@@ -226,7 +227,7 @@ impl Deciding<'_> {
 
     /// Lets slots that wait have their turn.
     pub(super) fn dispatch(&mut self) {
-        let policy = self.plan.policy;
+        let policy = &self.plan.schedule;
         let queued: Vec<_> = self.then.queued().map(|live| (live.slot, live.how)).collect();
         for (slot, how) in queued {
             let late = since(self.now, self.plan.start(slot.at));

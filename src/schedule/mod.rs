@@ -13,7 +13,7 @@ mod state;
 
 pub use inbox::{Asked, Inbox, Request};
 pub use ledger::{Error, Ledger};
-pub use plan::{CatchUp, Keep, NextAfter, Overlap, Plan, Policy, StartOf};
+pub use plan::Plan;
 pub use record::{How, PauseWhy, Record, SlotId, What, Why};
 pub use retention::{PastRun, to_remove};
 pub use scheduler::{Exit, Job, Key, Log, Scheduler, Then, World};

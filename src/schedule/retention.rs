@@ -1,6 +1,6 @@
 //! Which old runs of a schedule make room, by `keep`: pure.
 
-use crate::schedule::Keep;
+use crate::manifest::KeepRuns;
 
 /// A run that a slot of the schedule began.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct PastRun {
 }
 
 /// Gives the runs that make room. Those that must stay count among those that are kept.
-pub fn to_remove(mut runs: Vec<PastRun>, keep: Keep) -> Vec<String> {
+pub fn to_remove(mut runs: Vec<PastRun>, keep: KeepRuns) -> Vec<String> {
     runs.sort_by(|a, b| (&b.started_at, &b.run_id).cmp(&(&a.started_at, &a.run_id)));
     let (mut succeeded, mut failed) = (0, 0);
     let mut found = Vec::new();
@@ -45,7 +45,7 @@ mod tests {
             exit: *exit,
             stays: *stays,
         };
-        let keep = Keep { succeeded: Some(keep.0), failed: Some(keep.1) };
+        let keep = KeepRuns { succeeded: Some(keep.0), failed: Some(keep.1) };
         assert_eq!(to_remove(runs.iter().enumerate().map(run).collect(), keep), expected);
     }
 
@@ -67,6 +67,6 @@ mod tests {
     #[test]
     fn without_a_number_all_are_kept() {
         let run = PastRun { run_id: "a".into(), started_at: "1".into(), exit: Some(0), stays: false };
-        assert!(to_remove(vec![run; 1], Keep::default()).is_empty());
+        assert!(to_remove(vec![run; 1], KeepRuns::default()).is_empty());
     }
 }

@@ -74,7 +74,7 @@ pub trait World {
     /// Says whether a process that this scheduler started for the slot is alive.
     fn runs(&self, key: &Key) -> bool;
     /// Says whether any process works on the slot's run.
-    fn is_held(&self, job: &Job) -> bool;
+    fn is_held(&mut self, job: &Job) -> bool;
     /// Asks the slot's process to stop.
     fn stop(&mut self, key: &Key);
     /// Gives the processes that have ended since it was last asked.
@@ -195,7 +195,7 @@ impl<L: Log, W: World> Scheduler<L, W> {
                 self.locked.insert(key, now.checked_add(LOCKED).unwrap_or(now));
                 continue;
             }
-            let pauses = plans.get(&key.schedule).is_some_and(|plan| plan.policy.pause_on_failure);
+            let pauses = plans.get(&key.schedule).is_some_and(|plan| plan.schedule.pause_on_failure);
             let what = came_to(live, exit, now, self.drains, pauses);
             written.extend(self.write(now, &key.schedule, what)?);
         }
@@ -256,7 +256,7 @@ impl<L: Log, W: World> Scheduler<L, W> {
             written.extend(self.write(now, &key.schedule, vec![what])?);
             if starts && let Err(why) = self.world.start(&job) {
                 let exit = Exit { code: None, reason: Some(why), then: Then::Resume };
-                let pauses = plan.is_some_and(|plan| plan.policy.pause_on_failure);
+                let pauses = plan.is_some_and(|plan| plan.schedule.pause_on_failure);
                 let what = came_to(&live, exit, now, false, pauses);
                 written.extend(self.write(now, &key.schedule, what)?);
             }

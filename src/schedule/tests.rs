@@ -8,12 +8,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::*;
+use crate::calendar::{Calendar, Dst};
+use crate::manifest::{CatchUp, KeepRuns, Overlap, Schedule};
 
 /// Nothing here lasts longer than a day.
 const HOUR: i64 = 3_600;
@@ -27,28 +28,26 @@ fn plus(at: Timestamp, seconds: i64) -> Timestamp {
 }
 
 /// A plan whose slots are `every` so many seconds.
-fn plan(every: i64, change: impl FnOnce(&mut Policy)) -> Plan {
-    let mut policy = Policy {
+fn plan(every: i64, change: impl FnOnce(&mut Schedule)) -> Plan {
+    let cron = match every {
+        60 => "* * * * *",
+        900 => "*/15 * * * *",
+        3_600 => "0 * * * *",
+        7_200 => "0 */2 * * *",
+        21_600 => "0 */6 * * *",
+        _ => "0 0 * * *",
+    };
+    let mut schedule = Schedule {
+        calendar: Calendar::parse(cron, "UTC", Dst::Once).unwrap(),
         overlap: Overlap::Skip,
         catch_up: CatchUp::Last,
         window: None,
         start_deadline: None,
         pause_on_failure: false,
-        keep: Keep::default(),
+        keep: KeepRuns::default(),
     };
-    change(&mut policy);
-    let next = move |after: Timestamp| {
-        let next = (after.as_millisecond().div_euclid(every * 1_000) + 1) * every;
-        Timestamp::from_second(next).ok()
-    };
-    Plan {
-        manifest: PathBuf::from("/m.yaml"),
-        dir: PathBuf::from("/runs"),
-        timing: format!("every {every}"),
-        next_after: Arc::new(next),
-        start_of: Arc::new(|slot| slot),
-        policy,
-    }
+    change(&mut schedule);
+    Plan { manifest: PathBuf::from("/m.yaml"), dir: PathBuf::from("/runs"), schedule }
 }
 
 /// How a run will go: how long it takes, and its exit code.
@@ -198,7 +197,7 @@ impl World for View {
         of_us || machine.exits.iter().any(|(by, of, _)| *by == self.number && of == key)
     }
 
-    fn is_held(&self, job: &Job) -> bool {
+    fn is_held(&mut self, job: &Job) -> bool {
         self.machine.borrow().runs.get(&job.run_id).is_some_and(|run| run.process.is_some())
     }
 
@@ -369,7 +368,8 @@ fn every_slot_is_accounted_for_once(simulation: &Simulation, every: i64) {
     let due: Vec<_> = finals.keys().chain(&live).filter(|slot| !slot.manual).map(|slot| slot.at).collect();
     until = due.iter().copied().max().unwrap_or(until);
     let mut at = from.unwrap_or(until);
-    while let Some(slot) = (plan(every, |_| ()).next_after)(at).filter(|slot| *slot <= until) {
+    let calendar = plan(every, |_| ());
+    while let Some(slot) = calendar.next(at).filter(|slot| *slot <= until) {
         let slot_id = SlotId::due(slot);
         let times = finals.get(&slot_id).copied().unwrap_or_default() + u32::from(live.contains(&slot_id));
         assert_eq!(times, 1, "{slot} has {times} entries");

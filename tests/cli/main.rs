@@ -25,6 +25,7 @@ mod repeat;
 mod resume;
 mod secrets;
 mod signals;
+mod slots;
 #[path = "../support/mod.rs"]
 mod support;
 mod webhooks;

@@ -14,7 +14,7 @@ fn slow(hours: &'static [&'static str], takes: i64) -> impl Fn(&str) -> Fate {
 
 fn check(plan: Plan, hours: &'static [&'static str], takes: i64, run_hours: i64, expected: &[&str]) {
     let mut simulation = Simulation::at(DAY, plan).fates(slow(hours, takes));
-    simulation.machine.borrow_mut().may_overlap = simulation.plans["job"].policy.overlap == Overlap::Allow;
+    simulation.machine.borrow_mut().may_overlap = simulation.plans["job"].schedule.overlap == Overlap::Allow;
     simulation.step_with(&[]);
     simulation.run(run_hours * HOUR, 30);
     assert_eq!(simulation.finals(), expected);
@@ -69,7 +69,7 @@ fn a_slot_that_waited_too_long_is_dropped() {
 }
 
 /// The scheduler is down from 01:10 to 05:30.
-fn check_down(change: impl FnOnce(&mut Policy), expected: &[&str]) {
+fn check_down(change: impl FnOnce(&mut Schedule), expected: &[&str]) {
     let mut simulation = Simulation::at(DAY, plan(HOUR, change));
     simulation.run(2_400, 30);
     simulation.kill();
@@ -96,12 +96,12 @@ fn slots_that_were_missed_are_caught_up_as_the_manifest_says() {
         "06:00 exit 0",
         "07:00 exit 0",
     ];
-    let window = |policy: &mut Policy| {
+    let window = |policy: &mut Schedule| {
         policy.catch_up = CatchUp::All;
         policy.window = Some(Duration::from_secs(2 * 3_600));
     };
     check_down(window, &windowed);
-    let late = |policy: &mut Policy| policy.start_deadline = Some(Duration::from_secs(600));
+    let late = |policy: &mut Schedule| policy.start_deadline = Some(Duration::from_secs(600));
     check_down(
         late,
         &["01:00 exit 0", "02:00..05:00 missed 4 StartDeadline", "06:00 exit 0", "07:00 exit 0"],

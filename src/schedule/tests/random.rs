@@ -38,19 +38,20 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 10..120)
 }
 
-fn policy() -> impl Strategy<Value = Policy> {
+fn policy() -> impl Strategy<Value = Schedule> {
     use Overlap::{Allow, CancelOther, QueueAll, QueueOne, Skip};
     let seconds = |most: u64| prop::option::of((60..most).prop_map(Duration::from_secs));
     let overlap = prop::sample::select(vec![Skip, QueueOne, QueueAll, CancelOther, Allow]);
     let catch_up = prop::sample::select(vec![CatchUp::None, CatchUp::Last, CatchUp::All]);
     (overlap, catch_up, seconds(50_000), seconds(9_000), any::<bool>()).prop_map(
-        |(overlap, catch_up, window, start_deadline, pause_on_failure)| Policy {
+        |(overlap, catch_up, window, start_deadline, pause_on_failure)| Schedule {
+            calendar: Calendar::parse("0 * * * *", "UTC", Dst::Once).unwrap(),
             overlap,
             catch_up,
             window,
             start_deadline,
             pause_on_failure,
-            keep: Keep::default(),
+            keep: KeepRuns::default(),
         },
     )
 }
@@ -127,9 +128,10 @@ proptest! {
     #[test]
     fn every_slot_has_one_entry_whatever_happens(policy in policy(), acts in acts(), every in 1..5_i64) {
         let every = [900, 3_600, 7_200, 86_400][usize::try_from(every - 1).unwrap()];
-        let plan = plan(every, |of| *of = policy);
+        let overlap = policy.overlap;
+        let plan = plan(every, |of| *of = Schedule { calendar: of.calendar.clone(), ..policy });
         let mut simulation = Simulation::at("2026-11-01T00:10:00Z", plan).fates(fate);
-        simulation.machine.borrow_mut().may_overlap = policy.overlap == Overlap::Allow;
+        simulation.machine.borrow_mut().may_overlap = overlap == Overlap::Allow;
         for next in acts {
             act(&mut simulation, next);
         }
