@@ -27,8 +27,8 @@ pub(super) enum Slots {
 #[derive(Debug, Args)]
 struct At {
     /// The folder of manifests
-    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
-    dir: PathBuf,
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    manifests: PathBuf,
     #[command(flatten)]
     shared: Shared,
 }
@@ -76,18 +76,18 @@ pub(super) struct Ask {
 
 impl Ask {
     fn into_args(self) -> AskArgs {
-        AskArgs { name: self.name, at: self.at.shared.at(self.at.dir) }
+        AskArgs { name: self.name, at: self.at.shared.at(self.at.manifests) }
     }
 }
 
 impl Slots {
     pub(super) fn run(self, host: &mut dyn Host) -> Result<Done, Failure> {
-        let follow = |Follow { at }| FollowArgs { at: Shared::at(at.shared, at.dir) };
+        let follow = |Follow { at }| FollowArgs { at: Shared::at(at.shared, at.manifests) };
         match self {
             Self::Serve(args) => commands::schedule_serve(&follow(args), host),
             Self::Tick(args) => commands::schedule_tick(&follow(args), host),
             Self::List(List { at, json }) => {
-                commands::schedule_list(&SlotsArgs { at: at.shared.at(at.dir), json }, host)
+                commands::schedule_list(&SlotsArgs { at: at.shared.at(at.manifests), json }, host)
             }
             Self::Pause(args) => commands::schedule_ask(&args.into_args(), Wish::Pause, host),
             Self::Resume(args) => commands::schedule_ask(&args.into_args(), Wish::Resume, host),
