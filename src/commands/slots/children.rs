@@ -1,4 +1,4 @@
-//! The processes of slots: `flowbatch run MANIFEST --id …`, each in a group of its own, so that a Ctrl-C at a terminal
+//! The processes of slots - `flowbatch run MANIFEST --id …`, and `flowbatch resume` of a run that is begun - each in a group of its own, so that a Ctrl-C at a terminal
 //! reaches them once, through the scheduler.
 
 use std::collections::BTreeMap;
@@ -48,11 +48,18 @@ impl Children {
         let told = self.logs.join(format!("{}.json", job.run_id));
         let log = self.logs.join(format!("{}.log", job.run_id));
         let mut command = Command::new(&self.program);
-        command.arg("run").arg(&job.manifest).arg("--id").arg(&job.run_id).arg("-o").arg(&job.dir);
-        command.args(["--yes", "--json", "--no-progress", "--slot"]).arg(job.key.slot.at.to_string());
-        if let Some(previous) = job.previous {
-            command.arg("--previous-slot").arg(previous.to_string());
+        let folder = Runs::below(&job.dir).folder(&job.key.schedule, &job.run_id);
+        if folder.is_begun() {
+            // It goes on as it was begun, whatever the manifest says by now.
+            command.arg("resume").arg(folder.path());
+        } else {
+            command.arg("run").arg(&job.manifest).arg("--id").arg(&job.run_id).arg("-o").arg(&job.dir);
+            command.arg("--slot").arg(job.key.slot.at.to_string());
+            if let Some(previous) = job.previous {
+                command.arg("--previous-slot").arg(previous.to_string());
+            }
         }
+        command.args(["--yes", "--json", "--no-progress"]);
         command.stdin(Stdio::null()).stdout(File::create(&told)?);
         command.stderr(File::options().create(true).append(true).open(log)?);
         // A crash that is asked of the scheduler is not meant for them.
