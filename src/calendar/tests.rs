@@ -237,26 +237,13 @@ fn a_daily_time_comes_once_a_day_in_every_zone_and_year() {
                 let slots = calendar.slots(midnight(&zone, day_before), midnight(&zone, end));
                 let dates: Vec<_> = slots.map(date).filter(|date| *date >= first).collect();
                 // Samoa and Tokelau left out a day when they moved across the date line.
-                let left_out = (change.forward() >= SignedDuration::from_hours(24)).then_some(around);
-                let wanted = first.series(1.day()).take_while(|date| *date < end && true);
-                let wanted: Vec<_> = wanted
-                    .filter(|date| {
-                        Some(*date) != left_out.map(|d| d.tomorrow().unwrap()) && Some(*date) != left_out
-                    })
-                    .collect();
-                let kept: Vec<_> = dates
-                    .iter()
-                    .copied()
-                    .filter(|date| left_out.is_none_or(|d| *date != d && *date != d.tomorrow().unwrap()))
-                    .collect();
-                assert_eq!(kept, wanted, "{cron} {} {}", zone.name(), change.at);
-                assert_eq!(
-                    dates.len(),
-                    6 - usize::from(left_out.is_some()),
-                    "{cron} {} {}",
-                    zone.name(),
-                    change.at
-                );
+                let is_left_out = |date: jiff::civil::Date| {
+                    let noon = zone.rules().to_ambiguous_timestamp(date.at(12, 0, 0, 0));
+                    noon.is_ambiguous() && change.forward() >= SignedDuration::from_hours(24)
+                };
+                let days = first.series(1.day()).take_while(|date| *date < end);
+                let days: Vec<_> = days.filter(|date| !is_left_out(*date)).collect();
+                assert_eq!(dates, days, "{cron} {} {}", zone.name(), change.at);
             }
         }
     }
@@ -280,7 +267,7 @@ proptest! {
     #[test]
     fn slots_rise_and_none_is_passed_twice(calendar in calendars(), after in instants()) {
         let mut last = after;
-        for _ in 0..20 {
+        for _ in 0..6 {
             let slot = calendar.next_after(last).unwrap();
             prop_assert!(slot.nominal > last);
             prop_assert!(slot.start >= slot.nominal);
@@ -303,11 +290,11 @@ proptest! {
         // Some of the cuts fall onto slots.
         ends[0] = calendar.next_after(ends[0]).map_or(ends[0], |slot| slot.nominal.min(ends[1]));
         let until = *ends.last().unwrap();
-        let whole: Vec<_> = calendar.slots(from, until).take(3000).collect();
+        let whole: Vec<_> = calendar.slots(from, until).take(400).collect();
         let mut pieces = Vec::new();
         let mut after = from;
         for end in ends {
-            pieces.extend(calendar.slots(after, end).take(3000 - pieces.len()));
+            pieces.extend(calendar.slots(after, end).take(400 - pieces.len()));
             after = end;
         }
         prop_assert_eq!(whole, pieces);

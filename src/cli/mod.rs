@@ -139,7 +139,7 @@ enum Command {
     Reconcile(Reconcile),
     /// Lists runs, oldest first
     Runs(Runs),
-    /// Runs manifests by their schedules
+    /// Runs what is due by the manifests' `schedule`, and shows when that is
     Schedule(schedule::Schedule),
     /// Serves the runs below a folder as pages: the list, reports, and how living runs stand
     Serve(serve::Serve),
