@@ -255,6 +255,7 @@ fn input_of(manifest: &Manifest, row: &Row) -> Value {
         vars: &manifest.vars,
         run_id: "test",
         manifest_name: &manifest.name,
+        schedule: None,
         env: &manifest.env,
         reply: None,
     });

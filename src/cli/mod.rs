@@ -225,12 +225,8 @@ struct Run {
     /// Creates the run with this id, or goes on with it; a complete one sends nothing and exits as it did
     #[arg(long, value_name = "ID", env = "FLOWBATCH_ID")]
     id: Option<String>,
-    /// The slot of a schedule that the run is of: `schedule.slot` in templates
-    #[arg(long, value_name = "INSTANT", hide = true)]
-    slot: Option<jiff::Timestamp>,
-    /// The slot before it: `schedule.previous_slot`
-    #[arg(long, value_name = "INSTANT", hide = true, requires = "slot")]
-    previous_slot: Option<jiff::Timestamp>,
+    #[command(flatten)]
+    slot: slots::OfSlot,
     /// Begins anew although an unfinished run of the same job is there
     #[arg(long, env = "FLOWBATCH_NEW", value_parser = switch())]
     new: bool,

@@ -24,6 +24,17 @@ pub(super) enum Slots {
     RunNow(Ask),
 }
 
+/// The slot that a run is of.
+#[derive(Debug, Args)]
+pub(super) struct OfSlot {
+    /// The slot of a schedule that the run is of: `schedule.slot` in templates
+    #[arg(long, value_name = "INSTANT", env = "FLOWBATCH_SLOT")]
+    pub(super) slot: Option<Timestamp>,
+    /// The slot before it, `schedule.previous_slot`; by the manifest's calendar unless given
+    #[arg(long, value_name = "INSTANT", requires = "slot", env = "FLOWBATCH_PREVIOUS_SLOT")]
+    pub(super) previous_slot: Option<Timestamp>,
+}
+
 #[derive(Debug, Args)]
 struct At {
     /// The folder of manifests

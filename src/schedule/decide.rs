@@ -91,13 +91,12 @@ impl Deciding<'_> {
                 Due::Late if self.then.queued().count() >= QUEUE => Some(Why::Full),
                 Due::Late | Due::OnTime => None,
             };
-            match why {
-                Some(why) => self.miss(&mut stretch, slot, why),
-                None => {
-                    self.flush(&mut stretch);
-                    let how = if due == Due::OnTime { How::OnTime } else { How::CaughtUp };
-                    self.place(SlotId::due(slot), how);
-                }
+            if let Some(why) = why {
+                self.miss(&mut stretch, slot, why);
+            } else {
+                self.flush(&mut stretch);
+                let how = if due == Due::OnTime { How::OnTime } else { How::CaughtUp };
+                self.place(SlotId::due(slot), how);
             }
         }
         self.flush(&mut stretch);

@@ -239,7 +239,7 @@ impl<L: Log, W: World> Scheduler<L, W> {
             if plan.is_none() && !is_all {
                 continue;
             }
-            let job = self.job(&key, &live, plan);
+            let job = job_of(&key, &live, plan);
             if live.stage == Stage::Running && (self.world.is_held(&job) || self.is_locked(&key, now)) {
                 continue;
             }
@@ -262,17 +262,6 @@ impl<L: Log, W: World> Scheduler<L, W> {
             }
         }
         Ok(())
-    }
-
-    fn job(&self, key: &Key, live: &Live, plan: Option<&Plan>) -> Job {
-        Job {
-            key: key.clone(),
-            previous: live.previous,
-            run_id: live.run_id.clone(),
-            // Subtle: where the run was begun, or may have been, and not where it would be begun now.
-            dir: live.dir.clone(),
-            manifest: plan.map_or_else(|| live.manifest.clone(), |plan| plan.manifest.clone()),
-        }
     }
 
     fn is_locked(&self, key: &Key, now: Timestamp) -> bool {
@@ -307,6 +296,18 @@ impl Deciding<'_> {
                 }
             }
         }
+    }
+}
+
+/// What is run for a slot.
+fn job_of(key: &Key, live: &Live, plan: Option<&Plan>) -> Job {
+    Job {
+        key: key.clone(),
+        previous: live.previous,
+        run_id: live.run_id.clone(),
+        // Subtle: where the run was begun, or may have been, and not where it would be begun now.
+        dir: live.dir.clone(),
+        manifest: plan.map_or_else(|| live.manifest.clone(), |plan| plan.manifest.clone()),
     }
 }
 

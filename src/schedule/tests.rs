@@ -57,6 +57,9 @@ struct Fate {
     exit: i32,
 }
 
+/// Says how a run will go, by its id.
+type Fates = Box<dyn Fn(&str) -> Fate>;
+
 /// A run folder, as the processes leave it.
 #[derive(Clone, Debug)]
 struct Run {
@@ -78,7 +81,7 @@ struct Machine {
     clock: i64,
     ledger: Vec<(Timestamp, Record)>,
     runs: BTreeMap<String, Run>,
-    fates: Option<Box<dyn Fn(&str) -> Fate>>,
+    fates: Option<Fates>,
     /// Steps until the scheduler dies; none lives for ever.
     fuse: Option<u32>,
     /// Schedulers that are dead: nothing that they do has any effect.
@@ -360,7 +363,9 @@ fn every_slot_is_accounted_for_once(simulation: &Simulation, every: i64) {
                 let slots = (from.as_second()..=to.as_second()).step_by(usize::try_from(every).unwrap());
                 let slots: Vec<_> = slots.map(|at| Timestamp::from_second(at).unwrap()).collect();
                 assert_eq!(slots.len() as u64, *count);
-                slots.into_iter().for_each(|at| *finals.entry(SlotId::due(at)).or_default() += 1);
+                for at in slots {
+                    *finals.entry(SlotId::due(at)).or_default() += 1;
+                }
             }
             _ => {}
         }

@@ -74,7 +74,9 @@ pub fn slots(args: &SlotsArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         Some(process) => format!("a scheduler works on the folder (process {process})\n"),
         None => "no scheduler works on the folder just now\n".to_owned(),
     };
-    shown.iter().for_each(|shown| shown.write(&mut text));
+    for shown in &shown {
+        shown.write(&mut text);
+    }
     Ok(Done::with(text))
 }
 

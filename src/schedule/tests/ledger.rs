@@ -24,7 +24,7 @@ fn what_was_written_is_read_and_a_torn_tail_is_cut_off() {
     let now = filled(temp.path());
     let path = temp.path().join("ledger.jsonl");
     let whole = fs::read(&path).unwrap();
-    let third = whole.len() - whole.split_inclusive(|b| *b == b'\n').last().unwrap().len();
+    let third = whole.len() - whole.split_inclusive(|b| *b == b'\n').next_back().unwrap().len();
     for cut in third..=whole.len() {
         fs::write(&path, &whole[..cut]).unwrap();
         let expected = if cut == whole.len() { 3 } else { 2 };

@@ -115,9 +115,9 @@ fn what_comes_due_in_a_pause_is_missed_and_nothing_of_it_starts_afterwards() {
         simulation.run(2_400, 30);
         simulation.ask(Request::Pause);
         if scheduler_lives {
-            simulation.run(3 * HOUR, 30)
+            simulation.run(3 * HOUR, 30);
         } else {
-            simulation.pass(3 * HOUR)
+            simulation.pass(3 * HOUR);
         }
         simulation.ask(Request::Resume);
         simulation.run(HOUR, 30);
