@@ -523,7 +523,10 @@ fn names_in_templates_are_checked_where_they_stand() {
     refused("input: {a: '{{output.x}}'}", &["known only after the workflow has answered"]);
     refused("input: {a: '{{rwo.x}}'}", &["there is no `rwo.x`", "did you mean `row`?"]);
     refused("input: {a: '{{run.ID}}'}", &["did you mean `run.id`?"]);
-    refused("input: {a: '{{schedule.slot}}'}", &["known only in a run of a schedule's slot", "--slot INSTANT"]);
+    refused(
+        "input: {a: '{{schedule.slot}}'}",
+        &["known only in a run of a schedule's slot", "--slot INSTANT"],
+    );
     refused("input: {a: '{{schedule.at}}'}", &["there is no `schedule.at`", "`schedule.previous_slot`"]);
     refused("input: {a: '{{row.x'}", &["`input.a`"]);
     refused("workflow: {api_key: '${KEY}', user_id: '{{reply.x}}'}", &["known only after"]);

@@ -78,7 +78,7 @@ fn a_wrong_schedule_is_refused_where_it_is_wrong() {
     cron("0 6 * * 1#2", &["the second Monday"]);
     cron("1,,2 6 * * *", &["the minute has an empty part"]);
     let zone = |zone: &str, parts: &[&str]| check(&format!("cron: '@daily', time_zone: {zone}"), parts);
-    zone("Europe/Rom", &["there is no time zone `Europe/Rom`", "did you mean `Europe/Rome`?", "m.yaml:6:38"]);
+    zone("Europe/Rom", &["there is no time zone `Europe/Rom`", "did you mean `Europe/Rome`?", "m.yaml:6:39"]);
     zone("europe/rome", &["did you mean `Europe/Rome`?"]);
     zone("Singapur", &["did you mean"]);
     zone("new york", &["did you mean `America/New_York`?"]);

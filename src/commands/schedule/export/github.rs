@@ -19,7 +19,7 @@ const SAID: Said = Said {
     has_window: true,
     has_deadline: false,
     has_jitter: false,
-    has_ends: true,
+    has_ends: false,
     has_keep: false,
 };
 

@@ -39,16 +39,19 @@ pub(super) enum Clock {
 }
 
 impl<'a> Job<'a> {
-    pub(super) fn new(of: &'a Scheduled, here: &Path) -> Self {
+    /// Takes a manifest, with those of its judges: they are run with it, and bring secrets of their own.
+    pub(super) fn new(of: &'a Scheduled, judges: &[Manifest], here: &Path) -> Self {
         let manifest = &of.manifest;
+        let all = || std::iter::once(manifest).chain(judges);
         let (mut secrets, mut secret_files) = (Vec::new(), Vec::new());
-        for source in manifest.secret_sources() {
+        for source in all().flat_map(Manifest::secret_sources) {
             match source {
                 SecretSource::Variable { name, .. } => secrets.push(name.clone()),
                 SecretSource::File(path) => secret_files.push(path.clone()),
             }
         }
-        for list in [&mut secrets] {
+        let mut variables: Vec<_> = all().flat_map(|manifest| manifest.env.keys().cloned()).collect();
+        for list in [&mut secrets, &mut variables] {
             list.sort();
             list.dedup();
         }
@@ -62,7 +65,7 @@ impl<'a> Job<'a> {
             folder: here.to_owned(),
             secrets,
             secret_files,
-            variables: manifest.env.keys().cloned().collect(),
+            variables,
         }
     }
 
@@ -126,8 +129,15 @@ impl<'a> Job<'a> {
         if let (Some(jitter), false) = (self.jitter(), said.has_jitter) {
             cannot(format!("`jitter: {}`; every slot starts at its time", write_duration(jitter)));
         }
-        if (self.calendar().starts().is_some() || self.calendar().ends().is_some()) && !said.has_ends {
+        let has_ends = self.calendar().starts().is_some() || self.calendar().ends().is_some();
+        if has_ends && !said.has_ends {
             cannot("`starts` and `ends`: turn it on and off by hand".to_owned());
+        } else if has_ends {
+            cannot(
+                "`starts` and `ends`; before the one a start fails without sending anything, and after the other it sends \
+                 nothing, since the last slot's run is done"
+                    .to_owned(),
+            );
         }
         if schedule.pause_on_failure {
             cannot("`pause_on_failure`: it goes on after a run that failed".to_owned());
@@ -208,7 +218,7 @@ fn differing(calendar: &Calendar, clock: Clock) -> (bool, bool) {
 }
 
 /// Gives the name of a manifest as an object of Kubernetes may have it (RFC 1123, 52 characters for a `CronJob`).
-fn object_name(name: &str) -> String {
+pub(super) fn object_name(name: &str) -> String {
     const LONGEST: usize = 52;
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let folded: String = name.chars().map(plain).collect();

@@ -146,8 +146,9 @@ fn volumes(job: &Job<'_>) -> String {
 "
     .to_owned();
     for path in &job.secret_files {
-        let at =
-            if path.is_absolute() { path.clone() } else { std::path::Path::new("/manifests").join(path) };
+        // A path of the manifest's own folder moves with it.
+        let within = path.strip_prefix(&job.manifest.folder).unwrap_or(path);
+        let at = std::path::Path::new("/manifests").join(within);
         mounts.push_str(&format!(
             "                - {{name: secrets, mountPath: {}, subPath: {}, readOnly: true}}\n",
             quote(&at.display().to_string()),

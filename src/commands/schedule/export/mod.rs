@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use crate::artifact::Artifact;
 use crate::commands::schedule::export::job::Job;
 use crate::commands::schedule::scheduled::{self, done};
-use crate::commands::{Done, Failure, Host};
+use crate::commands::{Done, Failure, Host, judges};
+use crate::manifest::Secrets;
 
 /// `schedule export`'s arguments.
 #[derive(Clone, Debug)]
@@ -54,7 +55,9 @@ pub fn schedule_export(args: &ScheduleExportArgs, host: &mut dyn Host) -> Result
     let here = std::env::current_dir().map_err(Failure::disk(std::path::Path::new(".")))?;
     let mut files: Vec<Exported> = Vec::new();
     for of in &all {
-        let job = Job::new(of, &here);
+        let judges = judges::load(&of.manifest.checks, Secrets::NotNeeded, host)?;
+        let judges: Vec<_> = judges.into_iter().map(|judge| judge.manifest).collect();
+        let job = Job::new(of, &judges, &here);
         let made = match args.to {
             ExportTarget::Systemd => systemd::export(&job),
             ExportTarget::Crontab => vec![crontab::export(&job)],
