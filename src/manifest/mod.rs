@@ -14,6 +14,7 @@ mod names;
 mod overrides;
 mod rates;
 mod read;
+mod reuse;
 mod scalar;
 mod schedule;
 mod schema;
@@ -34,6 +35,7 @@ pub use meant::{
 };
 pub use rates::{PerTime, RateSpec, RatesSpec};
 pub use read::KEPT;
+pub use reuse::ReuseSpec;
 pub use schedule::{CatchUp, KeepRuns, Overlap, Schedule};
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource, SecretText};

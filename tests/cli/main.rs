@@ -23,6 +23,7 @@ mod reconcile;
 mod repair;
 mod repeat;
 mod resume;
+mod reuse;
 mod schedule;
 mod secrets;
 mod signals;

@@ -10,7 +10,7 @@ use crate::manifest::names::{did_you_mean, is_plain_name, wrong_name};
 use crate::manifest::read::kept::Kept;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
-use crate::manifest::read::{checks, dataset, gates, input, limits, output, schedule, workflow};
+use crate::manifest::read::{checks, dataset, gates, input, limits, output, reuse, schedule, workflow};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node};
 use crate::manifest::{Diagnostic, Manifest, Schedule};
@@ -81,9 +81,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let name = name.and_then(|name| read_name(reader, &name));
     let description = root.take("description").and_then(|entry| reader.text(&entry));
     let labels = reader.named(root.take("labels"), Reader::text);
-    let entry = root.take("schedule");
-    let schedule = entry.and_then(|entry| schedule::read(reader, entry, name.as_deref().unwrap_or_default()));
-    reader.slot = context.overrides.schedule.clone().map(|slot| with_previous(slot, schedule.as_ref()));
+    let schedule = read_schedule(reader, root.take("schedule"), name.as_deref(), context);
     let vars = root.take("vars");
     reader.vars = read_vars(reader, vars, &context.overrides.vars);
 
@@ -98,6 +96,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let entry = root.take("checks");
     let checks = checks::read(reader, entry.clone(), price);
     let known = checks::known(entry.as_ref(), &checks);
+    let checks_text = entry.as_ref().and_then(|entry| to_json(&entry.node).ok()).unwrap_or_default();
+    let reuse = reuse::read(reader, root.take("reuse"));
     let entry = root.take("baseline");
     let baseline = gates::read_baseline(reader, entry.as_ref());
     let repeats = dataset.as_ref().map_or_else(Repeats::default, |(dataset, _)| dataset.repeats);
@@ -131,6 +131,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         limits,
         accept,
         checks,
+        checks_text: checks_text.to_string(),
+        reuse,
         baseline: baseline.and_then(|(_, found)| found),
         gates,
         kept: std::mem::take(&mut reader.kept.files),
@@ -141,6 +143,18 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         references: std::mem::take(&mut reader.references),
         places,
     })
+}
+
+/// Reads `schedule`, and which of its slots the manifest is read for, which templates are checked by.
+fn read_schedule(
+    reader: &mut Reader<'_>,
+    entry: Option<Entry>,
+    name: Option<&str>,
+    context: &Context<'_>,
+) -> Option<Schedule> {
+    let schedule = entry.and_then(|entry| schedule::read(reader, entry, name.unwrap_or_default()));
+    reader.slot = context.overrides.schedule.clone().map(|slot| with_previous(slot, schedule.as_ref()));
+    schedule
 }
 
 /// Looks up the slot before the one that a run is of, unless it is given.
