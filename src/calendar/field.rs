@@ -174,7 +174,7 @@ fn parse_number(kind: Kind, text: &str, at: Range<usize>) -> Result<u32, Calenda
     let told = format!("the {} can't be `{text}`", kind.name);
     let help = match kind.names {
         [] => format!("write a number from {range}, `*`, a range `a-b`, a list `a,b` or a step `*/n`"),
-        names => format!("write a number from {range}, or a name such as `{}`", names[1]),
+        words => format!("write a number from {range}, or a name such as `{}`", words[1]),
     };
     Err(CalendarError::new(at, told).with_help(help))
 }

@@ -19,9 +19,10 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{self, Done, Failure, Host};
-use crate::manifest::{self, row_range, sample_size};
+use crate::manifest::{self, row_range};
 use crate::report::Style;
 
+use arguments::{pair, range, sample};
 pub use reference::reference;
 
 /// A declarative batch runner for AI workflows.
@@ -377,23 +378,6 @@ struct Emulate {
 /// A variable stands for its flag unless it is empty, `0`, `false`, `no` or `off`.
 fn switch() -> FalseyValueParser {
     FalseyValueParser::new()
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("there is no `=` in it")?;
-    if key.is_empty() {
-        Err("there is nothing before the `=`".to_owned())
-    } else {
-        Ok((key.into(), value.into()))
-    }
-}
-
-fn range(text: &str) -> Result<String, String> {
-    row_range(text).map(|_| text.to_owned())
-}
-
-fn sample(text: &str) -> Result<String, String> {
-    sample_size(text).map(|_| text.to_owned())
 }
 
 #[cfg(test)]

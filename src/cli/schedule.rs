@@ -75,7 +75,7 @@ enum Target {
     Systemd,
     /// Lines of a crontab
     Crontab,
-    /// A CronJob
+    /// A `CronJob`
     Kubernetes,
     /// A workflow of GitHub Actions
     Github,

@@ -140,7 +140,9 @@ fn as_text(all: &[Scheduled], due: &[Due<'_>], from: Timestamp) -> String {
         }
     }
     if all.len() == 1 {
-        table.iter_mut().for_each(|row| drop(row.remove(0)));
+        for row in &mut table {
+            row.remove(0);
+        }
     }
     text.push_str(&in_columns(&table));
     text

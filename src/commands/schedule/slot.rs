@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::calendar::Slot;
 use crate::commands::schedule::scheduled::{self, Scheduled, done};
 use crate::commands::{Done, Failure, Host};
-use crate::model::{ExitCode, Reason};
+use crate::model::Reason;
 use crate::schedule::SlotId;
 
 /// Prints the id for `run --id` of the last slot up to `at`.
@@ -15,13 +15,11 @@ pub fn schedule_slot(path: &Path, at: Timestamp, host: &mut dyn Host) -> Result<
     let scheduled = scheduled::read(&[path.to_owned()], host)?;
     let Some(Scheduled { manifest, schedule }) = scheduled.first() else { return Ok(done(String::new())) };
     let after = at.checked_add(jiff::SignedDuration::from_nanos(1)).unwrap_or(at);
-    match schedule.calendar.previous(after) {
-        Some(slot) => Ok(done(format!("{}\n", run_id(&manifest.name, &slot)))),
-        None => {
-            let message = format!("{}: no slot was due up to {at}; see `schedule.starts`", path.display());
-            Err(Failure::new(ExitCode::Environment, Reason::Interrupted, message))
-        }
-    }
+    let Some(slot) = schedule.calendar.previous(after) else {
+        let message = format!("{}: no slot was due up to {at}; see `schedule.starts`", path.display());
+        return Err(Failure::environment(Reason::Interrupted, message));
+    };
+    Ok(done(format!("{}\n", run_id(&manifest.name, &slot))))
 }
 
 /// Gives the id of a slot's run, which is the one that `schedule serve` and `schedule tick` give it.

@@ -106,7 +106,6 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let gates = gates::read(reader, root.take("gates"), (&known, &groups), entry.is_some(), repeats, price);
     let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
     let output = output::read(reader, root.take("output"), key.as_deref());
-
     if let Some(workflow) = &workflow {
         workflow::check_secrets_stay(reader, workflow);
     }
@@ -152,7 +151,7 @@ fn read_schedule(
     name: Option<&str>,
     context: &Context<'_>,
 ) -> Option<Schedule> {
-    let schedule = entry.and_then(|entry| schedule::read(reader, entry, name.unwrap_or_default()));
+    let schedule = schedule::read(reader, entry, name);
     reader.slot = context.overrides.schedule.clone().map(|slot| with_previous(slot, schedule.as_ref()));
     schedule
 }

@@ -23,8 +23,8 @@ const CRON: &str = "cron: \"0 6 * * 1-5\"";
 const TIME_ZONE: &str = "time_zone: Europe/Rome";
 
 /// Reads `schedule` of the manifest of that name.
-pub(super) fn read(reader: &mut Reader<'_>, entry: Entry, name: &str) -> Option<Schedule> {
-    let mut section = reader.section(entry)?;
+pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>, name: Option<&str>) -> Option<Schedule> {
+    let mut section = reader.section(entry?)?;
     let cron_entry = section.need("cron", CRON, &mut reader.diagnostics);
     let cron = cron_entry.as_ref().and_then(|entry| read_cron(reader, entry));
     let zone = section.need("time_zone", TIME_ZONE, &mut reader.diagnostics);
@@ -50,7 +50,7 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry, name: &str) -> Option<
         return reader.refuse(&cron_entry?, told, Some("move one of the ends, or change the cron text"));
     }
     if let Some(jitter) = jitter {
-        calendar = calendar.with_jitter(name, jitter);
+        calendar = calendar.with_jitter(name.unwrap_or_default(), jitter);
     }
     Some(Schedule {
         calendar,

@@ -85,7 +85,7 @@ fn a_wrong_schedule_is_refused_where_it_is_wrong() {
     zone("CET", &["`CET` is an abbreviation", "`Europe/Rome`"]);
     zone("'+02:00'", &["is an offset, not a time zone"]);
     let more = |keys: &str, parts: &[&str]| {
-        check(&format!("cron: '0,50 9-17 * * *', time_zone: UTC, {keys}"), parts)
+        check(&format!("cron: '0,50 9-17 * * *', time_zone: UTC, {keys}"), parts);
     };
     more("jitter: 10m", &["must be shorter than the shortest time between two slots, which is 10m"]);
     more("starts: 2026-12-02, ends: 2026-12-01", &["`schedule.ends` lies before `schedule.starts`"]);

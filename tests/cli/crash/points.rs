@@ -37,7 +37,9 @@ pub(super) fn way(point: Point) -> Way {
     use Point as P;
     let way = Way { passing: 1, ..Way::default() };
     match point {
-        P::JudgingDue
+        P::SlotClaimed
+        | P::SlotStarted
+        | P::JudgingDue
         | P::QuestionsWritten
         | P::JudgeBegun
         | P::JudgeDone
@@ -87,7 +89,6 @@ pub(super) fn way(point: Point) -> Way {
         }
         // One of the four files that hold rows.
         P::FileWritten | P::FileSynced | P::FileMoved => Way { passing: 2, ..way },
-        P::SlotClaimed | P::SlotStarted => way,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::commands::run::quoted;
 use crate::commands::schedule::export::Exported;
-use crate::commands::schedule::export::job::{Clock, Job, Said, comments, plain_cron};
+use crate::commands::schedule::export::job::{Clock, Job, Part, Said, comments, plain_cron};
 use crate::manifest::{CatchUp, Overlap};
 
 const SAID: Said = Said {
@@ -10,11 +10,7 @@ const SAID: Said = Said {
     overlap_instead: "a slot that is due while an earlier run goes on is left out",
     catch_ups: &[CatchUp::None],
     catch_up_instead: "what is due while the machine is down is lost",
-    has_window: true,
-    has_deadline: false,
-    has_jitter: false,
-    has_ends: true,
-    has_keep: false,
+    parts: &[Part::Window, Part::Ends],
 };
 
 /// Writes the line with its comments.

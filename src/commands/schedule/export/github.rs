@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::commands::run::quoted;
 use crate::commands::schedule::export::Exported;
 use crate::commands::schedule::export::fields::in_utc;
-use crate::commands::schedule::export::job::{Clock, Job, Said, comments};
+use crate::commands::schedule::export::job::{Clock, Job, Part, Said, comments};
 use crate::manifest::{CatchUp, Overlap};
 
 const SAID: Said = Said {
@@ -16,11 +16,7 @@ const SAID: Said = Said {
     overlap_instead: "of the slots that come while an earlier run goes on the last is run after it",
     catch_ups: &[CatchUp::None],
     catch_up_instead: "what it drops at times of high load is lost",
-    has_window: true,
-    has_deadline: false,
-    has_jitter: false,
-    has_ends: false,
-    has_keep: false,
+    parts: &[Part::Window],
 };
 
 /// A time in UTC with the offset that it is right at, in seconds.

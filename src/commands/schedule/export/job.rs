@@ -116,21 +116,21 @@ impl<'a> Job<'a> {
             cannot(format!("`catch_up: {}`; {}", schedule.catch_up.word(), said.catch_up_instead));
         }
         if let (Some(window), true, false) =
-            (schedule.window, schedule.catch_up != CatchUp::None, said.has_window)
+            (schedule.window, schedule.catch_up != CatchUp::None, said.parts.contains(&Part::Window))
         {
             cannot(format!("that missed slots older than {} are not run", write_duration(window)));
         }
-        if let (Some(deadline), false) = (schedule.start_deadline, said.has_deadline) {
+        if let (Some(deadline), false) = (schedule.start_deadline, said.parts.contains(&Part::Deadline)) {
             cannot(format!(
                 "`start_deadline: {}`; a late slot is run all the same",
                 write_duration(deadline)
             ));
         }
-        if let (Some(jitter), false) = (self.jitter(), said.has_jitter) {
+        if let (Some(jitter), false) = (self.jitter(), said.parts.contains(&Part::Jitter)) {
             cannot(format!("`jitter: {}`; every slot starts at its time", write_duration(jitter)));
         }
         let has_ends = self.calendar().starts().is_some() || self.calendar().ends().is_some();
-        if has_ends && !said.has_ends {
+        if has_ends && !said.parts.contains(&Part::Ends) {
             cannot("`starts` and `ends`: turn it on and off by hand".to_owned());
         } else if has_ends {
             cannot(
@@ -142,7 +142,9 @@ impl<'a> Job<'a> {
         if schedule.pause_on_failure {
             cannot("`pause_on_failure`: it goes on after a run that failed".to_owned());
         }
-        if (schedule.keep.succeeded.is_some() || schedule.keep.failed.is_some()) && !said.has_keep {
+        if (schedule.keep.succeeded.is_some() || schedule.keep.failed.is_some())
+            && !said.parts.contains(&Part::Keep)
+        {
             cannot("`keep`: no run folder is removed".to_owned());
         }
         told
@@ -167,11 +169,22 @@ pub(super) struct Said {
     pub(super) overlap_instead: &'static str,
     pub(super) catch_ups: &'static [CatchUp],
     pub(super) catch_up_instead: &'static str,
-    pub(super) has_window: bool,
-    pub(super) has_deadline: bool,
-    pub(super) has_jitter: bool,
-    pub(super) has_ends: bool,
-    pub(super) has_keep: bool,
+    pub(super) parts: &'static [Part],
+}
+
+/// A part of a schedule that not every target has a word for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// `catch_up.window`, where the target catches up at all.
+    Window,
+    /// `start_deadline`.
+    Deadline,
+    /// `jitter`.
+    Jitter,
+    /// `starts` and `ends`, by way of the slot's id.
+    Ends,
+    /// `keep`.
+    Keep,
 }
 
 /// Writes sentences as comments, at most 100 columns wide.
@@ -183,7 +196,7 @@ pub(super) fn comments(sentences: &[String]) -> String {
         for word in sentence.split(' ') {
             if line.len() + word.len() >= WIDTH && line.len() > 3 {
                 text.push_str(&format!("{line}\n"));
-                line = "#  ".to_owned();
+                "#  ".clone_into(&mut line);
             }
             line.push_str(&format!(" {word}"));
         }

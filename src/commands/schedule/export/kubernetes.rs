@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::commands::schedule::export::Exported;
-use crate::commands::schedule::export::job::{Clock, Job, Said, comments, plain_cron};
+use crate::commands::schedule::export::job::{Clock, Job, Part, Said, comments, plain_cron};
 use crate::manifest::{CatchUp, Overlap};
 
 const SAID: Said = Said {
@@ -11,11 +11,7 @@ const SAID: Said = Said {
     overlap_instead: "the last slot that came while an earlier run went on is run after it",
     catch_ups: &[CatchUp::None, CatchUp::Last],
     catch_up_instead: "of several missed slots the last one is run",
-    has_window: true,
-    has_deadline: true,
-    has_jitter: false,
-    has_ends: false,
-    has_keep: true,
+    parts: &[Part::Window, Part::Deadline, Part::Keep],
 };
 
 /// Below ten seconds the controller, which looks every ten, may miss a slot altogether.

@@ -2,7 +2,7 @@
 
 use crate::commands::schedule::export::Exported;
 use crate::commands::schedule::export::fields::on_calendar;
-use crate::commands::schedule::export::job::{Clock, Job, Said, comments};
+use crate::commands::schedule::export::job::{Clock, Job, Part, Said, comments};
 use crate::manifest::{CatchUp, Overlap};
 
 const SAID: Said = Said {
@@ -10,11 +10,7 @@ const SAID: Said = Said {
     overlap_instead: "a slot that is due while an earlier run goes on is left out",
     catch_ups: &[CatchUp::None, CatchUp::Last],
     catch_up_instead: "of several missed slots the last one is run",
-    has_window: false,
-    has_deadline: false,
-    has_jitter: true,
-    has_ends: true,
-    has_keep: false,
+    parts: &[Part::Jitter, Part::Ends],
 };
 
 /// Writes the service and the timer.
