@@ -241,6 +241,17 @@ struct Run {
     /// Shows the first requests with secrets masked, and sends nothing
     #[arg(long, env = "FLOWBATCH_DRY_RUN", value_parser = switch())]
     dry_run: bool,
+    #[command(flatten)]
+    live: Live,
+    #[command(flatten)]
+    dir: Dir,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// A page beside a living run.
+#[derive(Debug, Args)]
+struct Live {
     /// Serves a page that follows the run while it lives; on a free port of 127.0.0.1 unless an address is given
     #[arg(
         long,
@@ -251,10 +262,6 @@ struct Run {
         env = "FLOWBATCH_SERVE"
     )]
     serve: Option<std::net::SocketAddr>,
-    #[command(flatten)]
-    dir: Dir,
-    #[command(flatten)]
-    shown: Shown,
 }
 
 #[derive(Debug, Args)]
@@ -314,6 +321,8 @@ struct Resume {
     /// Mends a damaged journal: keeps what can be read, and holds rows that may have been sent
     #[arg(long, env = "FLOWBATCH_REPAIR", value_parser = switch())]
     repair: bool,
+    #[command(flatten)]
+    live: Live,
     #[command(flatten)]
     concurrency: Concurrency,
     /// Changes a key below `limits`, `accept`, `gates`, `report`, `output`, `workflow.body_limit` or `workflow.pin`

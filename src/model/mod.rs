@@ -19,6 +19,7 @@ mod row_set;
 mod scheduled;
 mod state;
 mod tally;
+mod throttling;
 mod verdict;
 
 pub use doubt::Doubt;
@@ -43,4 +44,5 @@ pub use row_set::RowSet;
 pub use scheduled::ScheduledFor;
 pub use state::{Impossible, RunState};
 pub use tally::{Counts, ReusedTally, Tally};
+pub use throttling::Throttling;
 pub use verdict::{Accept, ExitCode, Limit, Reason, Retry, StopCause, Verdict};
