@@ -242,26 +242,11 @@ struct Run {
     #[arg(long, env = "FLOWBATCH_DRY_RUN", value_parser = switch())]
     dry_run: bool,
     #[command(flatten)]
-    live: Live,
+    live: serve::Live,
     #[command(flatten)]
     dir: Dir,
     #[command(flatten)]
     shown: Shown,
-}
-
-/// A page beside a living run.
-#[derive(Debug, Args)]
-struct Live {
-    /// Serves a page that follows the run while it lives; on a free port of 127.0.0.1 unless an address is given
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "127.0.0.1:0",
-        env = "FLOWBATCH_SERVE"
-    )]
-    serve: Option<std::net::SocketAddr>,
 }
 
 #[derive(Debug, Args)]
@@ -322,7 +307,7 @@ struct Resume {
     #[arg(long, env = "FLOWBATCH_REPAIR", value_parser = switch())]
     repair: bool,
     #[command(flatten)]
-    live: Live,
+    live: serve::Live,
     #[command(flatten)]
     concurrency: Concurrency,
     /// Changes a key below `limits`, `accept`, `gates`, `report`, `output`, `workflow.body_limit` or `workflow.pin`

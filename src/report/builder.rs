@@ -133,12 +133,7 @@ impl<'a> SummaryBuilder<'a> {
         let (counts, tally) = (self.counts, state.tally());
         let stop = state.stopped().map(|stopped| (stopped.cause, stopped.detail.as_str()));
         notes.extend(self.groupings.iter().filter_map(Grouping::note));
-        if tally.contradictions > 0 {
-            let count = tally.contradictions;
-            notes.push(format!(
-                "the service delivered {count} times something else than the answer that counts"
-            ));
-        }
+        notes.extend(contradicted(tally));
         notes.extend(context.rate.iter().map(|rate| format!("requests were held to {rate} (`limits.rate`)")));
         notes.extend(context.pin.iter().filter_map(|pin| drifted(pin, tally)));
         let succeeded = self.scores.succeeded();
@@ -233,6 +228,11 @@ fn other_unit((name, judge): &(String, JudgeSummary), unit: &str) -> Option<Stri
 
 fn reused(ReusedTally { rows, cost, unknown_rows, tokens }: ReusedTally) -> Option<ReusedSummary> {
     (rows > 0).then_some(ReusedSummary { rows, cost, unknown_rows, tokens })
+}
+
+fn contradicted(tally: &Tally) -> Option<String> {
+    let count = Some(tally.contradictions).filter(|count| *count > 0)?;
+    Some(format!("the service delivered {count} times something else than the answer that counts"))
 }
 
 fn concurrency(context: &ReportContext, state: &RunState) -> ConcurrencySummary {

@@ -15,8 +15,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-pub(crate) use crate::report::html::cells::readable;
 use crate::model::Throttling;
+pub(crate) use crate::report::html::cells::readable;
 use crate::report::html::chunk::Chunks;
 use crate::report::html::pictures::{Bars, Pictures, Timeline};
 use crate::report::phrases::{Numbers, Phrases};

@@ -101,9 +101,9 @@ fn a_mean_of_equal_figures_is_that_figure_and_meets_a_gate_of_it() {
         RuleSet { value, folding: Folding::default(), weight: weight.parse().unwrap(), rules }
     };
     let mut run = Run::of(15);
-    for row in 1..=15 {
-        let label = ["a", "b", "c"][row as usize % 3];
-        let got = if row > 12 { ["b", "c", "a"][row as usize % 3] } else { label };
+    for (row, at) in (1..=15).zip([1, 2, 0].into_iter().cycle()) {
+        let label = ["a", "b", "c"][at];
+        let got = if row > 12 { ["b", "c", "a"][at] } else { label };
         run.succeed(row, &format!(r#"{{"expected":"{label}"}}"#), &format!(r#"{{"label":"{got}"}}"#));
     }
     let graded = check("long", "{{output}}", Rule::All(vec![part("x", "0.7"), part("y", "0.3")]));
