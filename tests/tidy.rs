@@ -32,6 +32,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("emulator", 4),
     ("compare", 5),
     ("runner", 5),
+    ("schedule", 5),
     ("serve", 6),
     ("commands", 7),
     ("console", 8),

@@ -1,10 +1,10 @@
 //! From arguments to what the commands take.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::cli::{
-    Again, Changes, Check, Concurrency, Emulate, Init, Plan, Reconcile, Resume, Rows, Run, Runs,
-};
+use clap::{Args, ValueHint};
+
+use crate::cli::{Again, Changes, Check, Concurrency, Emulate, Plan, Reconcile, Resume, Rows, Run, Runs};
 use crate::commands::{
     CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReconcileArgs, ResumeArgs, RunArgs, RunName,
     Widening, quoted,
@@ -70,6 +70,8 @@ impl Run {
             vars,
             dataset,
             id: self.id,
+            slot: self.slot.slot,
+            previous_slot: self.slot.previous_slot,
             reuse: self.reuse,
             new: self.new,
             yes: self.yes,
@@ -149,6 +151,13 @@ impl Emulate {
     pub(crate) fn into_args(self) -> EmulateArgs {
         EmulateArgs { file: self.file, port: self.port, api_key: self.api_key, ledger: self.ledger }
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The folder to write into
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    folder: PathBuf,
 }
 
 impl Init {

@@ -11,6 +11,7 @@ mod report;
 mod schedule;
 mod score;
 mod serve;
+mod slots;
 
 use std::path::PathBuf;
 
@@ -147,7 +148,7 @@ enum Command {
     /// Serves the GPTBots Workflow API on loopback, from a small YAML or a .flow file
     Emulate(Emulate),
     /// Writes a manifest, a dataset and an emulated workflow to begin with
-    Init(Init),
+    Init(arguments::Init),
     /// Prints the JSON Schema of manifests, for editors
     Schema,
     /// Prints a completion script
@@ -226,6 +227,8 @@ struct Run {
     /// Creates the run with this id, or goes on with it; a complete one sends nothing and exits as it did
     #[arg(long, value_name = "ID", env = "FLOWBATCH_ID")]
     id: Option<String>,
+    #[command(flatten)]
+    slot: slots::OfSlot,
     /// Takes the results of this run (`latest`, an id or a path) for rows whose input is the same; only the others are paid
     #[arg(long, value_name = "RUN", env = "FLOWBATCH_REUSE")]
     reuse: Option<String>,
@@ -364,13 +367,6 @@ struct Emulate {
     /// Keeps what was executed and charged in this file, and goes on from it
     #[arg(long, value_name = "FILE", env = "FLOWBATCH_LEDGER", value_hint = ValueHint::FilePath)]
     ledger: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct Init {
-    /// The folder to write into
-    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
-    folder: PathBuf,
 }
 
 /// A variable stands for its flag unless it is empty, `0`, `false`, `no` or `off`.

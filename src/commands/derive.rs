@@ -46,6 +46,7 @@ pub(crate) fn overrides_of(lock: &RunLock) -> Overrides {
         dataset: lock.overrides.dataset.clone().map(PathBuf::from),
         folder: Some(PathBuf::from(&lock.folder)),
         recorded: lock.environment.clone(),
+        schedule: lock.schedule.clone(),
     }
 }
 
@@ -57,6 +58,7 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
         labels,
         vars,
         env,
+        slot,
         workflow,
         dataset,
         limits,
@@ -77,6 +79,7 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
         labels,
         vars,
         env,
+        slot,
         types: dataset.types,
         cost_unit,
         pin: workflow.pin,

@@ -71,6 +71,7 @@ pub(crate) fn lock(sound: &Sound, run_id: &str, overrides: Overridden, git: Git,
         workflow: identity_of(&workflow),
         dataset: dataset(sound, survey.selection.len()),
         overrides,
+        schedule: manifest.slot.clone(),
         environment: manifest.env.clone(),
         settings: settings.get_mut("limits").map(Value::take).unwrap_or_default(),
         labels: manifest

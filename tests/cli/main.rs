@@ -27,6 +27,7 @@ mod reuse;
 mod schedule;
 mod secrets;
 mod signals;
+mod slots;
 #[path = "../support/mod.rs"]
 mod support;
 mod webhooks;
