@@ -20,6 +20,7 @@ use flowbatch::model::{Row, row_tag};
 /// Every key of the manifest language, as a path; `input`, `vars` and their like hold the user's own names.
 const KEYS: &[&str] = &[
     "version",
+    "extends",
     "name",
     "description",
     "labels",

@@ -42,9 +42,10 @@ fn settings(
 impl Run {
     pub(crate) fn into_args(self, style: Style) -> RunArgs {
         let command = command_line(std::env::args_os());
-        let Changes { set, vars, dataset } = self.changes;
+        let Changes { overlays, set, vars, dataset } = self.changes;
         RunArgs {
             manifest: self.manifest,
+            overlays,
             set: settings(&self.concurrency, Some(&self.rows), &set),
             vars,
             dataset,
@@ -63,16 +64,16 @@ impl Run {
 
 impl Check {
     pub(crate) fn into_args(self) -> CheckArgs {
-        let Changes { set, vars, dataset } = self.changes;
-        CheckArgs { manifests: self.manifests, set, vars, dataset }
+        let Changes { overlays, set, vars, dataset } = self.changes;
+        CheckArgs { manifests: self.manifests, overlays, set, vars, dataset }
     }
 }
 
 impl Plan {
     pub(crate) fn into_args(self) -> PlanArgs {
-        let Changes { set, vars, dataset } = self.changes;
+        let Changes { overlays, set, vars, dataset } = self.changes;
         let set = settings(&self.concurrency, Some(&self.rows), &set);
-        PlanArgs { manifest: self.manifest, set, vars, dataset, dir: self.dir.dir, json: self.json }
+        PlanArgs { manifest: self.manifest, overlays, set, vars, dataset, dir: self.dir.dir, json: self.json }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod compare;
+mod diff;
 mod limits;
 mod reference;
 mod report;
@@ -76,6 +77,7 @@ impl Cli {
             Command::Report(args) => commands::report(&args.into_args(style), host),
             Command::Score(args) => commands::score(&args.into_args(style), host),
             Command::Compare(args) => commands::compare(&args.into_args(style), host),
+            Command::Diff(args) => commands::diff(&args.into_args(), host),
             Command::Reconcile(args) => commands::reconcile(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
             Command::Serve(args) => commands::serve(&args.into_args(), host, ready),
@@ -132,6 +134,9 @@ enum Command {
     Score(score::Score),
     /// Compares two runs over the same rows: checks, costs, tokens and times, and whether a difference is more than chance
     Compare(compare::Compare),
+    /// Compares what two manifests mean, key by key, and says whether they are the same job. Sends nothing; exits 1 when they
+    /// differ
+    Diff(diff::Diff),
     /// Compares a run with the provider's own ledger, and settles costs that are unknown or in doubt. Sends no row
     Reconcile(Reconcile),
     /// Lists runs, oldest first
@@ -154,6 +159,9 @@ enum Command {
 /// What changes a manifest before it is read.
 #[derive(Clone, Debug, Args)]
 struct Changes {
+    /// Puts an overlay onto the manifest: `prod` is manifest.prod.yaml beside manifest.yaml; the later goes before the earlier
+    #[arg(long = "overlay", value_name = "NAME", env = "FLOWBATCH_OVERLAY", value_delimiter = ',')]
+    overlays: Vec<String>,
     /// Sets a key of the manifest, for instance `limits.timeout=2m`
     #[arg(long = "set", value_name = "KEY.PATH=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,

@@ -44,6 +44,7 @@ pub(crate) fn overrides_of(lock: &RunLock) -> Overrides {
         set: lock.overrides.set.clone(),
         vars: lock.overrides.vars.clone(),
         dataset: lock.overrides.dataset.clone().map(PathBuf::from),
+        overlays: lock.overrides.overlays.clone(),
         folder: Some(PathBuf::from(&lock.folder)),
         recorded: lock.environment.clone(),
     }

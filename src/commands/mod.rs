@@ -6,6 +6,7 @@ mod changed;
 mod check;
 mod compare;
 mod derive;
+mod diff;
 mod emulate;
 mod estimate;
 mod execute;
@@ -35,6 +36,7 @@ mod widen;
 
 pub use check::{CheckArgs, check};
 pub use compare::{CompareArgs, CompareFormat, compare};
+pub use diff::{DiffArgs, diff};
 pub use emulate::{EmulateArgs, emulate};
 pub use init::{InitArgs, init};
 pub use limits::{LimitsArgs, limits};

@@ -21,6 +21,8 @@ use crate::runner::Renderer;
 pub struct PlanArgs {
     /// The manifest.
     pub manifest: PathBuf,
+    /// `--overlay`.
+    pub overlays: Vec<String>,
     /// `--set`, and the flags that stand for a key of the manifest.
     pub set: Vec<(String, String)>,
     /// `--var`.
@@ -47,8 +49,8 @@ struct Count {
 
 /// Says what would run and what would be rejected, and what it may cost.
 pub fn plan(args: &PlanArgs, host: &mut dyn Host) -> Result<Done, Failure> {
-    let PlanArgs { set, vars, dataset, .. } = args.clone();
-    let overrides = Overrides { set, vars, dataset, ..Overrides::default() };
+    let PlanArgs { overlays, set, vars, dataset, .. } = args.clone();
+    let overrides = Overrides { overlays, set, vars, dataset, ..Overrides::default() };
     let sound = prepare(&args.manifest, &overrides, Secrets::NotNeeded, None, host)?;
     sound.warnings.iter().for_each(|warning| host.say(warning));
     let manifest = Arc::clone(&sound.manifest);

@@ -12,7 +12,7 @@ use crate::commands::run::finish;
 use crate::commands::widen::widen;
 use crate::commands::{Done, Failure, Host, RunName, derive, identity, judging, prepare, room};
 use crate::journal::{Durability, History, RunFolder, RunLock};
-use crate::manifest::Secrets;
+use crate::manifest::{KEPT, Secrets};
 use crate::model::{
     Delivery, Json, Outcome, Reason, Reopened, RowSet, RowState, RunEvent, RunState, SettingsChanged,
 };
@@ -168,10 +168,17 @@ fn manifest_overrides(lock: &RunLock, changed: &[SettingsChanged]) -> crate::man
 /// The files beside the journal must be those that it was begun with.
 pub(crate) fn check_digests(folder: &RunFolder, history: &History) -> Result<(), Failure> {
     let Some(opened) = history.state().opened() else { return Ok(()) };
-    for (name, digest) in [("manifest.yaml", &opened.manifest), ("run.lock.json", &opened.lock)] {
-        let path = folder.file(name);
+    let named = |(name, digest): (&str, &String)| (folder.file(name), digest.clone());
+    let mut files: Vec<_> =
+        [("manifest.yaml", &opened.manifest.sha256), ("run.lock.json", &opened.lock.sha256)]
+            .map(named)
+            .into();
+    // Of which the lock can tell, since it is one of the files.
+    let layers = folder.lock().map(|lock| lock.layers).unwrap_or_default();
+    files.extend(layers.into_iter().map(|layer| (folder.file(KEPT).join(layer.copy), layer.sha256)));
+    for (path, sha256) in files {
         let bytes = std::fs::read(&path).map_err(Failure::disk(&path))?;
-        if identity::sha256(&bytes) != digest.sha256 {
+        if identity::sha256(&bytes) != sha256 {
             let message =
                 format!("{}: changed since the run began; a run goes on as it was begun", path.display());
             return Err(Failure::environment(Reason::DatasetChanged, message));
@@ -301,14 +308,18 @@ fn compare_selection(lock: &RunLock, asked: &Sound, state: &RunState) -> Result<
 /// A manifest edited since the run began does not change the run, but its user may believe so.
 fn mention_edits(lock: &RunLock, host: &mut dyn Host) {
     let Some(name) = PathBuf::from(&lock.manifest_path).file_name().map(PathBuf::from) else { return };
-    let path = PathBuf::from(&lock.folder).join(name);
-    if let Ok(bytes) = std::fs::read(&path)
-        && identity::sha256(&bytes) != lock.manifest_sha256
-    {
-        host.say(&format!(
-            "{} was edited since; this run goes on with the manifest it was begun with",
-            path.display()
-        ));
+    let own = (name, &lock.manifest_sha256);
+    let layers = lock.layers.iter().map(|layer| (PathBuf::from(&layer.path), &layer.sha256));
+    for (path, sha256) in std::iter::once(own).chain(layers) {
+        let path = PathBuf::from(&lock.folder).join(path);
+        if let Ok(bytes) = std::fs::read(&path)
+            && identity::sha256(&bytes) != *sha256
+        {
+            host.say(&format!(
+                "{} was edited since; this run goes on with the manifest it was begun with",
+                path.display()
+            ));
+        }
     }
 }
 

@@ -26,6 +26,8 @@ const CONFIRM_ABOVE: u64 = 1_000;
 pub struct RunArgs {
     /// The manifest.
     pub manifest: PathBuf,
+    /// `--overlay`.
+    pub overlays: Vec<String>,
     /// `--set`, and the flags that stand for a key of the manifest.
     pub set: Vec<(String, String)>,
     /// `--var`.
@@ -54,8 +56,8 @@ pub struct RunArgs {
 
 impl RunArgs {
     fn overrides(&self) -> Overrides {
-        let Self { set, vars, dataset, .. } = self.clone();
-        Overrides { set, vars, dataset, ..Overrides::default() }
+        let Self { overlays, set, vars, dataset, .. } = self.clone();
+        Overrides { overlays, set, vars, dataset, ..Overrides::default() }
     }
 
     fn overridden(&self) -> Overridden {
@@ -67,6 +69,7 @@ impl RunArgs {
             set: self.set.clone(),
             vars: self.vars.clone(),
             dataset: self.dataset.as_ref().map(absolute),
+            overlays: self.overlays.clone(),
         }
     }
 }
@@ -194,6 +197,10 @@ fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
     if let Some(rate) = sound.manifest.limits.rate {
         let seconds = estimate::by_rate(&sound.manifest, rows).unwrap_or_default();
         line.push_str(&format!(", at {rate} at most ({} or more)", estimate::in_time(seconds)));
+    }
+    let overlays: Vec<_> = sound.manifest.layers.iter().filter(|layer| layer.is_overlay).collect();
+    for overlay in overlays {
+        line.push_str(&format!(", with {}", identity::shown(&overlay.file.path, &sound.manifest)));
     }
     host.say(&line);
     for judge in &sound.judges {

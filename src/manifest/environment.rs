@@ -37,6 +37,7 @@ pub(super) fn replace(root: &mut Node, environment: Environment<'_>) -> (Used, V
         for (key, section) in sections {
             match &mut section.kind {
                 // What can't be used yet is refused as a whole.
+                _ if key.text == "extends" => {}
                 _ if key.text.starts_with("x-") || LATER.contains(&key.text.as_str()) => {}
                 Kind::Map(fields) if key.text == "workflow" => {
                     for (key, field) in fields {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
-use crate::manifest::{Concurrency, RateSpec, Retry, SecretSource, SecretText, Span};
+use crate::manifest::{Concurrency, Layer, RateSpec, Retry, SecretSource, SecretText, Span, Texts};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, Repeats, RowNumber};
 
@@ -58,6 +58,12 @@ pub struct Manifest {
     pub group_by: Vec<(String, Template)>,
     /// Every template and condition that can name a column, with its place: what the header is checked against.
     pub references: Vec<ColumnReference>,
+    /// The files that it rests on and that change it, lowest first; the manifest itself is not among them.
+    pub layers: Vec<Layer>,
+    /// `checks` as they are written, after all layers.
+    pub(in crate::manifest) written_checks: Value,
+    /// All their texts.
+    pub(in crate::manifest) texts: Texts,
     /// Where things stand that are checked once the header is known.
     pub(in crate::manifest) places: Places,
 }

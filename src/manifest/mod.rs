@@ -7,9 +7,12 @@ mod environment;
 mod exact;
 mod files;
 mod flow;
+mod layers;
 mod load;
 mod mask;
+mod meaning;
 mod meant;
+mod merge;
 mod names;
 mod overrides;
 mod rates;
@@ -18,13 +21,16 @@ mod scalar;
 mod schema;
 mod secret;
 mod settings;
+mod texts;
 mod tree;
 mod units;
 
 pub use columns::template_path;
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
 pub use flow::{Backoff, ClassRetry, Concurrency, Retry, RetryAlso, RetryClass};
+pub use layers::Layer;
 pub use load::{Environment, Overrides, Reading, Secrets, load, read_whole};
+pub use meaning::{Meaning, makes_another_job};
 use meant::Condition;
 pub use meant::{
     Budget, ColumnReference, DatasetSpec, Encoding, FirstPoll, Forward, Halt, KeptFile, Limits, Manifest,
@@ -35,6 +41,7 @@ pub use rates::{PerTime, RateSpec, RatesSpec};
 pub use read::KEPT;
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource, SecretText};
+pub use texts::Texts;
 pub use units::{row_range, sample_size};
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{
 use crate::model::{Cost, Limit};
 
 mod checks;
+mod layers;
 
 /// A folder with a manifest and the files that it names.
 struct Bench {

@@ -16,6 +16,7 @@ mod identity;
 mod job;
 mod journal;
 mod judge;
+mod layers;
 mod limits;
 mod pages;
 mod rates;

@@ -12,8 +12,8 @@ use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::read::{checks, dataset, gates, input, limits, output, workflow};
 use crate::manifest::scalar::to_json;
-use crate::manifest::tree::{self, Kind, Node};
-use crate::manifest::{Diagnostic, Manifest};
+use crate::manifest::tree::{self, Kind, Node, Place};
+use crate::manifest::{Diagnostic, Layer, Manifest, Texts, layers};
 use crate::mapping::InputTemplate;
 use crate::model::Repeats;
 
@@ -25,8 +25,10 @@ pub(in crate::manifest) struct Context<'a> {
     pub(in crate::manifest) folder: &'a Path,
     /// The file's bytes.
     pub(in crate::manifest) bytes: &'a [u8],
-    /// Their text.
-    pub(in crate::manifest) source: &'a str,
+    /// Its text, and those of its layers.
+    pub(in crate::manifest) texts: &'a Texts,
+    /// The layers, lowest first.
+    pub(in crate::manifest) layers: &'a [Layer],
     /// What the command line changes.
     pub(in crate::manifest) overrides: &'a Overrides,
     /// Whether secrets must be set.
@@ -49,7 +51,7 @@ pub(in crate::manifest) fn read(
     context: &Context<'_>,
 ) -> (Option<Manifest>, Vec<Diagnostic>) {
     let mut reader = Reader {
-        source: context.source,
+        texts: context.texts,
         folder: context.folder,
         environment: context.environment,
         secrets: context.secrets,
@@ -66,13 +68,17 @@ pub(in crate::manifest) fn read(
         let told = format!("a manifest is a map of keys and values, not {}", root.noun());
         return (None, vec![root.place.error(told)]);
     };
-    let first_key = entries.first().map(|(key, _)| key.place.clone());
+    // What is missing is missing in the manifest itself, whose text comes before those of its layers.
+    let keys = entries.iter().filter_map(|(key, _)| key.place.span());
+    let first_key = keys.min_by_key(|span| span.start).map(Place::File);
     let section = Section::new("", first_key.unwrap_or(root.place), entries);
     let manifest = read_sections(&mut reader, section, context);
     (manifest, reader.diagnostics)
 }
 
 fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'_>) -> Option<Manifest> {
+    // What it names was read before all else.
+    root.take("extends");
     if let Some(version) = root.need("version", "version: 1", &mut reader.diagnostics) {
         read_version(reader, &version);
     }
@@ -92,6 +98,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let limits = limits::read(reader, root.take("limits"), price);
     let accept = limits::read_accept(reader, root.take("accept"));
     let entry = root.take("checks");
+    let written_checks = entry.as_ref().and_then(|entry| to_json(&entry.node).ok()).unwrap_or_default();
     let checks = checks::read(reader, entry.clone(), price);
     let known = checks::known(entry.as_ref(), &checks);
     let entry = root.take("baseline");
@@ -129,10 +136,13 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         checks,
         baseline: baseline.and_then(|(_, found)| found),
         gates,
-        kept: std::mem::take(&mut reader.kept.files),
+        kept: layers::kept(context.layers, std::mem::take(&mut reader.kept.files)),
         output,
         group_by,
         references: std::mem::take(&mut reader.references),
+        layers: context.layers.to_vec(),
+        written_checks,
+        texts: context.texts.clone(),
         places,
     })
 }

@@ -68,7 +68,7 @@ impl Reader<'_> {
         let message = format!("`{}`: {}", entry.name, error.message);
         let mut diagnostic = entry.node.place.error(message);
         diagnostic.help.clone_from(&error.help);
-        if let Some(at) = Origin::of(self.source, &entry.node.place, scalar).find(error.offset) {
+        if let Some(at) = Origin::of(self.texts.text(), &entry.node.place, scalar).find(error.offset) {
             diagnostic.span = Some(at..at);
         }
         self.diagnostics.push(diagnostic);
@@ -77,7 +77,7 @@ impl Reader<'_> {
 
     /// Looks up the variables that a template reads by `env "NAME"`.
     fn look_up(&mut self, entry: &Entry, scalar: &Scalar, variables: &[Reference]) {
-        let origin = Origin::of(self.source, &entry.node.place, scalar);
+        let origin = Origin::of(self.texts.text(), &entry.node.place, scalar);
         for variable in variables {
             let Some(name) = variable.path.first() else { continue };
             let place = match origin.find(variable.offset) {
@@ -94,7 +94,7 @@ impl Reader<'_> {
     }
 
     fn check_names(&mut self, entry: &Entry, scalar: &Scalar, references: &[Reference], when: When) {
-        let origin = Origin::of(self.source, &entry.node.place, scalar);
+        let origin = Origin::of(self.texts.text(), &entry.node.place, scalar);
         // A name that is used many times is one mistake.
         let mut seen = HashSet::new();
         for reference in references {

@@ -13,7 +13,7 @@ use crate::manifest::read::templates::When;
 use crate::manifest::read::webhook;
 use crate::manifest::tree::Kind;
 use crate::manifest::{
-    FirstPoll, Mode, PollSpec, Price, Provider, Secret, SecretSource, Tls, WorkflowSpec, files, units,
+    FirstPoll, Mode, PollSpec, Price, Provider, Secret, SecretSource, Tls, WorkflowSpec, units,
 };
 use crate::mapping::{Reference, Template};
 
@@ -263,7 +263,7 @@ pub(super) fn read_secret_file(reader: &mut Reader<'_>, entry: Entry, example: &
     let file = section.need("file", example, &mut reader.diagnostics);
     section.finish(&mut reader.diagnostics);
     let file = file?;
-    let path = files::resolve(reader.folder, &reader.full_text(&file)?);
+    let path = reader.path(&file)?;
     let is_there = reader.secrets != Secrets::Needed || reader.exists(&file, &path);
     is_there.then_some(SecretSource::File(path))
 }

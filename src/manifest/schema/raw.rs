@@ -18,11 +18,15 @@ use super::values::{
 /// input. Keys that begin with `x-` are your own.
 #[derive(Default, JsonSchema)]
 #[schemars(default, deny_unknown_fields, title = "flowbatch manifest")]
-#[schemars(extend("required" = ["version", "name", "workflow", "dataset", "input"]))]
+#[schemars(extend("if" = {"not": {"required": ["extends"]}}))]
+#[schemars(extend("then" = {"required": ["version", "name", "workflow", "dataset", "input"]}))]
 #[schemars(extend("patternProperties" = {"^x-": true}))]
 pub(super) struct RawManifest {
     /// The version of the manifest's language.
     version: Version,
+    /// The files that the manifest rests on, relative to it: what it says itself goes before what they say. See
+    /// docs/layers.md.
+    extends: Paths,
     /// Names the manifest and the folder of its runs: letters, digits, `-`, `_` and `.`, at most 80.
     name: Name,
     /// What the manifest is for.
