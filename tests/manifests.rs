@@ -67,6 +67,7 @@ const KEYS: &[&str] = &[
     "dataset.select.sample.seed",
     "repeat",
     "input",
+    "require_clean",
     "limits.concurrency",
     "limits.concurrency.max",
     "limits.concurrency.adaptive",

@@ -76,6 +76,7 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
         manifest_name: name,
         description,
         labels,
+        git: lock.git.clone().map(|git| report::Commit { commit: git.commit, dirty: git.dirty }),
         vars,
         env,
         types: dataset.types,

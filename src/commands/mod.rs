@@ -4,6 +4,7 @@ mod ahead;
 mod baseline;
 mod changed;
 mod check;
+mod clean;
 mod compare;
 mod derive;
 mod diff;

@@ -10,7 +10,9 @@ use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::serve::Beside;
-use crate::commands::{Done, Failure, Host, derive, estimate, judging, kept, rehearse, room, step_summary};
+use crate::commands::{
+    Done, Failure, Host, clean, derive, estimate, judging, kept, rehearse, room, step_summary,
+};
 use crate::fail_point::{self, Point};
 use crate::journal::{self, Found, History, Overridden, RunFolder, RunLock, Runs};
 use crate::manifest::{self, Budget, Manifest, Overrides, Provider, Secrets};
@@ -95,6 +97,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         return continue_run(args, &folder, host);
     }
     let mut sound = prepare(&args.manifest, &args.overrides(), Secrets::Needed, None, host)?;
+    clean::require(&sound)?;
     let runs = Runs::below(args.dir.as_ref().unwrap_or(&sound.manifest.output.dir));
     let folder = runs.folder(&sound.manifest.name, &run_id);
     let lock = identity::lock(&sound, &run_id, args.overridden(), git, host);

@@ -52,6 +52,8 @@ pub struct Manifest {
     pub gates: Vec<Gate>,
     /// The files that reports need beside the manifest, by the names that a run keeps them under.
     pub kept: Vec<KeptFile>,
+    /// `require_clean`: whether all that the run reads must stand in a commit.
+    pub require_clean: bool,
     /// `output`.
     pub output: OutputSpec,
     /// `report.group_by`, in the order written.

@@ -32,6 +32,7 @@ fn context() -> ReportContext {
         manifest_name: "support-triage".to_owned(),
         description: None,
         labels: Vec::new(),
+        git: None,
         vars: Map::new(),
         env: std::collections::BTreeMap::new(),
         types: ColumnTypes::default(),

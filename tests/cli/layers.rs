@@ -218,3 +218,58 @@ fn mistakes_stop_a_diff() {
     bench.run(&["diff", "gone.yaml"]).exits(2).says(&["no such file"]);
     bench.run(&["diff", "gone"]).exits(2);
 }
+
+fn git(bench: &Bench, args: &[&str]) {
+    let mut command = std::process::Command::new("git");
+    command.args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]);
+    let output = command.args(args).current_dir(bench.root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_run_that_must_be_clean_begins_only_from_a_commit() {
+    let (bench, server) = layered(2);
+    bench.write("job.yaml", bench.read("job.yaml") + "require_clean: true\n");
+    let refused = |parts: &[&str]| {
+        let told = bench.run(&["run", "job.yaml", "--json"]).exits(3);
+        assert_eq!(told.json()["verdict"]["reason"], "not_clean");
+        let message = told.json()["verdict"]["message"].as_str().unwrap().to_owned();
+        for part in parts {
+            assert!(message.contains(part), "{message} lacks {part}");
+        }
+        assert!(!bench.path("runs").exists() && server.invokes().is_empty());
+    };
+    refused(&["stands in no commit"]);
+    git(&bench, &["init", "-q"]);
+    refused(&["stands in no commit"]);
+    git(&bench, &["add", "job.yaml", "shared/base.yaml", "shared/answer.json"]);
+    git(&bench, &["commit", "-q", "-m", "one"]);
+    refused(&["are in no commit", "rows.csv", "`dataset.sha256`"]);
+    git(&bench, &["add", "rows.csv"]);
+    git(&bench, &["commit", "-q", "-m", "two"]);
+    let base = bench.read("shared/base.yaml");
+    bench.write("shared/base.yaml", base.clone() + "\n");
+    refused(&["differ from the commit", "shared/base.yaml"]);
+    bench.write("shared/base.yaml", base);
+    bench.write("note.txt", "untracked, and read by nobody");
+    bench.run(&["run", "job.yaml", "--id", "r"]).exits(0);
+    let report: Value = serde_json::from_str(&bench.read("runs/job/r/report.json")).unwrap();
+    assert_eq!(report["git"]["dirty"], false);
+    assert!(bench.read("runs/job/r/report.md").contains("| Commit | `"));
+}
+
+#[test]
+fn a_dataset_may_stand_outside_of_the_repository_when_it_is_pinned() {
+    let (bench, _server) = layered(2);
+    let bytes = fs::read(bench.path("rows.csv")).unwrap();
+    let digest = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&bytes));
+    let pinned = format!("require_clean: true\ndataset: {{sha256: '{digest}'}}\n");
+    bench.write("job.yaml", bench.read("job.yaml") + &pinned);
+    git(&bench, &["init", "-q"]);
+    git(&bench, &["add", "job.yaml", "shared"]);
+    git(&bench, &["commit", "-q", "-m", "one"]);
+    bench.run(&["run", "job.yaml", "--id", "r"]).exits(0);
+    bench.run(&["run", "job.yaml", "--overlay", "prod", "--id", "s"]).exits(3).says(&["job.prod.yaml"]);
+    let args = ["run", "job.yaml", "--overlay", "prod", "--id", "s", "--set", "require_clean=false"];
+    bench.run(&args).exits(0);
+}

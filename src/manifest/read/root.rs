@@ -110,6 +110,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
     let output = output::read(reader, root.take("output"), key.as_deref());
 
+    let require_clean = root.take("require_clean").and_then(|entry| reader.boolean(&entry));
+
     if let Some(workflow) = &workflow {
         workflow::check_secrets_stay(reader, workflow);
     }
@@ -137,6 +139,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         baseline: baseline.and_then(|(_, found)| found),
         gates,
         kept: layers::kept(context.layers, std::mem::take(&mut reader.kept.files)),
+        require_clean: require_clean.unwrap_or(false),
         output,
         group_by,
         references: std::mem::take(&mut reader.references),

@@ -3,9 +3,7 @@
 
 use schemars::JsonSchema;
 
-use crate::gates::TOP_LEVEL;
-
-use super::raw_checks::Check;
+use super::raw_checks::Checks;
 use super::raw_flow::{Concurrency, RetryOf};
 use super::raw_workflow::Workflow;
 use super::values::{
@@ -57,34 +55,14 @@ pub(super) struct RawManifest {
     baseline: FilePath,
     /// Conditions on the figures of the whole run, such as `label.pass_rate >= 90%`; a run that fails one exits with 4.
     gates: Vec<GateText>,
+    /// Whether a run is refused (exit 3) unless all that it reads stands in the git commit that is checked out. See
+    /// docs/layers.md.
+    #[schemars(extend("default" = false))]
+    require_clean: Boolean,
     /// What is written for a run.
     output: Output,
     /// How the report is laid out.
     report: Report,
-}
-
-/// Checks by name.
-#[derive(Default)]
-pub(super) struct Checks;
-
-impl JsonSchema for Checks {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Checks".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let check = generator.subschema_for::<Check>();
-        let name = r"^[^\s.{}\[\]-]{1,64}$";
-        schemars::json_schema!({
-            "type": "object",
-            "propertyNames": {"pattern": name, "not": {"enum": TOP_LEVEL}},
-            "additionalProperties": check,
-        })
-    }
 }
 
 /// Values that templates may use.
