@@ -31,6 +31,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("workflow", 4),
     ("emulator", 4),
     ("runner", 5),
+    ("notify", 5),
     ("serve", 6),
     ("commands", 7),
     ("console", 8),

@@ -87,9 +87,9 @@ fn of_run(folder: &RunFolder, changes: &Overrides, host: &dyn Host) -> Result<Si
         return Err(Failure::mistake(message));
     }
     let history = folder.read()?;
-    let changed = history.state().changed();
-    let lock = folder.lock()?.as_changed(changed);
-    let manifest = derive::frozen(folder, &lock, changed, Secrets::Recorded, host)?;
+    let since = history.state().changed();
+    let lock = folder.lock()?.as_changed(since);
+    let manifest = derive::frozen(folder, &lock, since, Secrets::Recorded, host)?;
     Ok(Side::of(&manifest, Some(lock.dataset.sha256)))
 }
 

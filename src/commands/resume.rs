@@ -1,16 +1,17 @@
 //! `flowbatch resume`: finishes what was begun, and never starts over.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::commands::changed::{self, accept};
 use crate::commands::execute::{Ran, Session, execute};
+use crate::commands::finish::{Shown, finish};
 use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
-use crate::commands::run::finish;
 use crate::commands::widen::widen;
-use crate::commands::{Done, Failure, Host, RunName, derive, identity, judging, prepare, room};
+use crate::commands::{Done, Failure, Host, RunName, derive, identity, judging, notices, prepare, room};
 use crate::journal::{Durability, History, RunFolder, RunLock};
 use crate::manifest::{KEPT, Secrets};
 use crate::model::{
@@ -130,7 +131,8 @@ pub(crate) fn go_on(
         // The lock is let go, as after any other run: judges have runs of their own.
         drop(writer);
         let judged = judging::now(folder, &state, host);
-        return judged.and(finish(folder, Ran { state, index: None }, json, style, host));
+        let shown = Shown { json, style, notify: None };
+        return judged.and(finish(folder, Ran { state, index: None }, shown, host));
     }
     let overrides = manifest_overrides(&lock, &known);
     let spool = folder.file("dataset.input");
@@ -147,10 +149,14 @@ pub(crate) fn go_on(
     room::check_files(&sound.manifest, &folder.file("manifest.yaml"), host)?;
     writer.set_durability(sound.manifest.output.durability);
     let run_id = lock.run_id.clone();
+    let manifest = Arc::clone(&sound.manifest);
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
-    let ran = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;
+    let root = folder.path().parent().and_then(|path| path.parent()).unwrap_or(folder.path());
+    let ran = execute(session, host)
+        .map_err(|failure| notices::after_failure(&manifest, root, failure.resumed_by(folder), host))?;
     let judged = judging::after(folder, &ran.state, host);
-    judged.and(finish(folder, ran, json, style, host))
+    let shown = Shown { json, style, notify: Some(&manifest) };
+    judged.and(finish(folder, ran, shown, host))
 }
 
 impl Widening {

@@ -39,6 +39,11 @@ pub(super) fn replace(root: &mut Node, environment: Environment<'_>) -> (Used, V
                 // What can't be used yet is refused as a whole.
                 _ if key.text == "extends" => {}
                 _ if key.text.starts_with("x-") || LATER.contains(&key.text.as_str()) => {}
+                Kind::Map(fields) if key.text == "notify" => {
+                    let is_secret = |key: &str| ["url", "heartbeat", "headers"].contains(&key);
+                    let plain = fields.iter_mut().filter(|(key, _)| !is_secret(&key.text));
+                    plain.for_each(|(_, field)| replacer.node(field));
+                }
                 Kind::Map(fields) if key.text == "workflow" => {
                     for (key, field) in fields {
                         // A secret's variable is looked up where the secret is read, and never kept in `used`.

@@ -11,7 +11,7 @@ use crate::manifest::settings::limit;
 use crate::manifest::{
     Encoding, Manifest, OnBadRow, OutputFormat, Provider, SampleSize, SecretSource, SecretText, units,
 };
-use crate::mapping::InputTemplate;
+use crate::mapping::{Expression, InputTemplate, Template};
 use crate::model::Durability;
 
 /// What a key means.
@@ -88,9 +88,27 @@ impl Manifest {
         gates.sort_unstable();
         facts.plain("gates", json!(gates));
         facts.plain("output", self.output_meaning());
+        self.notify_facts(&mut facts);
+        facts.plain("require_clean", json!(self.require_clean));
         let groups = self.group_by.iter().map(|(name, template)| json!([name, template.source()]));
         facts.plain("report.group_by", groups.collect());
         facts.0
+    }
+
+    fn notify_facts(&self, facts: &mut Facts) {
+        let Some(notify) = &self.notify else { return };
+        let mut when: Vec<_> = notify.when.iter().map(|alarm| alarm.word()).collect();
+        when.sort_unstable();
+        facts.plain("notify.when", json!(when));
+        facts.plain("notify.repeat", json!(units::write_duration(notify.repeat)));
+        facts.plain("notify.body", notify.body.as_ref().map_or(Value::Null, input));
+        let urls = [("notify.url", &notify.url), ("notify.heartbeat", &notify.heartbeat)];
+        for (key, text) in urls.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?))) {
+            self.secret_fact(facts, key, text);
+        }
+        for (name, value) in &notify.headers {
+            self.secret_fact(facts, &format!("notify.headers.{name}"), value);
+        }
     }
 
     fn workflow_facts(&self, facts: &mut Facts) {
@@ -167,7 +185,7 @@ impl Manifest {
             "on_bad_row": on_bad_row,
             "select": {
                 "range": select.range.map(|(first, last)| written_range(first, last)),
-                "where": select.condition.as_ref().map(|condition| condition.source()),
+                "where": select.condition.as_ref().map(Expression::source),
                 "limit": select.limit,
                 "sample": sample,
             },
@@ -269,7 +287,7 @@ fn input(template: &InputTemplate) -> Value {
             Value::Object(entries.collect())
         }
         InputTemplate::File { path, format } => {
-            json!({"file": path.source(), "format": format.as_ref().map(|format| format.source())})
+            json!({"file": path.source(), "format": format.as_ref().map(Template::source)})
         }
     }
 }

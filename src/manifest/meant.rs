@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
-use crate::manifest::{Concurrency, Layer, RateSpec, Retry, SecretSource, SecretText, Span, Texts};
+use crate::manifest::{
+    Concurrency, Layer, NotifySpec, RateSpec, Retry, SecretSource, SecretText, Span, Texts,
+};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, Repeats, RowNumber};
 
@@ -54,6 +56,8 @@ pub struct Manifest {
     pub kept: Vec<KeptFile>,
     /// `require_clean`: whether all that the run reads must stand in a commit.
     pub require_clean: bool,
+    /// `notify`.
+    pub notify: Option<NotifySpec>,
     /// `output`.
     pub output: OutputSpec,
     /// `report.group_by`, in the order written.

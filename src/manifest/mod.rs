@@ -14,6 +14,7 @@ mod meaning;
 mod meant;
 mod merge;
 mod names;
+mod notify;
 mod overrides;
 mod rates;
 mod read;
@@ -37,6 +38,7 @@ pub use meant::{
     Mode, OnBadRow, OutputFormat, OutputSpec, PollSpec, Price, Provider, ReceiverSpec, Sample, SampleSize,
     Select, Tls, WebhookSpec, WorkflowSpec,
 };
+pub use notify::{Alarm, NotifySpec};
 pub use rates::{PerTime, RateSpec, RatesSpec};
 pub use read::KEPT;
 pub use schema::{reference, schema};

@@ -18,6 +18,7 @@ mod journal;
 mod judge;
 mod layers;
 mod limits;
+mod notify;
 mod pages;
 mod rates;
 mod reconcile;

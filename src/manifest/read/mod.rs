@@ -9,6 +9,7 @@ mod input;
 mod judge;
 mod kept;
 mod limits;
+mod notify;
 mod origin;
 mod output;
 mod pin;

@@ -10,7 +10,7 @@ use crate::manifest::names::{did_you_mean, is_plain_name, wrong_name};
 use crate::manifest::read::kept::Kept;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
-use crate::manifest::read::{checks, dataset, gates, input, limits, output, workflow};
+use crate::manifest::read::{checks, dataset, gates, input, limits, notify, output, workflow};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node, Place};
 use crate::manifest::{Diagnostic, Layer, Manifest, Texts, layers};
@@ -41,7 +41,7 @@ pub(in crate::manifest) struct Context<'a> {
 pub const KEPT: &str = "kept";
 
 /// Sections that later versions have.
-pub(in crate::manifest) const LATER: [&str; 2] = ["schedule", "notify"];
+pub(in crate::manifest) const LATER: [&str; 1] = ["schedule"];
 
 /// Reads a manifest from its tree. The list has every mistake; what is wrong or missing has a stand-in, and only a
 /// missing dataset leaves nothing to go on with.
@@ -77,13 +77,7 @@ pub(in crate::manifest) fn read(
 }
 
 fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'_>) -> Option<Manifest> {
-    // What it names was read before all else.
-    root.take("extends");
-    if let Some(version) = root.need("version", "version: 1", &mut reader.diagnostics) {
-        read_version(reader, &version);
-    }
-    let name = root.need("name", "name: support-triage", &mut reader.diagnostics);
-    let name = name.and_then(|name| read_name(reader, &name));
+    let name = read_head(reader, &mut root);
     let description = root.take("description").and_then(|entry| reader.text(&entry));
     let labels = reader.named(root.take("labels"), Reader::text);
     let vars = root.take("vars");
@@ -111,9 +105,9 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let output = output::read(reader, root.take("output"), key.as_deref());
 
     let require_clean = root.take("require_clean").and_then(|entry| reader.boolean(&entry));
-
+    let notify = notify::read(reader, root.take("notify"));
     if let Some(workflow) = &workflow {
-        workflow::check_secrets_stay(reader, workflow);
+        workflow::check_secrets_stay(reader, workflow, notify.as_ref());
     }
     check_vars_given(reader, &context.overrides.vars);
     root.later(&LATER, &mut reader.diagnostics);
@@ -139,6 +133,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         baseline: baseline.and_then(|(_, found)| found),
         gates,
         kept: layers::kept(context.layers, std::mem::take(&mut reader.kept.files)),
+        notify,
         require_clean: require_clean.unwrap_or(false),
         output,
         group_by,
@@ -154,6 +149,16 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
 fn run_folder(context: &Context<'_>) -> Option<PathBuf> {
     let is_frozen = context.overrides.folder.is_some();
     context.path.parent().filter(|_| is_frozen).map(|folder| folder.join(KEPT))
+}
+
+/// Reads what says which manifest it is, and gives its name. What `extends` names was read before all else.
+fn read_head(reader: &mut Reader<'_>, root: &mut Section) -> Option<String> {
+    root.take("extends");
+    if let Some(version) = root.need("version", "version: 1", &mut reader.diagnostics) {
+        read_version(reader, &version);
+    }
+    let name = root.need("name", "name: support-triage", &mut reader.diagnostics);
+    name.and_then(|name| read_name(reader, &name))
 }
 
 fn read_version(reader: &mut Reader<'_>, entry: &Entry) {

@@ -19,6 +19,8 @@ pub(super) enum When {
     AfterReply,
     /// After the judge has answered: then `output` and `reply` are the judge's.
     OfJudge,
+    /// When someone is told of a run that has ended.
+    OfNotice,
 }
 
 const ROOTS: [&str; 8] = ["row", "row_number", "row_key", "row_tag", "repeat", "vars", "run", "manifest"];
@@ -111,6 +113,10 @@ impl Reader<'_> {
                 self.diagnostics.extend(not_of_judge(&path, &place));
                 continue;
             }
+            if when == When::OfNotice && path.first() != Some(&"vars") {
+                self.diagnostics.extend(not_of_notice(&path, &place));
+                continue;
+            }
             match path.as_slice() {
                 ["row", column, ..] => self.references.push(ColumnReference {
                     column: (*column).to_owned(),
@@ -162,6 +168,28 @@ fn not_of_judge(path: &[&str], place: &Place) -> Option<Diagnostic> {
     let told = format!("there is no `{}` in a judge's answer", path.join("."));
     let help = format!("the names are {}: they are the judge's", listed(&REPLY_ROOTS));
     (!REPLY_ROOTS.contains(root)).then(|| place.error(told).with_help(help))
+}
+
+/// What is known when someone is told of a run.
+fn not_of_notice(path: &[&str], place: &Place) -> Option<Diagnostic> {
+    const NAMES: [&str; 10] = [
+        "notice.event",
+        "notice.title",
+        "notice.text",
+        "notice.next",
+        "notice.at",
+        "manifest.name",
+        "run.id",
+        "run.dir",
+        "report.…",
+        "vars.…",
+    ];
+    let written = path.join(".");
+    let is_known = path.first() == Some(&"report")
+        || NAMES.contains(&written.as_str())
+        || matches!(path, [] | ["notice" | "manifest" | "run"]);
+    let told = format!("there is no `{written}` in a notification");
+    (!is_known).then(|| place.error(told).with_help(format!("the names are {}", listed(&NAMES))))
 }
 
 fn unknown_root(path: &[&str], place: &Place, when: When) -> Option<Diagnostic> {

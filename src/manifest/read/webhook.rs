@@ -117,7 +117,14 @@ fn read_one(reader: &mut Reader<'_>, entry: Entry) -> Option<Forward> {
     };
     let url = section.need("url", "url: https://example.com/done", &mut reader.diagnostics);
     let url = url.and_then(|entry| read_url(reader, &entry));
-    let headers = reader.named(section.take("headers"), |reader, entry| {
+    let headers = section.take("headers").map_or_else(Vec::new, |entry| read_headers(reader, entry));
+    section.finish(&mut reader.diagnostics);
+    Some(Forward { method: method?, url: url?, headers })
+}
+
+/// Reads headers, whose values may be secrets.
+pub(super) fn read_headers(reader: &mut Reader<'_>, entry: Entry) -> Vec<(String, SecretText)> {
+    reader.named(Some(entry), |reader, entry| {
         let name = entry.name.rsplit('.').next().unwrap_or_default();
         if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
             return reader.refuse(entry, "is no name that a header can have", None);
@@ -125,13 +132,11 @@ fn read_one(reader: &mut Reader<'_>, entry: Entry) -> Option<Forward> {
         let text = read_text(reader, entry.clone(), Literal::Refused)?;
         let is_good = known(&text).is_none_or(|value| http::HeaderValue::try_from(value).is_ok());
         if is_good { Some(text) } else { reader.refuse(entry, "has a value that no header can have", None) }
-    });
-    section.finish(&mut reader.diagnostics);
-    Some(Forward { method: method?, url: url?, headers })
+    })
 }
 
 /// Reads an address that may carry a token; one that surely does may not be written out.
-fn read_url(reader: &mut Reader<'_>, entry: &Entry) -> Option<SecretText> {
+pub(super) fn read_url(reader: &mut Reader<'_>, entry: &Entry) -> Option<SecretText> {
     let text = read_text(reader, entry.clone(), Literal::Address)?;
     let is_url = |value: String| {
         value.parse::<http::Uri>().is_ok_and(|uri| {

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 
 use super::raw_checks::Checks;
 use super::raw_flow::{Concurrency, RetryOf};
+use super::raw_notify::Notify;
 use super::raw_workflow::Workflow;
 use super::values::{
     Boolean, ColumnType, Condition, Delimiter, Delivery, Durability, Duration, Durations, FilePath, Format,
@@ -59,6 +60,8 @@ pub(super) struct RawManifest {
     /// docs/layers.md.
     #[schemars(extend("default" = false))]
     require_clean: Boolean,
+    /// Whom to tell when a run needs someone. See docs/notifications.md.
+    notify: Notify,
     /// What is written for a run.
     output: Output,
     /// How the report is laid out.
