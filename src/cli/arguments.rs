@@ -50,6 +50,7 @@ impl Run {
             vars,
             dataset,
             id: self.id,
+            reuse: self.reuse,
             new: self.new,
             yes: self.yes,
             dry_run: self.dry_run,
@@ -73,7 +74,16 @@ impl Plan {
     pub(crate) fn into_args(self) -> PlanArgs {
         let Changes { overlays, set, vars, dataset } = self.changes;
         let set = settings(&self.concurrency, Some(&self.rows), &set);
-        PlanArgs { manifest: self.manifest, overlays, set, vars, dataset, dir: self.dir.dir, json: self.json }
+        PlanArgs {
+            manifest: self.manifest,
+            overlays,
+            set,
+            vars,
+            dataset,
+            reuse: self.reuse,
+            dir: self.dir.dir,
+            json: self.json,
+        }
     }
 }
 

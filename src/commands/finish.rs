@@ -10,11 +10,22 @@ use crate::manifest::Manifest;
 use crate::model::Reason;
 use crate::report::{self, Style, Summary};
 
+/// Where else a run's figures are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// On the page of a step in CI.
+    #[default]
+    OfStep,
+    /// Nowhere: it is part of another run.
+    None,
+}
+
 /// How what a run came to is told.
 #[derive(Clone, Copy)]
 pub(crate) struct Shown<'a> {
     pub(crate) json: bool,
     pub(crate) style: Option<Style>,
+    pub(crate) page: Page,
     /// The manifest that says who else is told; none when nothing was done.
     pub(crate) notify: Option<&'a Manifest>,
 }
@@ -31,8 +42,12 @@ pub(crate) fn finish(
     // Without an index the journal is folded anew: two states of a million rows need not stand side by side.
     let history = index.map(|index| History::known(folder.journal(), state, index));
     let summary = derive::derive(folder, history, host).map_err(|failure| at_full_disk(failure, done))?;
-    step_summary::append(&summary, host);
-    if let Some(manifest) = shown.notify {
+    // What is part of another run is told with that.
+    let is_own = shown.page == Page::OfStep;
+    if is_own {
+        step_summary::append(&summary, host);
+    }
+    if let Some(manifest) = shown.notify.filter(|_| is_own) {
         notices::after_run(manifest, folder, &from_here(&summary, folder), host);
     }
     let exit_code = summary.verdict.exit_code;

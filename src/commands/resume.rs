@@ -7,7 +7,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::commands::changed::{self, accept};
 use crate::commands::execute::{Ran, Session, execute};
-use crate::commands::finish::{Shown, finish};
+use crate::commands::finish::{Page, Shown, finish};
 use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
 use crate::commands::widen::widen;
@@ -66,6 +66,7 @@ pub(crate) struct Continue {
     pub(crate) extend: bool,
     pub(crate) accept_edits: bool,
     pub(crate) yes: bool,
+    pub(crate) page: Page,
 }
 
 /// Finishes a run.
@@ -81,7 +82,7 @@ fn resume_at(folder: &RunFolder, args: &ResumeArgs, host: &mut dyn Host) -> Resu
     let ResumeArgs { retry, set, widen, extend, accept_edits, yes, .. } = args.clone();
     go_on(
         folder,
-        &Continue { retry, set, widen, extend, accept_edits, yes },
+        &Continue { retry, set, widen, extend, accept_edits, yes, page: Page::OfStep },
         None,
         args.json,
         args.style,
@@ -131,7 +132,7 @@ pub(crate) fn go_on(
         // The lock is let go, as after any other run: judges have runs of their own.
         drop(writer);
         let judged = judging::now(folder, &state, host);
-        let shown = Shown { json, style, notify: None };
+        let shown = Shown { json, style, page: on.page, notify: None };
         return judged.and(finish(folder, Ran { state, index: None }, shown, host));
     }
     let overrides = manifest_overrides(&lock, &known);
@@ -152,10 +153,13 @@ pub(crate) fn go_on(
     let manifest = Arc::clone(&sound.manifest);
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
     let root = folder.path().parent().and_then(|path| path.parent()).unwrap_or(folder.path());
-    let ran = execute(session, host)
-        .map_err(|failure| notices::after_failure(&manifest, root, failure.resumed_by(folder), host))?;
+    let ran = execute(session, host).map_err(|failure| {
+        let failure = failure.resumed_by(folder);
+        // What is part of another run is told with that.
+        if on.page == Page::OfStep { notices::after_failure(&manifest, root, failure, host) } else { failure }
+    })?;
     let judged = judging::after(folder, &ran.state, host);
-    let shown = Shown { json, style, notify: Some(&manifest) };
+    let shown = Shown { json, style, page: on.page, notify: Some(&manifest) };
     judged.and(finish(folder, ran, shown, host))
 }
 
@@ -194,8 +198,8 @@ pub(crate) fn check_digests(folder: &RunFolder, history: &History) -> Result<(),
 }
 
 /// Keys that a resume may change: how the run goes on, not what it is.
-const MAY_CHANGE: [&str; 7] =
-    ["limits", "accept", "gates", "report", "output", "workflow.body_limit", "workflow.pin"];
+const MAY_CHANGE: [&str; 8] =
+    ["limits", "accept", "gates", "report", "output", "reuse", "workflow.body_limit", "workflow.pin"];
 
 fn changed_settings(on: &Continue, same_command_line: bool) -> Result<Vec<RunEvent>, Failure> {
     // `run --id` is started with the same command line each time: its settings are those of the lock.

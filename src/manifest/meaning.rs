@@ -79,7 +79,7 @@ impl Manifest {
                 "failed": limit(accept.failed), "rejected": limit(accept.rejected), "in_doubt": limit(accept.in_doubt),
             }),
         );
-        facts.plain("checks", checks(&self.written_checks));
+        facts.plain("checks", checks(&serde_json::from_str(&self.checks_text).unwrap_or_default()));
         for judge in self.checks.iter().filter_map(|check| check.judge_rule()) {
             facts.plain(&format!("checks.{}.judge.content", judge.name), digest_shown(&judge.sha256));
         }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
 use crate::manifest::{
-    Concurrency, Layer, NotifySpec, RateSpec, Retry, SecretSource, SecretText, Span, Texts,
+    Concurrency, Layer, NotifySpec, RateSpec, Retry, ReuseSpec, SecretSource, SecretText, Span, Texts,
 };
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, Repeats, RowNumber};
@@ -48,6 +48,10 @@ pub struct Manifest {
     pub accept: Accept,
     /// `checks`, in the order written.
     pub checks: Vec<Check>,
+    /// `checks`, as written: what tells whether they are the same.
+    pub checks_text: String,
+    /// `reuse`.
+    pub reuse: Option<ReuseSpec>,
     /// `baseline`, when its file is there.
     pub baseline: Option<Baseline>,
     /// `gates`.
@@ -66,8 +70,6 @@ pub struct Manifest {
     pub references: Vec<ColumnReference>,
     /// The files that it rests on and that change it, lowest first; the manifest itself is not among them.
     pub layers: Vec<Layer>,
-    /// `checks` as they are written, after all layers.
-    pub(in crate::manifest) written_checks: Value,
     /// All their texts.
     pub(in crate::manifest) texts: Texts,
     /// Where things stand that are checked once the header is known.

@@ -18,6 +18,7 @@ mod notify;
 mod overrides;
 mod rates;
 mod read;
+mod reuse;
 mod scalar;
 mod schema;
 mod secret;
@@ -41,6 +42,7 @@ pub use meant::{
 pub use notify::{Alarm, NotifySpec};
 pub use rates::{PerTime, RateSpec, RatesSpec};
 pub use read::KEPT;
+pub use reuse::ReuseSpec;
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource, SecretText};
 pub use texts::Texts;

@@ -25,6 +25,7 @@ mod reconcile;
 mod repair;
 mod repeat;
 mod resume;
+mod reuse;
 mod secrets;
 mod signals;
 #[path = "../support/mod.rs"]

@@ -10,7 +10,7 @@ use crate::manifest::names::{did_you_mean, is_plain_name, wrong_name};
 use crate::manifest::read::kept::Kept;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
-use crate::manifest::read::{checks, dataset, gates, input, limits, notify, output, workflow};
+use crate::manifest::read::{checks, dataset, gates, input, limits, notify, output, reuse, workflow};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node, Place};
 use crate::manifest::{Diagnostic, Layer, Manifest, Texts, layers};
@@ -92,9 +92,10 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let limits = limits::read(reader, root.take("limits"), price);
     let accept = limits::read_accept(reader, root.take("accept"));
     let entry = root.take("checks");
-    let written_checks = entry.as_ref().and_then(|entry| to_json(&entry.node).ok()).unwrap_or_default();
     let checks = checks::read(reader, entry.clone(), price);
     let known = checks::known(entry.as_ref(), &checks);
+    let checks_text = entry.as_ref().and_then(|entry| to_json(&entry.node).ok()).unwrap_or_default();
+    let reuse = reuse::read(reader, root.take("reuse"));
     let entry = root.take("baseline");
     let baseline = gates::read_baseline(reader, entry.as_ref());
     let repeats = dataset.as_ref().map_or_else(Repeats::default, |(dataset, _)| dataset.repeats);
@@ -130,6 +131,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         limits,
         accept,
         checks,
+        checks_text: checks_text.to_string(),
+        reuse,
         baseline: baseline.and_then(|(_, found)| found),
         gates,
         kept: layers::kept(context.layers, std::mem::take(&mut reader.kept.files)),
@@ -139,7 +142,6 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         group_by,
         references: std::mem::take(&mut reader.references),
         layers: context.layers.to_vec(),
-        written_checks,
         texts: context.texts.clone(),
         places,
     })

@@ -8,6 +8,8 @@ mod raw_checks;
 mod raw_flow;
 mod raw_notify;
 #[expect(dead_code, reason = "as above")]
+mod raw_reuse;
+#[expect(dead_code, reason = "as above")]
 mod raw_workflow;
 mod reference;
 mod values;
