@@ -8,6 +8,7 @@
 
 pub mod allowance;
 pub mod artifact;
+pub mod calendar;
 pub mod checks;
 pub mod cli;
 pub mod commands;

@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("fail_point", 0),
     ("stats", 0),
     ("similarity", 0),
+    ("calendar", 1),
     ("mapping", 1),
     ("retry", 1),
     ("pace", 1),

@@ -9,6 +9,7 @@ mod diff;
 mod limits;
 mod reference;
 mod report;
+mod schedule;
 mod score;
 mod serve;
 
@@ -80,6 +81,7 @@ impl Cli {
             Command::Diff(args) => commands::diff(&args.into_args(), host),
             Command::Reconcile(args) => commands::reconcile(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
+            Command::Schedule(args) => args.run(host),
             Command::Serve(args) => commands::serve(&args.into_args(), host, ready),
             Command::Emulate(args) => commands::emulate(&args.into_args(), host, ready),
             Command::Init(args) => commands::init(&args.into_args(), host),
@@ -142,6 +144,8 @@ enum Command {
     Reconcile(Reconcile),
     /// Lists runs, oldest first
     Runs(Runs),
+    /// Runs what is due by the manifests' `schedule`, and shows when that is
+    Schedule(schedule::Schedule),
     /// Serves the runs below a folder as pages: the list, reports, and how living runs stand
     Serve(serve::Serve),
     /// Serves the GPTBots Workflow API on loopback, from a small YAML or a .flow file

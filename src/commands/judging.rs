@@ -18,7 +18,7 @@ use crate::commands::resume::{Continue, go_on};
 use crate::commands::run::selected;
 use crate::commands::{Failure, Host, ahead, derive, estimate, kept, reuse, room};
 use crate::fail_point::{self, Point};
-use crate::journal::{History, Overridden, RunFolder, Runs};
+use crate::journal::{Error, History, Overridden, RunFolder, Runs, Starting};
 use crate::manifest::Secrets;
 use crate::model::{Reason, RunState};
 use crate::report::ReportContext;
@@ -55,6 +55,8 @@ pub(crate) fn judge(
 ) -> Result<u64, Failure> {
     let mut sent = 0;
     for at in 0..judges::grouped(&context.checks).len() {
+        // Subtle: between a look at what was asked and the first intent of what is asked now nobody else may ask.
+        let mut turn = take_turn(folder)?;
         let mut found = Judges::find(folder, &context.checks, host)?;
         let runs = found.0.get(at).map(|asked| asked.runs.iter()).into_iter().flatten();
         let is_open = |run: &&Judging| !run.is_complete() || !run.folder().is_closed();
@@ -64,24 +66,36 @@ pub(crate) fn judge(
             fail_point::pass(Point::JudgeDerived);
         }
         let open: Vec<_> = open.into_iter().map(|run| (run.folder().clone(), run.requests())).collect();
-        for (run, before) in &open {
-            let state = finish_one(run, host)?;
-            sent += state.tally().invokes.saturating_sub(*before);
-            if !state.is_complete() {
-                return Ok(sent);
-            }
-        }
         if !open.is_empty() {
+            drop(turn);
+            for (run, before) in &open {
+                let state = finish_one(run, host)?;
+                sent += state.tally().invokes.saturating_sub(*before);
+                if !state.is_complete() {
+                    return Ok(sent);
+                }
+            }
+            turn = take_turn(folder)?;
             found = Judges::find(folder, &context.checks, host)?;
         }
         let asking = Asking { folder, context, history, judges: &found, at };
-        let Some(state) = asking.ask(confirm, host)? else { continue };
+        let Some(state) = asking.ask(turn, confirm, host)? else { continue };
         sent += state.tally().invokes;
         if !state.is_complete() {
             return Ok(sent);
         }
     }
     Ok(sent)
+}
+
+/// Waits for the turn to ask judges about a run. What another process has laid out and is about to ask can't be seen by its
+/// rows yet.
+fn take_turn(folder: &RunFolder) -> Result<Starting, Failure> {
+    let turn = Runs::below(folder.path()).start(JUDGES)?;
+    match Runs::below(folder.file(JUDGES)).list().into_iter().find(|found| found.folder.is_locked()) {
+        Some(found) => Err(Error::Locked { path: found.folder.path().to_path_buf() }.into()),
+        None => Ok(turn),
+    }
 }
 
 /// Says, by its report and its judges' journals, that a closed run is judged as far as it is to be: false when that can't be
@@ -162,7 +176,7 @@ struct Asking<'a> {
 
 impl Asking<'_> {
     /// Asks about all rows that the judge was not asked about, in a run of its own; gives how that run stands then.
-    fn ask(&self, confirm: bool, host: &mut dyn Host) -> Result<Option<RunState>, Failure> {
+    fn ask(&self, turn: Starting, confirm: bool, host: &mut dyn Host) -> Result<Option<RunState>, Failure> {
         let Some(asked) = self.judges.0.get(self.at) else { return Ok(None) };
         let rule = &asked.rules[0];
         let mut digest = Sha256::new();
@@ -192,8 +206,8 @@ impl Asking<'_> {
         let spool = run.file("dataset.input");
         let mut file = BufWriter::new(File::create(&spool).map_err(Failure::disk(&spool))?);
         self.each(host, &mut |line| {
-            let torn = fail_point::tear(Point::QuestionHalfWritten, line, &mut file);
-            torn.and_then(|()| file.write_all(line)).map_err(Failure::disk(&spool))
+            let half = fail_point::tear(Point::QuestionHalfWritten, line, &mut file);
+            half.and_then(|()| file.write_all(line)).map_err(Failure::disk(&spool))
         })?;
         let file = file.into_inner().map_err(|error| Failure::disk(&spool)(error.into_error()))?;
         file.sync_all().map_err(Failure::disk(&spool))?;
@@ -208,6 +222,7 @@ impl Asking<'_> {
         lock.reuse = reuse::of_judge(self.folder, &rule.name);
         let (selection, durability) = (selected(&sound.survey.selection), sound.manifest.output.durability);
         let writer = run.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
+        drop(turn);
         fail_point::pass(Point::JudgeBegun);
         let state = run.read()?.into_state();
         let changes = Vec::new();

@@ -33,6 +33,7 @@ mod resume;
 mod reuse;
 mod room;
 mod run;
+mod schedule;
 mod score;
 mod serve;
 mod step_summary;
@@ -53,6 +54,9 @@ pub use reconcile::{ReconcileArgs, reconcile};
 pub use report::{ReportArgs, ReportFormat, report};
 pub use resume::{ResumeArgs, Widening, resume};
 pub use run::{RunArgs, quoted, run};
+pub use schedule::{
+    ExportTarget, ScheduleExportArgs, SchedulePreviewArgs, schedule_export, schedule_preview, schedule_slot,
+};
 pub use score::{ScoreArgs, score};
 pub use serve::{ServeArgs, serve};
 

@@ -1,5 +1,7 @@
 //! What a manifest means, key by key, with defaults filled and units written one way: what two manifests are compared by.
 
+mod when;
+
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
@@ -89,6 +91,8 @@ impl Manifest {
         facts.plain("gates", json!(gates));
         facts.plain("output", self.output_meaning());
         self.notify_facts(&mut facts);
+        facts.plain("schedule", self.schedule.as_ref().map_or(Value::Null, when::schedule));
+        facts.plain("reuse", self.reuse.as_ref().map_or(Value::Null, when::reuse));
         facts.plain("require_clean", json!(self.require_clean));
         let groups = self.group_by.iter().map(|(name, template)| json!([name, template.source()]));
         facts.plain("report.group_by", groups.collect());

@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
 use crate::manifest::{
-    Concurrency, Layer, NotifySpec, RateSpec, Retry, ReuseSpec, SecretSource, SecretText, Span, Texts,
+    Concurrency, KeptFile, Layer, NotifySpec, RateSpec, Retry, ReuseSpec, Schedule, SecretSource, SecretText,
+    Span, Texts,
 };
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, Repeats, RowNumber};
@@ -66,6 +67,8 @@ pub struct Manifest {
     pub output: OutputSpec,
     /// `report.group_by`, in the order written.
     pub group_by: Vec<(String, Template)>,
+    /// `schedule`.
+    pub schedule: Option<Schedule>,
     /// Every template and condition that can name a column, with its place: what the header is checked against.
     pub references: Vec<ColumnReference>,
     /// The files that it rests on and that change it, lowest first; the manifest itself is not among them.
@@ -74,17 +77,6 @@ pub struct Manifest {
     pub(in crate::manifest) texts: Texts,
     /// Where things stand that are checked once the header is known.
     pub(in crate::manifest) places: Places,
-}
-
-/// A file that reports need beside the manifest, of which a run keeps a copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptFile {
-    /// The copy's name in the run's folder of such files.
-    pub name: String,
-    /// Where it was read.
-    pub path: PathBuf,
-    /// Its content.
-    pub bytes: Vec<u8>,
 }
 
 /// Where things stand that are checked once the header is known.

@@ -147,6 +147,30 @@ fn scoring_again_asks_a_judge_only_what_it_was_not_asked() {
 }
 
 #[test]
+fn what_another_process_is_about_to_ask_is_not_asked_beside_it() {
+    let court = Court::of(3, GOOD, &quick(), "{}");
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    court.judge_yaml("again: {{row.output.answer}}", "{}");
+    // As it is when a run is laid out: locked, and with no row begun.
+    let other = court.bench.run_dir().join("judges/good/other");
+    let first = court.judge_runs().remove(0);
+    fs::create_dir(&other).unwrap();
+    fs::copy(first.join("run.lock.json"), other.join("run.lock.json")).unwrap();
+    let journal = fs::read_to_string(first.join("journal.jsonl")).unwrap();
+    let laid_out: String = journal.lines().take(2).map(|line| line.to_owned() + "\n").collect();
+    assert!(!laid_out.contains("process_started"), "{laid_out}");
+    fs::write(other.join("journal.jsonl"), laid_out).unwrap();
+    let locked = if cfg!(windows) { "journal.lock" } else { "journal.jsonl" };
+    let locked = fs::File::options().create(true).append(true).open(other.join(locked)).unwrap();
+    locked.lock().unwrap();
+    court.bench.run(&["score", &court.run_dir()]).exits(3).says(&["judges/good/other"]);
+    assert_eq!(court.judge.accepted().len(), 3);
+    drop(locked);
+    court.bench.run(&["score", &court.run_dir()]).exits(0).says(&["3 requests were sent"]);
+    assert_eq!(court.judge.accepted().len(), 6);
+}
+
+#[test]
 fn edited_checks_score_stored_replies_whose_dataset_is_gone() {
     let court = Court::of(6, &GOOD.replace("}}\n", "}, when: row.id != \"k2\"}\n"), &quick(), "{}");
     court.bench.run(&["run", "job.yaml"]).exits(0);

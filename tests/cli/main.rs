@@ -26,6 +26,7 @@ mod repair;
 mod repeat;
 mod resume;
 mod reuse;
+mod schedule;
 mod secrets;
 mod signals;
 #[path = "../support/mod.rs"]

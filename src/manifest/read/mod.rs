@@ -18,11 +18,12 @@ mod reader;
 mod reuse;
 mod root;
 mod rules;
+mod schedule;
 mod section;
 mod templates;
 mod webhook;
 mod workflow;
 
 pub use root::KEPT;
-pub(super) use root::{Context, LATER, read};
+pub(super) use root::{Context, read};
 pub(super) use workflow::WORKFLOW_KEYS;

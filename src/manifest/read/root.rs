@@ -10,7 +10,9 @@ use crate::manifest::names::{did_you_mean, is_plain_name, wrong_name};
 use crate::manifest::read::kept::Kept;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
-use crate::manifest::read::{checks, dataset, gates, input, limits, notify, output, reuse, workflow};
+use crate::manifest::read::{
+    checks, dataset, gates, input, limits, notify, output, reuse, schedule, workflow,
+};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node, Place};
 use crate::manifest::{Diagnostic, Layer, Manifest, Texts, layers};
@@ -39,9 +41,6 @@ pub(in crate::manifest) struct Context<'a> {
 
 /// The folder of a run in which copies of files lie that its reports need.
 pub const KEPT: &str = "kept";
-
-/// Sections that later versions have.
-pub(in crate::manifest) const LATER: [&str; 1] = ["schedule"];
 
 /// Reads a manifest from its tree. The list has every mistake; what is wrong or missing has a stand-in, and only a
 /// missing dataset leaves nothing to go on with.
@@ -107,11 +106,11 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
 
     let require_clean = root.take("require_clean").and_then(|entry| reader.boolean(&entry));
     let notify = notify::read(reader, root.take("notify"));
+    let schedule = schedule::read(reader, root.take("schedule"), name.as_deref());
     if let Some(workflow) = &workflow {
         workflow::check_secrets_stay(reader, workflow, notify.as_ref());
     }
     check_vars_given(reader, &context.overrides.vars);
-    root.later(&LATER, &mut reader.diagnostics);
     root.drop_own();
     root.finish(&mut reader.diagnostics);
     let (dataset, mut places) = dataset?;
@@ -140,6 +139,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         require_clean: require_clean.unwrap_or(false),
         output,
         group_by,
+        schedule,
         references: std::mem::take(&mut reader.references),
         layers: context.layers.to_vec(),
         texts: context.texts.clone(),

@@ -7,6 +7,7 @@ use super::raw_checks::Checks;
 use super::raw_flow::{Concurrency, RetryOf};
 use super::raw_notify::Notify;
 use super::raw_reuse::Reuse;
+use super::raw_schedule::Schedule;
 use super::raw_workflow::Workflow;
 use super::values::{
     Boolean, ColumnType, Condition, Delimiter, Delivery, Durability, Duration, Durations, FilePath, Format,
@@ -70,6 +71,8 @@ pub(super) struct RawManifest {
     output: Output,
     /// How the report is laid out.
     report: Report,
+    /// When the manifest is run by `flowbatch schedule`. See docs/scheduling.md.
+    schedule: Schedule,
 }
 
 /// Values that templates may use.
