@@ -149,8 +149,7 @@ pub(crate) fn go_on(
     changes.extend(added);
     room::check_files(&sound.manifest, &folder.file("manifest.yaml"), host)?;
     writer.set_durability(sound.manifest.output.durability);
-    let run_id = lock.run_id.clone();
-    let manifest = Arc::clone(&sound.manifest);
+    let (run_id, manifest) = (lock.run_id.clone(), Arc::clone(&sound.manifest));
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
     let root = folder.path().parent().and_then(|path| path.parent()).unwrap_or(folder.path());
     let ran = execute(session, host).map_err(|failure| {

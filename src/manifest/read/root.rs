@@ -103,7 +103,6 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let gates = gates::read(reader, root.take("gates"), (&known, &groups), entry.is_some(), repeats, price);
     let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
     let output = output::read(reader, root.take("output"), key.as_deref());
-
     let require_clean = root.take("require_clean").and_then(|entry| reader.boolean(&entry));
     let notify = notify::read(reader, root.take("notify"));
     let schedule = schedule::read(reader, root.take("schedule"), name.as_deref());
