@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::checks::JudgeRule;
 use crate::commands::execute::{Session, execute};
 use crate::commands::finish::Page;
 use crate::commands::identity::{self, Git};
@@ -54,7 +55,7 @@ pub(crate) fn judge(
     host: &mut dyn Host,
 ) -> Result<u64, Failure> {
     let mut sent = 0;
-    for at in 0..judges::grouped(&context.checks).len() {
+    for (at, rules) in judges::grouped(&context.checks).iter().enumerate() {
         // Subtle: between a look at what was asked and the first intent of what is asked now nobody else may ask.
         let mut turn = take_turn(folder)?;
         let mut found = Judges::find(folder, &context.checks, host)?;
@@ -64,6 +65,11 @@ pub(crate) fn judge(
         for run in closed.into_iter().filter(|run| !is_derived(run.folder())) {
             derive::derive(run.folder(), None, host)?;
             fail_point::pass(Point::JudgeDerived);
+        }
+        let left: u64 = open.iter().map(|run| run.left()).sum();
+        if confirm && left > 0 {
+            let told = in_words(left, rules);
+            consent(&format!("A judge's run was cut short. Send the remaining {told}?"), sent, host)?;
         }
         let open: Vec<_> = open.into_iter().map(|run| (run.folder().clone(), run.requests())).collect();
         if !open.is_empty() {
@@ -78,7 +84,7 @@ pub(crate) fn judge(
             turn = take_turn(folder)?;
             found = Judges::find(folder, &context.checks, host)?;
         }
-        let asking = Asking { folder, context, history, judges: &found, at };
+        let asking = Asking { folder, context, history, judges: &found, at, sent };
         let Some(state) = asking.ask(turn, confirm, host)? else { continue };
         sent += state.tally().invokes;
         if !state.is_complete() {
@@ -86,6 +92,24 @@ pub(crate) fn judge(
         }
     }
     Ok(sent)
+}
+
+/// Says how many rows go to which judge.
+fn in_words(rows: u64, rules: &[&JudgeRule]) -> String {
+    let names: Vec<_> = rules.iter().map(|rule| &*rule.name).collect();
+    format!("{} to {}, for {}", estimate::rows(rows), rules[0].manifest.display(), names.join(", "))
+}
+
+/// Asks on a terminal; the error says what was sent before.
+fn consent(question: &str, sent: u64, host: &mut dyn Host) -> Result<(), Failure> {
+    if host.confirm(question) == Some(false) {
+        let told = match sent {
+            0 => "nothing was sent".to_owned(),
+            sent => format!("no more was sent than {sent} requests to judges"),
+        };
+        return Err(Failure::environment(Reason::Interrupted, told));
+    }
+    Ok(())
 }
 
 /// Waits for the turn to ask judges about a run. What another process has laid out and is about to ask can't be seen by its
@@ -172,6 +196,8 @@ struct Asking<'a> {
     history: &'a History,
     judges: &'a Judges,
     at: usize,
+    /// Requests to judges before.
+    sent: u64,
 }
 
 impl Asking<'_> {
@@ -187,11 +213,9 @@ impl Asking<'_> {
         if rows == 0 {
             return Ok(None);
         }
-        let names: Vec<_> = asked.rules.iter().map(|rule| &*rule.name).collect();
-        let told =
-            format!("{} to {}, for {}", estimate::rows(rows), rule.manifest.display(), names.join(", "));
-        if confirm && host.confirm(&format!("Send {told}?")) == Some(false) {
-            return Err(Failure::environment(Reason::Interrupted, "nothing was sent"));
+        let told = in_words(rows, &asked.rules.iter().collect::<Vec<_>>());
+        if confirm {
+            consent(&format!("Send {told}?"), self.sent, host)?;
         }
         host.say(&format!("judging: {told}"));
         let id = self.run_id(&rule.name, &rule.sha256, digest);
@@ -212,10 +236,12 @@ impl Asking<'_> {
         let file = file.into_inner().map_err(|error| Failure::disk(&spool)(error.into_error()))?;
         file.sync_all().map_err(Failure::disk(&spool))?;
         fail_point::pass(Point::QuestionsWritten);
-        let sound = prepare(&rule.file, &judges::overrides(rule), Secrets::Needed, Some(&spool), host)?;
+        let overrides = judges::overrides(rule);
+        let sound = prepare(&rule.file, &overrides, Secrets::Needed, Some(&spool), host)?;
         room::check_files(&sound.manifest, &spool, host)?;
         kept::keep(&run, &sound.manifest.kept)?;
-        let overridden = Overridden { dataset: Some("-".to_owned()), ..Overridden::default() };
+        let (set, dataset) = (overrides.set, Some("-".to_owned()));
+        let overridden = Overridden { set, dataset, ..Overridden::default() };
         let git = Git::ask(&sound.manifest.folder);
         let mut lock = identity::lock(&sound, &id, overridden, git, host);
         lock.manifest_path = rule.manifest.display().to_string();

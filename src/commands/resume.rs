@@ -1,5 +1,6 @@
 //! `flowbatch resume`: finishes what was begun, and never starts over.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::commands::execute::{Ran, Session, execute};
 use crate::commands::finish::{Page, Shown, finish};
 use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
+use crate::commands::serve::Beside;
 use crate::commands::widen::widen;
 use crate::commands::{Done, Failure, Host, RunName, derive, identity, judging, notices, prepare, room};
 use crate::journal::{Durability, History, RunFolder, RunLock};
@@ -38,6 +40,8 @@ pub struct ResumeArgs {
     pub accept_edits: bool,
     /// `--repair`: mend a damaged journal first.
     pub repair: bool,
+    /// `--serve`: where the run's page is served while it lives.
+    pub serve: Option<SocketAddr>,
     /// `--yes`.
     pub yes: bool,
     /// `--json`.
@@ -65,6 +69,7 @@ pub(crate) struct Continue {
     pub(crate) widen: Widening,
     pub(crate) extend: bool,
     pub(crate) accept_edits: bool,
+    pub(crate) serve: Option<SocketAddr>,
     pub(crate) yes: bool,
     pub(crate) page: Page,
 }
@@ -79,10 +84,10 @@ fn resume_at(folder: &RunFolder, args: &ResumeArgs, host: &mut dyn Host) -> Resu
     if args.repair {
         mend(folder, args.yes, host)?;
     }
-    let ResumeArgs { retry, set, widen, extend, accept_edits, yes, .. } = args.clone();
+    let ResumeArgs { retry, set, widen, extend, accept_edits, serve, yes, .. } = args.clone();
     go_on(
         folder,
-        &Continue { retry, set, widen, extend, accept_edits, yes, page: Page::OfStep },
+        &Continue { retry, set, widen, extend, accept_edits, serve, yes, page: Page::OfStep },
         None,
         args.json,
         args.style,
@@ -149,17 +154,33 @@ pub(crate) fn go_on(
     changes.extend(added);
     room::check_files(&sound.manifest, &folder.file("manifest.yaml"), host)?;
     writer.set_durability(sound.manifest.output.durability);
-    let (run_id, manifest) = (lock.run_id.clone(), Arc::clone(&sound.manifest));
+    let run_id = lock.run_id.clone();
+    let serving = on.serve.map(|address| Beside::of_run(address, folder)).transpose()?;
+    if let Some((_, page)) = &serving {
+        host.say(&format!("this run is shown at {page}"));
+    }
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
+    drive(session, on, json, style, host)
+}
+
+/// Drives what remains of a run to its end, and tells what it came to.
+fn drive(
+    session: Session,
+    on: &Continue,
+    json: bool,
+    style: Option<Style>,
+    host: &mut dyn Host,
+) -> Result<Done, Failure> {
+    let (folder, manifest) = (session.folder.clone(), Arc::clone(&session.sound.manifest));
     let root = folder.path().parent().and_then(|path| path.parent()).unwrap_or(folder.path());
     let ran = execute(session, host).map_err(|failure| {
-        let failure = failure.resumed_by(folder);
+        let failure = failure.resumed_by(&folder);
         // What is part of another run is told with that.
         if on.page == Page::OfStep { notices::after_failure(&manifest, root, failure, host) } else { failure }
     })?;
-    let judged = judging::after(folder, &ran.state, host);
+    let judged = judging::after(&folder, &ran.state, host);
     let shown = Shown { json, style, page: on.page, notify: Some(&manifest) };
-    judged.and(finish(folder, ran, shown, host))
+    judged.and(finish(&folder, ran, shown, host))
 }
 
 impl Widening {

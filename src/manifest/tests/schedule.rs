@@ -92,7 +92,7 @@ fn a_wrong_schedule_is_refused_where_it_is_wrong() {
     more("starts: '2026-12-01T20:00', ends: '2026-12-02T08:00'", &["has no time from `schedule.starts`"]);
     more("starts: soon", &["`soon` is no date and no instant"]);
     more("catch_up: {missed: none, window: 1h}", &["has no meaning beside `missed: none`"]);
-    more("catch_up: some", &["one of `none`, `last`, `all`"]);
+    more("catch_up: some", &["can't be `some`", "did you mean `none`?"]);
     more("overlap: queue", &["can't be `queue`", "did you mean"]);
     more("keep: {succeeded: 0}", &["from 1 to 1000000"]);
 }

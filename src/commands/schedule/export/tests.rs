@@ -212,7 +212,7 @@ fn kubernetes_gets_a_job_that_goes_on_with_its_run() {
     assert_eq!(container["args"][3], "$(SLOT)");
     assert_eq!(container["volumeMounts"][2]["mountPath"], "/run/secrets/gptbots");
     assert_eq!(pod["volumes"][2]["secret"]["secretName"], "flowbatch-nightly");
-    let text = exported("{cron: '30 2 * * *', time_zone: America/New_York, jitter: 5m}", KEYED, |job| {
+    let text = exported("{cron: '30 2 * * *', time_zone: Europe/Rome, jitter: 5m}", KEYED, |job| {
         vec![kubernetes::export(job, "b")]
     })
     .remove(0);
