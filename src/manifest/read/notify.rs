@@ -6,7 +6,7 @@ use crate::manifest::read::input;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::Entry;
 use crate::manifest::read::templates::When;
-use crate::manifest::read::webhook::{read_headers, read_url};
+use crate::manifest::read::webhook::{read_headers, read_secret_url};
 use crate::manifest::{Alarm, NotifySpec, SecretSource, SecretText};
 
 /// How long nothing more is said when the manifest does not say it.
@@ -29,8 +29,8 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Option<Entry>) -> Option<Noti
         let help = "give it `url: \"${ALERT_URL}\"`, or `heartbeat`, or leave it out";
         reader.diagnostics.push(place.error(message).with_help(help));
     }
-    let url = url.and_then(|entry| read_url(reader, &entry));
-    let heartbeat = heartbeat.and_then(|entry| read_url(reader, &entry));
+    let url = url.and_then(|entry| read_secret_url(reader, &entry));
+    let heartbeat = heartbeat.and_then(|entry| read_secret_url(reader, &entry));
     let (headers, body, repeat) = (section.take("headers"), section.take("body"), section.take("repeat"));
     for entry in [&given, &headers, &body, &repeat].into_iter().flatten().filter(|_| !is_sent) {
         reader.refuse::<()>(

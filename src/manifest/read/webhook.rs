@@ -86,7 +86,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 /// Says whether the provider can reach an address that exists on this machine only.
 fn is_on_this_machine(provider: &Provider) -> bool {
     let Provider::Gptbots { base_url, .. } = provider else { return true };
-    let uri = base_url.parse::<http::Uri>();
+    is_loopback(base_url)
+}
+
+fn is_loopback(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>();
     let host = uri.as_ref().ok().and_then(http::Uri::host).unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
@@ -138,6 +142,18 @@ pub(super) fn read_headers(reader: &mut Reader<'_>, entry: Entry) -> Vec<(String
 /// Reads an address that may carry a token; one that surely does may not be written out.
 pub(super) fn read_url(reader: &mut Reader<'_>, entry: &Entry) -> Option<SecretText> {
     let text = read_text(reader, entry.clone(), Literal::Address)?;
+    check_url(reader, entry, text)
+}
+
+/// Reads an address that is a secret as a whole, as those of chats are; one on this machine may be written out.
+pub(super) fn read_secret_url(reader: &mut Reader<'_>, entry: &Entry) -> Option<SecretText> {
+    let is_local = matches!(&entry.node.kind, Kind::Scalar(scalar) if is_loopback(&scalar.text));
+    let literal = if is_local { Literal::Address } else { Literal::Refused };
+    let text = read_text(reader, entry.clone(), literal)?;
+    check_url(reader, entry, text)
+}
+
+fn check_url(reader: &mut Reader<'_>, entry: &Entry, text: SecretText) -> Option<SecretText> {
     let is_url = |value: String| {
         value.parse::<http::Uri>().is_ok_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https"))
