@@ -160,6 +160,7 @@ fn context() -> ReportContext {
         manifest_name: "bench".to_owned(),
         description: None,
         labels: Vec::new(),
+        git: None,
         vars: serde_json::Map::new(),
         slot: None,
         env: std::collections::BTreeMap::new(),

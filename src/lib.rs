@@ -25,6 +25,7 @@ pub mod machine;
 pub mod manifest;
 pub mod mapping;
 pub mod model;
+pub mod notify;
 pub mod pace;
 pub mod polling;
 pub mod reply;

@@ -20,6 +20,7 @@ use flowbatch::model::{Row, row_tag};
 /// Every key of the manifest language, as a path; `input`, `vars` and their like hold the user's own names.
 const KEYS: &[&str] = &[
     "version",
+    "extends",
     "name",
     "description",
     "labels",
@@ -69,6 +70,13 @@ const KEYS: &[&str] = &[
     "reuse.when",
     "reuse.max_age",
     "input",
+    "require_clean",
+    "notify.when",
+    "notify.url",
+    "notify.headers",
+    "notify.body",
+    "notify.repeat",
+    "notify.heartbeat",
     "limits.concurrency",
     "limits.concurrency.max",
     "limits.concurrency.adaptive",

@@ -33,6 +33,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("compare", 5),
     ("runner", 5),
     ("schedule", 5),
+    ("notify", 5),
     ("serve", 6),
     ("commands", 7),
     ("console", 8),

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use crate::cli::{Again, Changes, Check, Concurrency, Emulate, Plan, Reconcile, Resume, Rows, Run, Runs};
+use crate::cli::{Again, Changes, Check, Concurrency, Plan, Reconcile, Resume, Rows, Run, Runs};
 use crate::commands::{
-    CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReconcileArgs, ResumeArgs, RunArgs, RunName,
-    Widening, quoted,
+    CheckArgs, InitArgs, ListArgs, PlanArgs, ReconcileArgs, ResumeArgs, RunArgs, RunName, Widening, quoted,
 };
 use crate::manifest::{row_range, sample_size};
 use crate::model::Outcome;
@@ -63,9 +62,10 @@ fn settings(
 impl Run {
     pub(crate) fn into_args(self, style: Style) -> RunArgs {
         let command = command_line(std::env::args_os());
-        let Changes { set, vars, dataset } = self.changes;
+        let Changes { overlays, set, vars, dataset } = self.changes;
         RunArgs {
             manifest: self.manifest,
+            overlays,
             set: settings(&self.concurrency, Some(&self.rows), &set),
             vars,
             dataset,
@@ -87,17 +87,18 @@ impl Run {
 
 impl Check {
     pub(crate) fn into_args(self) -> CheckArgs {
-        let Changes { set, vars, dataset } = self.changes;
-        CheckArgs { manifests: self.manifests, set, vars, dataset }
+        let Changes { overlays, set, vars, dataset } = self.changes;
+        CheckArgs { manifests: self.manifests, overlays, set, vars, dataset }
     }
 }
 
 impl Plan {
     pub(crate) fn into_args(self) -> PlanArgs {
-        let Changes { set, vars, dataset } = self.changes;
+        let Changes { overlays, set, vars, dataset } = self.changes;
         let set = settings(&self.concurrency, Some(&self.rows), &set);
         PlanArgs {
             manifest: self.manifest,
+            overlays,
             set,
             vars,
             dataset,
@@ -144,12 +145,6 @@ impl Reconcile {
 impl Runs {
     pub(crate) fn into_args(self) -> ListArgs {
         ListArgs { dir: self.dir.dir, manifest: self.manifest, json: self.json }
-    }
-}
-
-impl Emulate {
-    pub(crate) fn into_args(self) -> EmulateArgs {
-        EmulateArgs { file: self.file, port: self.port, api_key: self.api_key, ledger: self.ledger }
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod arguments;
 mod compare;
+mod diff;
+mod emulate;
 mod limits;
 mod reference;
 mod report;
@@ -79,6 +81,7 @@ impl Cli {
             Command::Report(args) => commands::report(&args.into_args(style), host),
             Command::Score(args) => commands::score(&args.into_args(style), host),
             Command::Compare(args) => commands::compare(&args.into_args(style), host),
+            Command::Diff(args) => commands::diff(&args.into_args(), host),
             Command::Reconcile(args) => commands::reconcile(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
             Command::Schedule(args) => args.run(host),
@@ -137,6 +140,9 @@ enum Command {
     Score(score::Score),
     /// Compares two runs over the same rows: checks, costs, tokens and times, and whether a difference is more than chance
     Compare(compare::Compare),
+    /// Compares what two manifests mean, key by key, and says whether they are the same job. Sends nothing; exits 1 when they
+    /// differ
+    Diff(diff::Diff),
     /// Compares a run with the provider's own ledger, and settles costs that are unknown or in doubt. Sends no row
     Reconcile(Reconcile),
     /// Lists runs, oldest first
@@ -146,7 +152,7 @@ enum Command {
     /// Serves the runs below a folder as pages: the list, reports, and how living runs stand
     Serve(serve::Serve),
     /// Serves the GPTBots Workflow API on loopback, from a small YAML or a .flow file
-    Emulate(Emulate),
+    Emulate(emulate::Emulate),
     /// Writes a manifest, a dataset and an emulated workflow to begin with
     Init(arguments::Init),
     /// Prints the JSON Schema of manifests, for editors
@@ -161,6 +167,9 @@ enum Command {
 /// What changes a manifest before it is read.
 #[derive(Clone, Debug, Args)]
 struct Changes {
+    /// Puts an overlay onto the manifest: `prod` is manifest.prod.yaml beside manifest.yaml; the later goes before the earlier
+    #[arg(long = "overlay", value_name = "NAME", env = "FLOWBATCH_OVERLAY", value_delimiter = ',')]
+    overlays: Vec<String>,
     /// Sets a key of the manifest, for instance `limits.timeout=2m`
     #[arg(long = "set", value_name = "KEY.PATH=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
@@ -351,22 +360,6 @@ struct Runs {
     /// Prints one JSON object a line
     #[arg(long, env = "FLOWBATCH_JSON", value_parser = switch())]
     json: bool,
-}
-
-#[derive(Debug, Args)]
-struct Emulate {
-    /// The definition, or a .flow file
-    #[arg(value_hint = ValueHint::FilePath)]
-    file: PathBuf,
-    /// The port on 127.0.0.1; 0 takes a free one
-    #[arg(long, default_value_t = 0, env = "FLOWBATCH_PORT")]
-    port: u16,
-    /// The only key that is taken; without it any key is
-    #[arg(long, value_name = "KEY", env = "FLOWBATCH_API_KEY", hide_env_values = true)]
-    api_key: Option<String>,
-    /// Keeps what was executed and charged in this file, and goes on from it
-    #[arg(long, value_name = "FILE", env = "FLOWBATCH_LEDGER", value_hint = ValueHint::FilePath)]
-    ledger: Option<PathBuf>,
 }
 
 /// A variable stands for its flag unless it is empty, `0`, `false`, `no` or `off`.

@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use crate::commands::prepare::{Sound, prepare};
-use crate::commands::{Done, Failure, Host, estimate};
+use crate::commands::{Done, Failure, Host, estimate, identity};
 use crate::gates::Gate;
-use crate::manifest::{Overrides, Secrets, template_path};
+use crate::manifest::{Layer, Overrides, Secrets, template_path};
 use crate::model::ExitCode;
 
 /// `check`'s arguments.
@@ -14,6 +14,8 @@ use crate::model::ExitCode;
 pub struct CheckArgs {
     /// The manifests.
     pub manifests: Vec<PathBuf>,
+    /// `--overlay`.
+    pub overlays: Vec<String>,
     /// `--set`.
     pub set: Vec<(String, String)>,
     /// `--var`.
@@ -27,8 +29,8 @@ pub fn check(args: &CheckArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let mut output = String::new();
     let mut worst: Option<ExitCode> = None;
     for path in &args.manifests {
-        let CheckArgs { set, vars, dataset, .. } = args.clone();
-        let overrides = Overrides { set, vars, dataset, ..Overrides::default() };
+        let CheckArgs { overlays, set, vars, dataset, .. } = args.clone();
+        let overrides = Overrides { overlays, set, vars, dataset, ..Overrides::default() };
         match prepare(path, &overrides, Secrets::NotNeeded, None, host) {
             Ok(sound) => {
                 sound.warnings.iter().for_each(|warning| host.say(warning));
@@ -61,6 +63,15 @@ fn describe(path: &str, sound: &Sound) -> String {
     text.push('\n');
     for malformed in &survey.first_malformed {
         let _ = writeln!(text, "  {}: {}", malformed.place, malformed.error.message);
+    }
+    let manifest = &sound.manifest;
+    if !manifest.layers.is_empty() {
+        let shown = |layer: &Layer| identity::shown(&layer.file.path, manifest);
+        let below = manifest.layers.iter().filter(|layer| !layer.is_overlay).map(shown);
+        let above = manifest.layers.iter().filter(|layer| layer.is_overlay).map(shown);
+        let own = identity::shown(&manifest.path, manifest);
+        let names: Vec<_> = below.chain([own]).chain(above).collect();
+        let _ = writeln!(text, "  layers, each over the one before: {}", names.join(" "));
     }
     if !survey.columns.is_empty() {
         let columns: Vec<_> = survey.columns.iter().map(|name| template_path(name)).collect();

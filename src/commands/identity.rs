@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::commands::prepare::Sound;
 use crate::commands::{Failure, Host};
-use crate::journal::{DatasetIdentity, FORMAT, GitState, Overridden, RunLock};
-use crate::manifest::Manifest;
+use crate::journal::{DatasetIdentity, FORMAT, GitState, LayerIdentity, Overridden, RunLock};
+use crate::manifest::{KeptFile, Layer, Manifest};
 
 /// Makes an id for a run: its start in UTC, and four random hex digits.
 pub(crate) fn new_run_id() -> String {
@@ -67,6 +67,7 @@ pub(crate) fn lock(sound: &Sound, run_id: &str, overrides: Overridden, git: Git,
         manifest_path: manifest.path.display().to_string(),
         folder: folder.display().to_string(),
         manifest_sha256: sha256(&manifest.source),
+        layers: manifest.layers.iter().map(|layer| layer_of(layer, manifest)).collect(),
         mapping_sha256: sha256(manifest.mapping_text()),
         workflow: identity_of(&workflow),
         dataset: dataset(sound, survey.selection.len()),
@@ -86,6 +87,11 @@ pub(crate) fn lock(sound: &Sound, run_id: &str, overrides: Overridden, git: Git,
         reuse: None,
         git: git.state(),
     }
+}
+
+fn layer_of(layer: &Layer, manifest: &Manifest) -> LayerIdentity {
+    let KeptFile { name, path, bytes } = &layer.file;
+    LayerIdentity { path: shown(path, manifest), copy: name.clone(), sha256: sha256(bytes) }
 }
 
 /// Writes down what identifies the dataset of a run of so many rows.
@@ -110,7 +116,8 @@ pub(crate) fn identity_of(workflow: &Value) -> Value {
     Value::Object(kept.collect())
 }
 
-fn shown(path: &Path, manifest: &Manifest) -> String {
+/// Writes a path as it can be found again from the manifest's folder, with `/` on every system.
+pub(crate) fn shown(path: &Path, manifest: &Manifest) -> String {
     path.strip_prefix(&manifest.folder).unwrap_or(path).to_string_lossy().replace('\\', "/")
 }
 

@@ -71,6 +71,10 @@ fn load_one(rules: &[&JudgeRule], secrets: Secrets, host: &dyn Host) -> Result<J
         return Err(Failure::of_manifest(&manifest.diagnostics(items), host));
     }
     let wrong = |what: &str| Err(Failure::mistake(format!("{}: {what}", rule.manifest.display())));
+    // What a judge is, is known by its file alone.
+    if !manifest.layers.is_empty() {
+        return wrong("a judge's manifest stands alone: write out what it extends");
+    }
     if manifest.checks.iter().any(|check| check.judge_rule().is_some()) {
         return wrong("a judge can't be judged: leave `judge` out of its checks");
     }

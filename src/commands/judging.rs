@@ -10,12 +10,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::checks::JudgeRule;
 use crate::commands::execute::{Session, execute};
+use crate::commands::finish::Page;
 use crate::commands::identity::{self, Git};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::judges::{self, JUDGES, Judges, Judging};
 use crate::commands::prepare::prepare;
 use crate::commands::resume::{Continue, go_on};
-use crate::commands::run::{Page, selected};
+use crate::commands::run::selected;
 use crate::commands::{Failure, Host, ahead, derive, estimate, kept, reuse, room};
 use crate::fail_point::{self, Point};
 use crate::journal::{Error, History, Overridden, RunFolder, Runs, Starting};

@@ -23,6 +23,8 @@ use crate::runner::Renderer;
 pub struct PlanArgs {
     /// The manifest.
     pub manifest: PathBuf,
+    /// `--overlay`.
+    pub overlays: Vec<String>,
     /// `--set`, and the flags that stand for a key of the manifest.
     pub set: Vec<(String, String)>,
     /// `--var`.
@@ -125,8 +127,8 @@ fn count(args: &PlanArgs, sound: &Sound, runs: &Runs, host: &mut dyn Host) -> Re
 
 /// Says what would run and what would be rejected, and what it may cost.
 pub fn plan(args: &PlanArgs, host: &mut dyn Host) -> Result<Done, Failure> {
-    let PlanArgs { set, vars, dataset, .. } = args.clone();
-    let overrides = Overrides { set, vars, dataset, ..Overrides::default() };
+    let PlanArgs { overlays, set, vars, dataset, .. } = args.clone();
+    let overrides = Overrides { overlays, set, vars, dataset, ..Overrides::default() };
     let sound = prepare(&args.manifest, &overrides, Secrets::NotNeeded, None, host)?;
     sound.warnings.iter().for_each(|warning| host.say(warning));
     let manifest = Arc::clone(&sound.manifest);

@@ -104,7 +104,7 @@ fn with_columns(faulty: Reading, spool: Option<&Path>) -> Diagnostics {
     let header = columns.complete.then_some(columns.names.as_slice());
     let mut items = diagnostics.items;
     items.extend(noted(&manifest, manifest.check_columns(header, !columns.typed), columns.note));
-    Diagnostics::new(diagnostics.path, diagnostics.source, items)
+    Diagnostics::new(diagnostics.path, diagnostics.texts, items)
 }
 
 /// A table read with the wrong delimiter has none of its columns: then that is the mistake, and the only one told.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::commands::derive::Page;
-use crate::commands::run::from_here;
+use crate::commands::finish::from_here;
 use crate::commands::{Done, Failure, Host, RunName, baseline, derive, step_summary};
 use crate::report::{self, Style};
 

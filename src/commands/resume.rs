@@ -2,19 +2,20 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::commands::changed::{self, accept};
 use crate::commands::execute::{Ran, Session, execute};
+use crate::commands::finish::{Page, Shown, finish};
 use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
-use crate::commands::run::{Page, finish};
 use crate::commands::serve::Beside;
 use crate::commands::widen::widen;
-use crate::commands::{Done, Failure, Host, RunName, derive, identity, judging, prepare, room};
+use crate::commands::{Done, Failure, Host, RunName, derive, identity, judging, notices, prepare, room};
 use crate::journal::{Durability, History, RunFolder, RunLock};
-use crate::manifest::Secrets;
+use crate::manifest::{KEPT, Secrets};
 use crate::model::{
     Delivery, Json, Outcome, Reason, Reopened, RowSet, RowState, RunEvent, RunState, SettingsChanged,
 };
@@ -136,7 +137,8 @@ pub(crate) fn go_on(
         // The lock is let go, as after any other run: judges have runs of their own.
         drop(writer);
         let judged = judging::now(folder, &state, host);
-        return judged.and(finish(folder, Ran { state, index: None }, on.page, json, style, host));
+        let shown = Shown { json, style, page: on.page, notify: None };
+        return judged.and(finish(folder, Ran { state, index: None }, shown, host));
     }
     let overrides = manifest_overrides(&lock, &known);
     let spool = folder.file("dataset.input");
@@ -158,9 +160,27 @@ pub(crate) fn go_on(
         host.say(&format!("this run is shown at {page}"));
     }
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
-    let ran = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;
-    let judged = judging::after(folder, &ran.state, host);
-    judged.and(finish(folder, ran, on.page, json, style, host))
+    drive(session, on, json, style, host)
+}
+
+/// Drives what remains of a run to its end, and tells what it came to.
+fn drive(
+    session: Session,
+    on: &Continue,
+    json: bool,
+    style: Option<Style>,
+    host: &mut dyn Host,
+) -> Result<Done, Failure> {
+    let (folder, manifest) = (session.folder.clone(), Arc::clone(&session.sound.manifest));
+    let root = folder.path().parent().and_then(|path| path.parent()).unwrap_or(folder.path());
+    let ran = execute(session, host).map_err(|failure| {
+        let failure = failure.resumed_by(&folder);
+        // What is part of another run is told with that.
+        if on.page == Page::OfStep { notices::after_failure(&manifest, root, failure, host) } else { failure }
+    })?;
+    let judged = judging::after(&folder, &ran.state, host);
+    let shown = Shown { json, style, page: on.page, notify: Some(&manifest) };
+    judged.and(finish(&folder, ran, shown, host))
 }
 
 impl Widening {
@@ -178,10 +198,17 @@ fn manifest_overrides(lock: &RunLock, changed: &[SettingsChanged]) -> crate::man
 /// The files beside the journal must be those that it was begun with.
 pub(crate) fn check_digests(folder: &RunFolder, history: &History) -> Result<(), Failure> {
     let Some(opened) = history.state().opened() else { return Ok(()) };
-    for (name, digest) in [("manifest.yaml", &opened.manifest), ("run.lock.json", &opened.lock)] {
-        let path = folder.file(name);
+    let named = |(name, digest): (&str, &String)| (folder.file(name), digest.clone());
+    let mut files: Vec<_> =
+        [("manifest.yaml", &opened.manifest.sha256), ("run.lock.json", &opened.lock.sha256)]
+            .map(named)
+            .into();
+    // Of which the lock can tell, since it is one of the files.
+    let layers = folder.lock().map(|lock| lock.layers).unwrap_or_default();
+    files.extend(layers.into_iter().map(|layer| (folder.file(KEPT).join(layer.copy), layer.sha256)));
+    for (path, sha256) in files {
         let bytes = std::fs::read(&path).map_err(Failure::disk(&path))?;
-        if identity::sha256(&bytes) != digest.sha256 {
+        if identity::sha256(&bytes) != sha256 {
             let message =
                 format!("{}: changed since the run began; a run goes on as it was begun", path.display());
             return Err(Failure::environment(Reason::DatasetChanged, message));
@@ -311,14 +338,18 @@ fn compare_selection(lock: &RunLock, asked: &Sound, state: &RunState) -> Result<
 /// A manifest edited since the run began does not change the run, but its user may believe so.
 fn mention_edits(lock: &RunLock, host: &mut dyn Host) {
     let Some(name) = PathBuf::from(&lock.manifest_path).file_name().map(PathBuf::from) else { return };
-    let path = PathBuf::from(&lock.folder).join(name);
-    if let Ok(bytes) = std::fs::read(&path)
-        && identity::sha256(&bytes) != lock.manifest_sha256
-    {
-        host.say(&format!(
-            "{} was edited since; this run goes on with the manifest it was begun with",
-            path.display()
-        ));
+    let own = (name, &lock.manifest_sha256);
+    let layers = lock.layers.iter().map(|layer| (PathBuf::from(&layer.path), &layer.sha256));
+    for (path, sha256) in std::iter::once(own).chain(layers) {
+        let path = PathBuf::from(&lock.folder).join(path);
+        if let Ok(bytes) = std::fs::read(&path)
+            && identity::sha256(&bytes) != *sha256
+        {
+            host.say(&format!(
+                "{} was edited since; this run goes on with the manifest it was begun with",
+                path.display()
+            ));
+        }
     }
 }
 

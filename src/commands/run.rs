@@ -2,24 +2,23 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
-use crate::commands::execute::{Ran, Session, cost_unit, execute};
+use crate::commands::execute::{Session, cost_unit, execute};
+use crate::commands::finish::{Page, Shown, finish};
 use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::serve::Beside;
 use crate::commands::unfinished::Job;
-use crate::commands::{
-    Done, Failure, Host, derive, estimate, judging, kept, rehearse, reuse, room, step_summary,
-};
+use crate::commands::{Done, Failure, Host, clean, estimate, judging, kept, notices, rehearse, reuse, room};
 use crate::fail_point::{self, Point};
-use crate::journal::{History, Overridden, RunFolder, Runs};
+use crate::journal::{Overridden, RunFolder, Runs};
 use crate::manifest::{self, Budget, Manifest, Overrides, Provider, Secrets};
 use crate::model::{Reason, RowSet, RunEvent, ScheduledFor, Selected};
-use crate::report::{self, Style, Summary};
+use crate::report::Style;
 
 /// More rows than this are confirmed on a terminal when no budget bounds them.
 const CONFIRM_ABOVE: u64 = 1_000;
@@ -30,6 +29,8 @@ const CONFIRM_ABOVE: u64 = 1_000;
 pub struct RunArgs {
     /// The manifest.
     pub manifest: PathBuf,
+    /// `--overlay`.
+    pub overlays: Vec<String>,
     /// `--set`, and the flags that stand for a key of the manifest.
     pub set: Vec<(String, String)>,
     /// `--var`.
@@ -64,8 +65,8 @@ pub struct RunArgs {
 
 impl RunArgs {
     fn overrides(&self) -> Overrides {
-        let Self { set, vars, dataset, .. } = self.clone();
-        Overrides { set, vars, dataset, schedule: self.scheduled_for(), ..Overrides::default() }
+        let Self { overlays, set, vars, dataset, .. } = self.clone();
+        Overrides { overlays, set, vars, dataset, schedule: self.scheduled_for(), ..Overrides::default() }
     }
 
     fn scheduled_for(&self) -> Option<ScheduledFor> {
@@ -82,6 +83,7 @@ impl RunArgs {
             set: self.set.clone(),
             vars: self.vars.clone(),
             dataset: self.dataset.as_ref().map(absolute),
+            overlays: self.overlays.clone(),
         }
     }
 }
@@ -106,10 +108,25 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     {
         return continue_run(args, &folder, host);
     }
-    let mut sound = prepare(&args.manifest, &args.overrides(), Secrets::Needed, None, host)?;
+    let sound = prepare(&args.manifest, &args.overrides(), Secrets::Needed, None, host)?;
+    let manifest = Arc::clone(&sound.manifest);
+    let root = args.dir.as_ref().unwrap_or(&manifest.output.dir);
+    begin(args, sound, &run_id, git, host)
+        .map_err(|failure| notices::after_failure(&manifest, root, failure, host))
+}
+
+/// Begins a run that is sound, and drives it to its end.
+fn begin(
+    args: &RunArgs,
+    mut sound: Sound,
+    run_id: &str,
+    git: Git,
+    host: &mut dyn Host,
+) -> Result<Done, Failure> {
+    clean::require(&sound)?;
     let runs = Runs::below(args.dir.as_ref().unwrap_or(&sound.manifest.output.dir));
-    let folder = runs.folder(&sound.manifest.name, &run_id);
-    let mut lock = identity::lock(&sound, &run_id, args.overridden(), git, host);
+    let folder = runs.folder(&sound.manifest.name, run_id);
+    let mut lock = identity::lock(&sound, run_id, args.overridden(), git, host);
     lock.reuse = reuse::find(&sound, args.reuse.as_deref(), &runs, host)?;
     announce(&sound, &runs, host);
     let is_job = !args.new && args.id.is_none();
@@ -141,14 +158,16 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     fail_point::pass(Point::LatestPointed);
     let state = folder.read()?.into_state();
     if let Some(serving) = &serving {
-        let page = serving.page_of(&sound.manifest.name, &run_id);
+        let page = serving.page_of(&sound.manifest.name, run_id);
         host.say(&format!("this run is shown at {page}"));
     }
-    let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
+    let manifest = Arc::clone(&sound.manifest);
+    let (run_id, changes) = (run_id.to_owned(), Vec::new());
+    let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
     let ran = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;
     let judged = judging::after(&folder, &ran.state, host);
-    let done = finish(&folder, ran, Page::OfStep, args.json, args.style, host)
-        .map_err(|failure| failure.within(&folder));
+    let shown = Shown { json: args.json, style: args.style, page: Page::OfStep, notify: Some(&manifest) };
+    let done = finish(&folder, ran, shown, host).map_err(|failure| failure.within(&folder));
     judged.and(done)
 }
 
@@ -213,6 +232,10 @@ fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
         let seconds = estimate::by_rate(&sound.manifest, rows).unwrap_or_default();
         line.push_str(&format!(", at {rate} at most ({} or more)", estimate::in_time(seconds)));
     }
+    let overlays: Vec<_> = sound.manifest.layers.iter().filter(|layer| layer.is_overlay).collect();
+    for overlay in overlays {
+        line.push_str(&format!(", with {}", identity::shown(&overlay.file.path, &sound.manifest)));
+    }
     host.say(&line);
     for judge in &sound.judges {
         host.say(&format!("then judged: {}, at most {}", judge.in_words(), estimate::rows(rows)));
@@ -257,71 +280,4 @@ pub fn quoted(path: &Path) -> String {
     } else {
         format!("'{}'", text.replace('\'', "'\\''"))
     }
-}
-
-/// Where else a run's figures are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Page {
-    /// On the page of a step in CI.
-    #[default]
-    OfStep,
-    /// Nowhere: it is part of another run.
-    None,
-}
-
-/// Derives everything from the journal and says what the run came to.
-pub(crate) fn finish(
-    folder: &RunFolder,
-    ran: Ran,
-    page: Page,
-    json: bool,
-    style: Option<Style>,
-    host: &mut dyn Host,
-) -> Result<Done, Failure> {
-    let Ran { state, index } = ran;
-    let done = state.counts().finished();
-    // Without an index the journal is folded anew: two states of a million rows need not stand side by side.
-    let history = index.map(|index| History::known(folder.journal(), state, index));
-    let summary = derive::derive(folder, history, host).map_err(|failure| at_full_disk(failure, done))?;
-    if page == Page::OfStep {
-        step_summary::append(&summary, host);
-    }
-    let exit_code = summary.verdict.exit_code;
-    let output = if json { as_json(&summary, folder)? } else { shown(&summary, folder, style) };
-    Ok(Done { exit_code, output })
-}
-
-/// The rows are safe in the journal even when the files derived from it can't be written.
-fn at_full_disk(failure: Failure, done: u64) -> Failure {
-    let message = format!(
-        "{}\nthe journal is whole ({done} rows): `flowbatch report` rebuilds the rest",
-        failure.message
-    );
-    Failure { message, ..failure }
-}
-
-fn shown(summary: &Summary, folder: &RunFolder, style: Option<Style>) -> String {
-    let summary = from_here(summary, folder);
-    let style = style.unwrap_or(Style { colour: false, width: 80 });
-    report::render_text(&summary, style, &folder.path().display().to_string())
-}
-
-/// Names the run by its path, so that the command to go on with works from where the user stands, whatever the output
-/// folder is.
-pub(crate) fn from_here(summary: &Summary, folder: &RunFolder) -> Summary {
-    let mut summary = summary.clone();
-    if let Some(next) = &mut summary.verdict.next {
-        let named = |run: &str| format!("flowbatch resume {run}");
-        *next = next.replacen(&named(&summary.run_id), &named(&quoted(folder.path())), 1);
-    }
-    summary
-}
-
-fn as_json(summary: &Summary, folder: &RunFolder) -> Result<String, Failure> {
-    let Ok(Value::Object(mut all)) = serde_json::to_value(from_here(summary, folder)) else {
-        return Err(Failure::new(crate::model::ExitCode::Bug, Reason::Bug, "the summary is no JSON object"));
-    };
-    all.insert("run_dir".to_owned(), json!(folder.path().display().to_string()));
-    all.insert("exit_code".to_owned(), json!(summary.verdict.exit_code));
-    Ok(format!("{}\n", Value::Object(all)))
 }

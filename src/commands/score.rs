@@ -77,7 +77,7 @@ pub fn score(args: &ScoreArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let output = if args.json {
         String::from_utf8_lossy(&json).into_owned()
     } else {
-        let shown = crate::commands::run::from_here(&summary, &folder);
+        let shown = crate::commands::finish::from_here(&summary, &folder);
         report::render_text(&shown, args.style, &scores.display().to_string())
     };
     Ok(Done { exit_code: summary.verdict.exit_code, output })

@@ -22,6 +22,9 @@ pub struct RunLock {
     pub folder: String,
     /// SHA-256 of manifest.yaml.
     pub manifest_sha256: String,
+    /// The files that the manifest rests on and that change it, lowest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerIdentity>,
     /// SHA-256 of what the mapping means: input, `user_id` and vars.
     pub mapping_sha256: String,
     /// What is invoked, where and how.
@@ -73,6 +76,7 @@ impl RunLock {
             manifest_path: "m.yaml".into(),
             folder: "/".into(),
             manifest_sha256: String::new(),
+            layers: Vec::new(),
             mapping_sha256: String::new(),
             workflow: Value::Null,
             dataset: DatasetIdentity {
@@ -109,6 +113,17 @@ impl RunLock {
     }
 }
 
+/// What identifies a layer of a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerIdentity {
+    /// The file, relative to the lock's folder where it lies below that.
+    pub path: String,
+    /// The name of the run's own copy in `kept/`.
+    pub copy: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
 /// What identifies a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetIdentity {
@@ -141,6 +156,9 @@ pub struct Overridden {
     pub vars: Vec<(String, String)>,
     /// `--dataset`.
     pub dataset: Option<String>,
+    /// `--overlay`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlays: Vec<String>,
 }
 
 /// The state of a version control.

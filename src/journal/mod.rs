@@ -20,7 +20,7 @@ pub use committer::{Batch, Committer};
 pub use folder::{Claim, Found, RunFolder, Runs};
 pub use format::{Entry, FORMAT, LineError};
 pub use history::{History, Index, Lookups};
-pub use lock_file::{DatasetIdentity, GitState, Overridden, ReuseSource, RunLock};
+pub use lock_file::{DatasetIdentity, GitState, LayerIdentity, Overridden, ReuseSource, RunLock};
 pub use lost::{Lost, lost, owners};
 pub(crate) use reader::replay_brief;
 pub use reader::{Replay, Torn, replay};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::manifest::names::{is_plain_name, listed, nearest};
-use crate::manifest::{Condition, Diagnostic, Diagnostics, Manifest, Span, files};
+use crate::manifest::{Condition, Diagnostic, Diagnostics, Manifest, Span};
 use crate::mapping::{Expression, ValueType};
 
 impl Manifest {
@@ -29,8 +29,7 @@ impl Manifest {
 
     /// Wraps mistakes that were found after the manifest was read, for rendering.
     pub fn diagnostics(&self, items: Vec<Diagnostic>) -> Diagnostics {
-        let source = files::decode(&self.source).unwrap_or_default().to_owned();
-        Diagnostics::new(self.path.display().to_string(), source, items)
+        Diagnostics::new(self.path.display().to_string(), self.texts.clone(), items)
     }
 
     fn check_types(
@@ -86,8 +85,7 @@ impl Manifest {
     /// Finds a byte of a condition in the manifest, where it stands there as it is.
     fn place_in(&self, span: Option<Span>, text: &str, offset: usize) -> Option<Span> {
         let span = span?;
-        let source = files::decode(&self.source).unwrap_or_default();
-        let written = source.get(span.clone())?;
+        let written = self.texts.text().get(span.clone())?;
         match written.find(text) {
             Some(at) if at <= 1 => Some(span.start + at + offset..span.start + at + offset),
             _ => Some(span),

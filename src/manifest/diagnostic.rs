@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
 
-/// A place in the manifest's text, in bytes.
+use crate::manifest::Texts;
+
+/// A place in the texts of a manifest and its layers, in bytes.
 pub type Span = Range<usize>;
 
 /// Mistakes shown at most; a file that is no manifest at all could have thousands.
@@ -47,19 +49,20 @@ impl Diagnostic {
 pub struct Diagnostics {
     /// The manifest's path, as the user gave it.
     pub path: String,
-    /// The manifest's text, without a byte order mark; where a secret was written into it stand stars.
-    pub source: String,
+    /// The texts of the manifest and its layers, without byte order marks; where a secret was written into them stand
+    /// stars.
+    pub texts: Texts,
     /// The mistakes, in the order of the text.
     pub items: Vec<Diagnostic>,
 }
 
 impl Diagnostics {
     /// Puts the mistakes into the order of the text; those that stand nowhere in it come last.
-    pub fn new(path: String, source: String, mut items: Vec<Diagnostic>) -> Self {
+    pub fn new(path: String, texts: Texts, mut items: Vec<Diagnostic>) -> Self {
         items.sort_by_key(|item| item.span.as_ref().map_or((usize::MAX, 0), |span| (span.start, span.end)));
         // What an anchor repeats is one mistake.
         items.dedup();
-        Self { path, source, items }
+        Self { path, texts, items }
     }
 
     /// Says whether one of them stops the run.
@@ -90,30 +93,16 @@ impl Diagnostics {
         let level = if item.is_error { Level::ERROR } else { Level::WARNING };
         let mut group = Group::with_title(level.primary_title(normalize_untrusted_str(&item.message)));
         if let Some(span) = &item.span {
-            let (line, number, within) = self.excerpt(span);
+            let (path, source, span) = self.texts.file(span);
+            let (line, number, within) = excerpt(source, &span);
             let caret = AnnotationKind::Primary.span(within);
-            let path = normalize_untrusted_str(&self.path);
+            let path = normalize_untrusted_str(path);
             group = group.element(Snippet::source(line).line_start(number).path(path).annotation(caret));
         }
         if let Some(help) = &item.help {
             group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
         }
         renderer.render(&[group])
-    }
-
-    /// Gives the line that a place starts on, its number, and the part of the place that lies on it.
-    fn excerpt(&self, span: &Span) -> (&str, usize, Span) {
-        let source = self.source.as_str();
-        let start = boundary(source, span.start);
-        let line_start = source[..start].rfind('\n').map_or(0, |at| at + 1);
-        let rest = &source[start..];
-        let line_end = start + rest.find('\n').unwrap_or(rest.len());
-        let line = source[line_start..line_end].trim_end_matches('\r');
-        let number = source[..line_start].matches('\n').count() + 1;
-        let from = (start - line_start).min(line.len());
-        let to = boundary(line, span.end.saturating_sub(line_start));
-        let next = line[from..].chars().next().map_or(0, char::len_utf8);
-        (line, number, from..to.max(from + next))
     }
 
     fn count(&self) -> String {
@@ -129,6 +118,20 @@ impl Diagnostics {
             .collect();
         format!("{} in {}\n", parts.join(" and "), normalize_untrusted_str(&self.path))
     }
+}
+
+/// Gives the line that a place starts on, its number, and the part of the place that lies on it.
+fn excerpt<'a>(source: &'a str, span: &Span) -> (&'a str, usize, Span) {
+    let start = boundary(source, span.start);
+    let line_start = source[..start].rfind('\n').map_or(0, |at| at + 1);
+    let rest = &source[start..];
+    let line_end = start + rest.find('\n').unwrap_or(rest.len());
+    let line = source[line_start..line_end].trim_end_matches('\r');
+    let number = source[..line_start].matches('\n').count() + 1;
+    let from = (start - line_start).min(line.len());
+    let to = boundary(line, span.end.saturating_sub(line_start));
+    let next = line[from..].chars().next().map_or(0, char::len_utf8);
+    (line, number, from..to.max(from + next))
 }
 
 /// Gives the last place at or before a byte where a character begins, or the end.

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use crate::manifest::load::Environment;
-use crate::manifest::read::LATER;
 use crate::manifest::tree::{Kind, Node, Place, Scalar};
 use crate::manifest::{Diagnostic, Span};
 
@@ -36,8 +35,13 @@ pub(super) fn replace(root: &mut Node, environment: Environment<'_>) -> (Used, V
     if let Kind::Map(sections) = &mut root.kind {
         for (key, section) in sections {
             match &mut section.kind {
-                // What can't be used yet is refused as a whole.
-                _ if key.text.starts_with("x-") || LATER.contains(&key.text.as_str()) => {}
+                // What is read before the environment is.
+                _ if key.text == "extends" || key.text.starts_with("x-") => {}
+                Kind::Map(fields) if key.text == "notify" => {
+                    let is_secret = |key: &str| ["url", "heartbeat", "headers"].contains(&key);
+                    let plain = fields.iter_mut().filter(|(key, _)| !is_secret(&key.text));
+                    plain.for_each(|(_, field)| replacer.node(field));
+                }
                 Kind::Map(fields) if key.text == "workflow" => {
                     for (key, field) in fields {
                         // A secret's variable is looked up where the secret is read, and never kept in `used`.

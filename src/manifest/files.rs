@@ -7,6 +7,17 @@ use std::path::{Path, PathBuf};
 use crate::manifest::names::{listed, nearest};
 use crate::manifest::tree::MAX_BYTES;
 
+/// A file that reports need beside the manifest, of which a run keeps a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFile {
+    /// The copy's name in the run's folder of such files.
+    pub name: String,
+    /// Where it was read.
+    pub path: PathBuf,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
 /// Names of a folder that are looked at for one that was meant.
 const LOOKED_AT: usize = 1_000;
 

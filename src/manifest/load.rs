@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::manifest::read::{Context, WORKFLOW_KEYS};
-use crate::manifest::{Diagnostic, Diagnostics, Manifest, environment, files, mask, overrides, read, tree};
+use crate::manifest::layers::{self, Layered};
+use crate::manifest::read::Context;
+use crate::manifest::{Diagnostic, Diagnostics, Manifest, Texts, environment, files, overrides, read};
 use crate::model::ScheduledFor;
 
 /// Looks up an environment variable.
@@ -22,8 +23,10 @@ pub enum Secrets {
 }
 
 /// What the command line changes in a manifest before it is read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
+    /// `--overlay NAME`: the overlays beside the manifest, the later above the earlier.
+    pub overlays: Vec<String>,
     /// `--set key.path=value`: the value is read as YAML.
     pub set: Vec<(String, String)>,
     /// `--var k=v`.
@@ -81,19 +84,16 @@ fn read_bytes(
     environment: Environment<'_>,
 ) -> Result<Reading, Diagnostics> {
     let shown = path.display().to_string();
-    let alone =
-        |source: &str, item: Diagnostic| Diagnostics::new(shown.clone(), source.to_owned(), vec![item]);
     let wrong = |(message, help): files::Wrong| {
         let message = format!("{shown}: {message}");
-        alone("", Diagnostic { help, ..Diagnostic::error(None, message) })
+        let item = Diagnostic { help, ..Diagnostic::error(None, message) };
+        Diagnostics::new(shown.clone(), Texts::default(), vec![item])
     };
     let bytes = files::read_manifest(path).map_err(wrong)?;
     let source = files::decode(&bytes).map_err(wrong)?;
-    let (mut root, mut items) = tree::parse(source).map_err(|mistake| match mistake.span {
-        Some(_) => alone(&mask::mask_unparsed(source), mistake),
-        None => wrong((mistake.message, mistake.help)),
-    })?;
-    let masked = mask::mask(source, &root, &WORKFLOW_KEYS);
+    let folder = overrides.folder.clone().unwrap_or_else(|| folder_of(path));
+    let Layered { mut root, texts, masked, layers, mistakes: mut items } =
+        layers::read(path, source, &folder, overrides)?;
 
     for (key_path, value) in &overrides.set {
         items.extend(overrides::set(&mut root, key_path, value).err());
@@ -101,15 +101,24 @@ fn read_bytes(
     let known = |name: &str| overrides.recorded.get(name).cloned().or_else(|| environment(name));
     let (env, unset) = environment::replace(&mut root, &known);
     items.extend(unset);
-    let folder = overrides.folder.clone().unwrap_or_else(|| folder_of(path));
-    let context = Context { path, folder: &folder, bytes: &bytes, source, overrides, secrets, environment };
+    let context = Context {
+        path,
+        folder: &folder,
+        bytes: &bytes,
+        texts: &texts,
+        layers: &layers,
+        overrides,
+        secrets,
+        environment,
+    };
     let (manifest, mistakes) = read::read(root, env, &context);
     items.extend(mistakes);
-    let diagnostics = Diagnostics::new(shown.clone(), masked, items);
+    let diagnostics = Diagnostics::new(shown, masked, items);
     Ok(Reading { manifest, diagnostics })
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+/// Gives the folder that a file lies in, from which its relative paths start.
+pub(super) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
         _ => PathBuf::from("."),

@@ -7,7 +7,7 @@ use crate::manifest::tree::{Kind, Node, Place};
 pub(super) fn is_secret_name(name: &str) -> bool {
     let name: String =
         name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    ["apikey", "secret", "password", "authorization", "bearer", "headers"].iter().any(|word| name.contains(word))
+    ["apikey", "secret", "password", "authorization", "bearer", "headers", "heartbeat"].iter().any(|word| name.contains(word))
         || name.ends_with("token")
         // The URLs of receivers carry tokens; the provider's does not.
         || name.ends_with("url") && name != "baseurl"

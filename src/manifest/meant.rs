@@ -10,7 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
-use crate::manifest::{Concurrency, RateSpec, Retry, ReuseSpec, Schedule, SecretSource, SecretText, Span};
+use crate::manifest::{
+    Concurrency, KeptFile, Layer, NotifySpec, RateSpec, Retry, ReuseSpec, Schedule, SecretSource, SecretText,
+    Span, Texts,
+};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, Repeats, RowNumber, ScheduledFor};
 
@@ -58,6 +61,10 @@ pub struct Manifest {
     pub gates: Vec<Gate>,
     /// The files that reports need beside the manifest, by the names that a run keeps them under.
     pub kept: Vec<KeptFile>,
+    /// `require_clean`: whether all that the run reads must stand in a commit.
+    pub require_clean: bool,
+    /// `notify`.
+    pub notify: Option<NotifySpec>,
     /// `output`.
     pub output: OutputSpec,
     /// `report.group_by`, in the order written.
@@ -66,19 +73,12 @@ pub struct Manifest {
     pub schedule: Option<Schedule>,
     /// Every template and condition that can name a column, with its place: what the header is checked against.
     pub references: Vec<ColumnReference>,
+    /// The files that it rests on and that change it, lowest first; the manifest itself is not among them.
+    pub layers: Vec<Layer>,
+    /// All their texts.
+    pub(in crate::manifest) texts: Texts,
     /// Where things stand that are checked once the header is known.
     pub(in crate::manifest) places: Places,
-}
-
-/// A file that reports need beside the manifest, of which a run keeps a copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptFile {
-    /// The copy's name in the run's folder of such files.
-    pub name: String,
-    /// Where it was read.
-    pub path: PathBuf,
-    /// Its content.
-    pub bytes: Vec<u8>,
 }
 
 /// Where things stand that are checked once the header is known.

@@ -70,6 +70,12 @@ pub(super) fn wrong_name(name: &str) -> Option<&'static str> {
     }
 }
 
+/// Says whether a name can name an overlay, and so be a part of a file's name.
+pub(super) fn is_overlay_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
 /// Says whether a name can stand in a template's path without brackets, such as `vars.NAME`.
 pub(super) fn is_plain_name(name: &str) -> bool {
     let mut letters = name.chars();

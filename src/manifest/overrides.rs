@@ -18,6 +18,10 @@ pub(super) fn set(root: &mut Node, path: &str, value: &str) -> Result<(), Diagno
     if segments.iter().any(|segment| segment.is_empty()) || segments.len() > MAX_SEGMENTS {
         return Err(place.error("a key path looks like `limits.concurrency`"));
     }
+    if segments[0] == "extends" {
+        let help = "`--overlay NAME` puts a file of yours onto it";
+        return Err(place.error("which files a manifest rests on stands in it alone").with_help(help));
+    }
     let mut at = root;
     for (depth, segment) in segments.iter().enumerate() {
         at = step(at, &segments[..depth].join("."), segment, &place)?;

@@ -84,7 +84,7 @@ impl Manifest {
     }
 
     /// Writes a path as it can be found again from the manifest's folder, with `/` on every system.
-    fn relative(&self, path: &Path) -> Value {
+    pub(super) fn relative(&self, path: &Path) -> Value {
         let path = path.strip_prefix(&self.folder).unwrap_or(path);
         json!(path.to_string_lossy().replace('\\', "/"))
     }
@@ -144,7 +144,7 @@ fn write_range(from: Duration, to: Duration) -> String {
     format!("{}..{}", write_duration(from), write_duration(to))
 }
 
-fn limit(limit: Limit) -> Value {
+pub(super) fn limit(limit: Limit) -> Value {
     match limit {
         Limit::Count(count) => json!(count),
         Limit::Share(share) => {

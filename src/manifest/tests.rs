@@ -9,6 +9,7 @@ use super::{
 use crate::model::{Cost, Limit};
 
 mod checks;
+mod layers;
 mod schedule;
 
 /// A folder with a manifest and the files that it names.

@@ -52,6 +52,11 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Takes names as they are, for what is rendered beside rows.
+    pub fn of_names(names: Map<String, Value>, env: BTreeMap<String, String>) -> Self {
+        Self { names: Value::Object(names), env }
+    }
+
     /// Lays out the names for rendering.
     pub fn new(parts: &ScopeParts<'_>) -> Self {
         let mut names = Map::with_capacity(12);

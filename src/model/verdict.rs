@@ -128,6 +128,7 @@ pub enum Reason {
     Network,
     Disk,
     DatasetChanged,
+    NotClean,
     Locked,
     Manifest,
     Bug,

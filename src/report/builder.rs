@@ -159,6 +159,7 @@ impl<'a> SummaryBuilder<'a> {
             manifest: context.manifest_name.clone(),
             description: context.description.clone(),
             labels: context.labels.iter().cloned().collect(),
+            git: context.git.clone(),
             complete: state.is_complete(),
             verdict: Verdict::of_run(&context.run_id, &counts, state.unsettled(), stop, &context.accept),
             coverage: Rate::of(counts.answered(), counts.total),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use encoding_rs::Encoding;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::checks::Check;
@@ -11,6 +12,15 @@ use crate::gates::{Baseline, Gate};
 use crate::mapping::{ColumnTypes, Template};
 use crate::model::{Accept, Pin, Repeats};
 use crate::report::{BudgetLimits, JudgeReport, Redaction};
+
+/// The commit that a manifest stood in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Its id.
+    pub commit: String,
+    /// Whether tracked files differed from it; null when that could not be told.
+    pub dirty: Option<bool>,
+}
 
 /// What the journal does not hold, and a report needs: taken from the run's frozen manifest.
 #[derive(Clone, Debug)]
@@ -23,6 +33,8 @@ pub struct ReportContext {
     pub description: Option<String>,
     /// Its `labels`.
     pub labels: Vec<(String, String)>,
+    /// The commit that the manifest stood in when the run began.
+    pub git: Option<Commit>,
     /// Its `vars`, for templates.
     pub vars: Map<String, Value>,
     /// The slot of a schedule that the run is of.

@@ -6,7 +6,7 @@ mod scores;
 use std::fmt::Write;
 
 use crate::report::phrases::{Numbers, Phrases};
-use crate::report::{Summary, sentences, words};
+use crate::report::{Commit, Summary, sentences, words};
 
 /// Characters of a text from outside.
 const MAX_TEXT: usize = 200;
@@ -49,6 +49,16 @@ pub fn render_markdown(summary: &Summary) -> String {
     page
 }
 
+/// Names the commit, and whether the tree was another.
+fn commit(git: &Commit) -> String {
+    let changed = match git.dirty {
+        Some(true) => ", with changes that are in no commit",
+        Some(false) => "",
+        None => ", changes unknown",
+    };
+    format!("{}{changed}", code(git.commit.get(..12).unwrap_or(&git.commit)))
+}
+
 fn head(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
     let not_answered = phrases.not_answered(usize::MAX);
     let mut rows = vec![
@@ -71,6 +81,7 @@ fn head(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
             summary.labels.iter().take(10).map(|(name, value)| code(&format!("{name}: {value}"))).collect();
         rows.push(("Labels", labels.join(" ")));
     }
+    rows.extend(summary.git.as_ref().map(|git| ("Commit", commit(git))));
     rows.push(("Run", code(&summary.run_id)));
     if summary.verdict.exit_code != 0 {
         rows.push(("Verdict", code(&summary.verdict.message)));

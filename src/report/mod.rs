@@ -38,7 +38,7 @@ mod words;
 mod xlsx;
 mod zip;
 
-pub use context::{CsvOptions, Price, ReportContext};
+pub use context::{Commit, CsvOptions, Price, ReportContext};
 pub use derive::{Each, Error, Targets, derive};
 pub use html::{HtmlWriter, PAGE_CELL_BYTES, served_page};
 pub(crate) use html::{data_page, readable};

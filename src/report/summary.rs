@@ -9,7 +9,8 @@ use crate::gates::GateResult;
 use crate::model::{Cost, Counts, Outcome, RowNumber, Verdict};
 use crate::report::scores::named;
 use crate::report::{
-    Bill, BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck, JudgeSummary, RunRepeats, SucceededSummary,
+    Bill, BudgetSummary, CheckSummary, Commit, DoubtfulCost, GroupCheck, JudgeSummary, RunRepeats,
+    SucceededSummary,
 };
 
 /// What a run came to.
@@ -24,6 +25,9 @@ pub struct Summary {
     pub description: Option<String>,
     /// The manifest's labels.
     pub labels: BTreeMap<String, String>,
+    /// The commit that the manifest stood in when the run began; absent outside of a repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<Commit>,
     /// Whether every row ended and none is still at the provider, and every judge is done.
     pub complete: bool,
     /// What it means, with the exit code and the command to go on with.

@@ -34,6 +34,7 @@ fn context() -> ReportContext {
         manifest_name: "support-triage".to_owned(),
         description: None,
         labels: Vec::new(),
+        git: None,
         vars: Map::new(),
         slot: None,
         env: std::collections::BTreeMap::new(),

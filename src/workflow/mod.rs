@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 pub use asks::{Ask, Asks};
 pub use gptbots::{Gptbots, Settings};
+pub(crate) use tls::trusting;
 pub use webhook::{Delivery, Receiver, ReceiverSettings, Tokens, Webhooks, secrets as webhook_secrets};
 
 use crate::manifest::SecretError;

@@ -19,7 +19,7 @@ pub(super) fn unused() -> Result<ClientConfig, Error> {
 }
 
 /// Makes a configuration that trusts the machine's roots, and those of a PEM file.
-pub(super) fn trusting(ca: Option<&Path>) -> Result<ClientConfig, Error> {
+pub(crate) fn trusting(ca: Option<&Path>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let extra = ca.map(certificates).transpose()?.unwrap_or_default();
     let verifier = Verifier::new_with_extra_roots(extra, provider.clone())?;

@@ -155,7 +155,7 @@ fn read_paths(reader: &mut Reader<'_>, entry: Entry) -> Vec<PathBuf> {
             paths.push(PathBuf::from(text));
             continue;
         }
-        let path = files::resolve(reader.folder, &text);
+        let Some(path) = reader.path(&entry) else { continue };
         if !is_pattern(&text) {
             reader.exists(&entry, &path);
         }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use crate::gates::{Baseline, Gate, KnownCheck, Names};
+use crate::manifest::Price;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::Entry;
 use crate::manifest::read::{budget, kept};
 use crate::manifest::tree::Kind;
-use crate::manifest::{Price, files};
 use crate::model::Repeats;
 
 /// The name of the copy that a run keeps.
@@ -19,7 +19,7 @@ pub(super) fn read_baseline(
     entry: Option<&Entry>,
 ) -> Option<(PathBuf, Option<Baseline>)> {
     let entry = entry?;
-    let path = files::resolve(reader.folder, &reader.full_text(entry)?);
+    let path = reader.path(entry)?;
     let Some(bytes) = kept::read_if_there(reader, entry, &path, COPY) else {
         let told = format!("there is no baseline `{}` yet: gates that use it fail", path.display());
         let help = "write it from a good run: `flowbatch report RUN --format baseline > FILE`";

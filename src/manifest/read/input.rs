@@ -10,7 +10,7 @@ use crate::mapping::InputTemplate;
 /// Reads `input`: a map, or a template that renders to one.
 pub(super) fn read(reader: &mut Reader<'_>, entry: &Entry) -> Option<InputTemplate> {
     let help = r#"write the workflow's inputs, such as `question: "{{row.question}}"`, or `{}` for none"#;
-    let input = read_node(reader, &entry.name, entry.node.clone());
+    let input = read_node(reader, &entry.name, entry.node.clone(), When::BeforeReply);
     match input? {
         InputTemplate::List(_) | InputTemplate::Literal(_) | InputTemplate::File { .. } => {
             reader.refuse(entry, "must be a map of the workflow's inputs", Some(help))
@@ -19,13 +19,18 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: &Entry) -> Option<InputTempla
     }
 }
 
-fn read_node(reader: &mut Reader<'_>, name: &str, node: Node) -> Option<InputTemplate> {
+/// Reads any JSON whose strings are templates.
+pub(super) fn read_shape(reader: &mut Reader<'_>, entry: &Entry, when: When) -> Option<InputTemplate> {
+    read_node(reader, &entry.name, entry.node.clone(), when)
+}
+
+fn read_node(reader: &mut Reader<'_>, name: &str, node: Node, when: When) -> Option<InputTemplate> {
     match node.kind {
         Kind::Broken => None,
         Kind::Scalar(ref scalar) => match scalar_to_json(scalar) {
             Ok(serde_json::Value::String(_)) => {
                 let entry = Entry { name: name.to_owned(), key: node.place.clone(), node };
-                reader.template(&entry, When::BeforeReply).map(InputTemplate::Text)
+                reader.template(&entry, when).map(InputTemplate::Text)
             }
             Ok(literal) => Some(InputTemplate::Literal(literal)),
             Err(message) => {
@@ -39,13 +44,15 @@ fn read_node(reader: &mut Reader<'_>, name: &str, node: Node) -> Option<InputTem
             let read = items
                 .into_iter()
                 .enumerate()
-                .filter_map(|(index, item)| read_node(reader, &format!("{name}[{index}]"), item));
+                .filter_map(|(index, item)| read_node(reader, &format!("{name}[{index}]"), item, when));
             Some(InputTemplate::List(read.collect()))
         }
-        Kind::Map(entries) if is_file(&entries) => read_file(reader, name, entries),
+        Kind::Map(entries) if when == When::BeforeReply && is_file(&entries) => {
+            read_file(reader, name, entries)
+        }
         Kind::Map(entries) => {
             let read = entries.into_iter().filter_map(|(key, value)| {
-                Some((key.text.clone(), read_node(reader, &format!("{name}.{}", key.text), value)?))
+                Some((key.text.clone(), read_node(reader, &format!("{name}.{}", key.text), value, when)?))
             });
             Some(InputTemplate::Object(read.collect()))
         }

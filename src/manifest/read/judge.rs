@@ -6,7 +6,6 @@ use rust_decimal::Decimal;
 use sha2::{Digest as _, Sha256};
 
 use crate::checks::JudgeRule;
-use crate::manifest::files;
 use crate::manifest::read::kept;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::rules::share;
@@ -31,7 +30,7 @@ pub(super) fn read(reader: &mut Reader<'_>, entry: Entry, name: &str) -> Option<
     let reason = reason.map(|entry| reader.template(&entry, When::OfJudge));
     let at_least = at_least.map_or(Some(Decimal::new(5, 1)), |entry| share(reader, &entry));
     let entry = manifest?;
-    let path = files::resolve(reader.folder, &reader.full_text(&entry)?);
+    let path = reader.path(&entry)?;
     reader.kept.judges += 1;
     let copy = format!("judge-{}.yaml", reader.kept.judges);
     let bytes = kept::read(reader, &entry, copy)?;

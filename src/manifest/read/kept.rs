@@ -25,7 +25,7 @@ pub(in crate::manifest) struct Kept {
 
 /// Reads a file that must be there: the run's own copy, when there is one.
 pub(super) fn read(reader: &mut Reader<'_>, entry: &Entry, name: String) -> Option<Vec<u8>> {
-    let path = files::resolve(reader.folder, &reader.full_text(entry)?);
+    let path = reader.path(entry)?;
     if let Some(bytes) = copy(reader, &name) {
         return Some(bytes);
     }

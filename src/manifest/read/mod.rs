@@ -9,6 +9,7 @@ mod input;
 mod judge;
 mod kept;
 mod limits;
+mod notify;
 mod origin;
 mod output;
 mod pin;
@@ -24,5 +25,5 @@ mod webhook;
 mod workflow;
 
 pub use root::KEPT;
-pub(super) use root::{Context, LATER, read};
+pub(super) use root::{Context, read};
 pub(super) use workflow::WORKFLOW_KEYS;

@@ -15,14 +15,14 @@ use crate::manifest::names::{did_you_mean, shortened};
 use crate::manifest::read::kept::Kept;
 use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::tree::{Kind, Node, Scalar};
-use crate::manifest::{ColumnReference, Condition, Diagnostic, files, units};
+use crate::manifest::{ColumnReference, Condition, Diagnostic, Texts, files, units};
 use crate::model::ScheduledFor;
 
 /// What the readings share.
 pub(in crate::manifest) struct Reader<'a> {
-    /// The manifest's text.
-    pub(super) source: &'a str,
-    /// The folder that paths start from.
+    /// The texts of the manifest and its layers.
+    pub(super) texts: &'a Texts,
+    /// The folder that paths of the manifest and of the command line start from.
     pub(super) folder: &'a Path,
     pub(super) environment: Environment<'a>,
     pub(super) secrets: Secrets,
@@ -213,9 +213,15 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the path of a file that must exist, relative to the manifest's folder.
+    /// Reads a path, relative to the folder of the file that it is written in.
+    pub(super) fn path(&mut self, entry: &Entry) -> Option<PathBuf> {
+        let text = self.full_text(entry)?;
+        Some(files::resolve(self.texts.folder(&entry.node.place).unwrap_or(self.folder), &text))
+    }
+
+    /// Reads the path of a file that must exist.
     pub(super) fn file(&mut self, entry: &Entry) -> Option<PathBuf> {
-        let path = files::resolve(self.folder, &self.full_text(entry)?);
+        let path = self.path(entry)?;
         self.exists(entry, &path).then_some(path)
     }
 

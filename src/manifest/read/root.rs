@@ -10,10 +10,12 @@ use crate::manifest::names::{did_you_mean, is_plain_name, wrong_name};
 use crate::manifest::read::kept::Kept;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
-use crate::manifest::read::{checks, dataset, gates, input, limits, output, reuse, schedule, workflow};
+use crate::manifest::read::{
+    checks, dataset, gates, input, limits, notify, output, reuse, schedule, workflow,
+};
 use crate::manifest::scalar::to_json;
-use crate::manifest::tree::{self, Kind, Node};
-use crate::manifest::{Diagnostic, Manifest, Schedule};
+use crate::manifest::tree::{self, Kind, Node, Place};
+use crate::manifest::{Diagnostic, Layer, Manifest, Schedule, Texts, layers};
 use crate::mapping::InputTemplate;
 use crate::model::{Repeats, ScheduledFor};
 
@@ -25,8 +27,10 @@ pub(in crate::manifest) struct Context<'a> {
     pub(in crate::manifest) folder: &'a Path,
     /// The file's bytes.
     pub(in crate::manifest) bytes: &'a [u8],
-    /// Their text.
-    pub(in crate::manifest) source: &'a str,
+    /// Its text, and those of its layers.
+    pub(in crate::manifest) texts: &'a Texts,
+    /// The layers, lowest first.
+    pub(in crate::manifest) layers: &'a [Layer],
     /// What the command line changes.
     pub(in crate::manifest) overrides: &'a Overrides,
     /// Whether secrets must be set.
@@ -38,9 +42,6 @@ pub(in crate::manifest) struct Context<'a> {
 /// The folder of a run in which copies of files lie that its reports need.
 pub const KEPT: &str = "kept";
 
-/// Sections that later versions have.
-pub(in crate::manifest) const LATER: [&str; 1] = ["notify"];
-
 /// Reads a manifest from its tree. The list has every mistake; what is wrong or missing has a stand-in, and only a
 /// missing dataset leaves nothing to go on with.
 pub(in crate::manifest) fn read(
@@ -49,7 +50,7 @@ pub(in crate::manifest) fn read(
     context: &Context<'_>,
 ) -> (Option<Manifest>, Vec<Diagnostic>) {
     let mut reader = Reader {
-        source: context.source,
+        texts: context.texts,
         folder: context.folder,
         environment: context.environment,
         secrets: context.secrets,
@@ -67,18 +68,16 @@ pub(in crate::manifest) fn read(
         let told = format!("a manifest is a map of keys and values, not {}", root.noun());
         return (None, vec![root.place.error(told)]);
     };
-    let first_key = entries.first().map(|(key, _)| key.place.clone());
+    // What is missing is missing in the manifest itself, whose text comes before those of its layers.
+    let keys = entries.iter().filter_map(|(key, _)| key.place.span());
+    let first_key = keys.min_by_key(|span| span.start).map(Place::File);
     let section = Section::new("", first_key.unwrap_or(root.place), entries);
     let manifest = read_sections(&mut reader, section, context);
     (manifest, reader.diagnostics)
 }
 
 fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'_>) -> Option<Manifest> {
-    if let Some(version) = root.need("version", "version: 1", &mut reader.diagnostics) {
-        read_version(reader, &version);
-    }
-    let name = root.need("name", "name: support-triage", &mut reader.diagnostics);
-    let name = name.and_then(|name| read_name(reader, &name));
+    let name = read_head(reader, &mut root);
     let description = root.take("description").and_then(|entry| reader.text(&entry));
     let labels = reader.named(root.take("labels"), Reader::text);
     let schedule = read_schedule(reader, root.take("schedule"), name.as_deref(), context);
@@ -106,11 +105,12 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let gates = gates::read(reader, root.take("gates"), (&known, &groups), entry.is_some(), repeats, price);
     let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
     let output = output::read(reader, root.take("output"), key.as_deref());
+    let require_clean = root.take("require_clean").and_then(|entry| reader.boolean(&entry));
+    let notify = notify::read(reader, root.take("notify"));
     if let Some(workflow) = &workflow {
-        workflow::check_secrets_stay(reader, workflow);
+        workflow::check_secrets_stay(reader, workflow, notify.as_ref());
     }
     check_vars_given(reader, &context.overrides.vars);
-    root.later(&LATER, &mut reader.diagnostics);
     root.drop_own();
     root.finish(&mut reader.diagnostics);
     let (dataset, mut places) = dataset?;
@@ -134,12 +134,16 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         reuse,
         baseline: baseline.and_then(|(_, found)| found),
         gates,
-        kept: std::mem::take(&mut reader.kept.files),
+        kept: layers::kept(context.layers, std::mem::take(&mut reader.kept.files)),
+        notify,
+        require_clean: require_clean.unwrap_or(false),
         output,
         group_by,
         schedule,
         slot: reader.slot.take(),
         references: std::mem::take(&mut reader.references),
+        layers: context.layers.to_vec(),
+        texts: context.texts.clone(),
         places,
     })
 }
@@ -169,6 +173,16 @@ fn with_previous(mut slot: ScheduledFor, schedule: Option<&Schedule>) -> Schedul
 fn run_folder(context: &Context<'_>) -> Option<PathBuf> {
     let is_frozen = context.overrides.folder.is_some();
     context.path.parent().filter(|_| is_frozen).map(|folder| folder.join(KEPT))
+}
+
+/// Reads what says which manifest it is, and gives its name. What `extends` names was read before all else.
+fn read_head(reader: &mut Reader<'_>, root: &mut Section) -> Option<String> {
+    root.take("extends");
+    if let Some(version) = root.need("version", "version: 1", &mut reader.diagnostics) {
+        read_version(reader, &version);
+    }
+    let name = root.need("name", "name: support-triage", &mut reader.diagnostics);
+    name.and_then(|name| read_name(reader, &name))
 }
 
 fn read_version(reader: &mut Reader<'_>, entry: &Entry) {

@@ -69,7 +69,7 @@ fn read_cron(reader: &mut Reader<'_>, entry: &Entry) -> Option<Cron> {
     match Cron::parse(&text) {
         Ok(cron) => Some(cron),
         Err(errors) => {
-            let origin = Origin::of(reader.source, &entry.node.place, scalar);
+            let origin = Origin::of(reader.texts.text(), &entry.node.place, scalar);
             let place = |at: usize| origin.find(at);
             let found: Vec<_> = errors
                 .into_iter()

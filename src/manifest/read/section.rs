@@ -73,11 +73,6 @@ impl Section {
         taken
     }
 
-    /// Reports keys that the manifest has in later versions, when they are there.
-    pub(super) fn later(&mut self, keys: &[&'static str], diagnostics: &mut Vec<Diagnostic>) {
-        self.refuse(keys, "is not supported by this version of flowbatch yet", "leave it out", diagnostics);
-    }
-
     /// Reports keys that can't stand here, when they are there.
     pub(super) fn refuse(
         &mut self,

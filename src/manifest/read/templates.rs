@@ -19,6 +19,8 @@ pub(super) enum When {
     AfterReply,
     /// After the judge has answered: then `output` and `reply` are the judge's.
     OfJudge,
+    /// When someone is told of a run that has ended.
+    OfNotice,
 }
 
 const ROOTS: [&str; 9] =
@@ -69,7 +71,7 @@ impl Reader<'_> {
         let message = format!("`{}`: {}", entry.name, error.message);
         let mut diagnostic = entry.node.place.error(message);
         diagnostic.help.clone_from(&error.help);
-        if let Some(at) = Origin::of(self.source, &entry.node.place, scalar).find(error.offset) {
+        if let Some(at) = Origin::of(self.texts.text(), &entry.node.place, scalar).find(error.offset) {
             diagnostic.span = Some(at..at);
         }
         self.diagnostics.push(diagnostic);
@@ -78,7 +80,7 @@ impl Reader<'_> {
 
     /// Looks up the variables that a template reads by `env "NAME"`.
     fn look_up(&mut self, entry: &Entry, scalar: &Scalar, variables: &[Reference]) {
-        let origin = Origin::of(self.source, &entry.node.place, scalar);
+        let origin = Origin::of(self.texts.text(), &entry.node.place, scalar);
         for variable in variables {
             let Some(name) = variable.path.first() else { continue };
             let place = match origin.find(variable.offset) {
@@ -95,7 +97,7 @@ impl Reader<'_> {
     }
 
     fn check_names(&mut self, entry: &Entry, scalar: &Scalar, references: &[Reference], when: When) {
-        let origin = Origin::of(self.source, &entry.node.place, scalar);
+        let origin = Origin::of(self.texts.text(), &entry.node.place, scalar);
         // A name that is used many times is one mistake.
         let mut seen = HashSet::new();
         for reference in references {
@@ -110,6 +112,10 @@ impl Reader<'_> {
             let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
             if when == When::OfJudge {
                 self.diagnostics.extend(not_of_judge(&path, &place));
+                continue;
+            }
+            if when == When::OfNotice && path.first() != Some(&"vars") {
+                self.diagnostics.extend(not_of_notice(&path, &place));
                 continue;
             }
             match path.as_slice() {
@@ -188,6 +194,28 @@ fn not_of_judge(path: &[&str], place: &Place) -> Option<Diagnostic> {
     let told = format!("there is no `{}` in a judge's answer", path.join("."));
     let help = format!("the names are {}: they are the judge's", listed(&REPLY_ROOTS));
     (!REPLY_ROOTS.contains(root)).then(|| place.error(told).with_help(help))
+}
+
+/// What is known when someone is told of a run.
+fn not_of_notice(path: &[&str], place: &Place) -> Option<Diagnostic> {
+    const NAMES: [&str; 10] = [
+        "notice.event",
+        "notice.title",
+        "notice.text",
+        "notice.next",
+        "notice.at",
+        "manifest.name",
+        "run.id",
+        "run.dir",
+        "report.…",
+        "vars.…",
+    ];
+    let written = path.join(".");
+    let is_known = path.first() == Some(&"report")
+        || NAMES.contains(&written.as_str())
+        || matches!(path, [] | ["notice" | "manifest" | "run"]);
+    let told = format!("there is no `{written}` in a notification");
+    (!is_known).then(|| place.error(told).with_help(format!("the names are {}", listed(&NAMES))))
 }
 
 fn unknown_root(path: &[&str], place: &Place, when: When) -> Option<Diagnostic> {

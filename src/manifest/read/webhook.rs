@@ -86,7 +86,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 /// Says whether the provider can reach an address that exists on this machine only.
 fn is_on_this_machine(provider: &Provider) -> bool {
     let Provider::Gptbots { base_url, .. } = provider else { return true };
-    let uri = base_url.parse::<http::Uri>();
+    is_loopback(base_url)
+}
+
+fn is_loopback(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>();
     let host = uri.as_ref().ok().and_then(http::Uri::host).unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
@@ -117,7 +121,14 @@ fn read_one(reader: &mut Reader<'_>, entry: Entry) -> Option<Forward> {
     };
     let url = section.need("url", "url: https://example.com/done", &mut reader.diagnostics);
     let url = url.and_then(|entry| read_url(reader, &entry));
-    let headers = reader.named(section.take("headers"), |reader, entry| {
+    let headers = section.take("headers").map_or_else(Vec::new, |entry| read_headers(reader, entry));
+    section.finish(&mut reader.diagnostics);
+    Some(Forward { method: method?, url: url?, headers })
+}
+
+/// Reads headers, whose values may be secrets.
+pub(super) fn read_headers(reader: &mut Reader<'_>, entry: Entry) -> Vec<(String, SecretText)> {
+    reader.named(Some(entry), |reader, entry| {
         let name = entry.name.rsplit('.').next().unwrap_or_default();
         if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
             return reader.refuse(entry, "is no name that a header can have", None);
@@ -125,14 +136,24 @@ fn read_one(reader: &mut Reader<'_>, entry: Entry) -> Option<Forward> {
         let text = read_text(reader, entry.clone(), Literal::Refused)?;
         let is_good = known(&text).is_none_or(|value| http::HeaderValue::try_from(value).is_ok());
         if is_good { Some(text) } else { reader.refuse(entry, "has a value that no header can have", None) }
-    });
-    section.finish(&mut reader.diagnostics);
-    Some(Forward { method: method?, url: url?, headers })
+    })
 }
 
 /// Reads an address that may carry a token; one that surely does may not be written out.
-fn read_url(reader: &mut Reader<'_>, entry: &Entry) -> Option<SecretText> {
+pub(super) fn read_url(reader: &mut Reader<'_>, entry: &Entry) -> Option<SecretText> {
     let text = read_text(reader, entry.clone(), Literal::Address)?;
+    check_url(reader, entry, text)
+}
+
+/// Reads an address that is a secret as a whole, as those of chats are; one on this machine may be written out.
+pub(super) fn read_secret_url(reader: &mut Reader<'_>, entry: &Entry) -> Option<SecretText> {
+    let is_local = matches!(&entry.node.kind, Kind::Scalar(scalar) if is_loopback(&scalar.text));
+    let literal = if is_local { Literal::Address } else { Literal::Refused };
+    let text = read_text(reader, entry.clone(), literal)?;
+    check_url(reader, entry, text)
+}
+
+fn check_url(reader: &mut Reader<'_>, entry: &Entry, text: SecretText) -> Option<SecretText> {
     let is_url = |value: String| {
         value.parse::<http::Uri>().is_ok_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https"))

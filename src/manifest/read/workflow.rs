@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::manifest::environment::lone_variable;
 use crate::manifest::load::Secrets;
 use crate::manifest::mask::has_credentials;
+use crate::manifest::read::notify;
 use crate::manifest::read::pin;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
@@ -13,7 +14,7 @@ use crate::manifest::read::templates::When;
 use crate::manifest::read::webhook;
 use crate::manifest::tree::Kind;
 use crate::manifest::{
-    FirstPoll, Mode, PollSpec, Price, Provider, Secret, SecretSource, Tls, WorkflowSpec, files, units,
+    FirstPoll, Mode, NotifySpec, PollSpec, Price, Provider, Secret, SecretSource, Tls, WorkflowSpec, units,
 };
 use crate::mapping::{Reference, Template};
 
@@ -178,14 +179,20 @@ fn read_gptbots(reader: &mut Reader<'_>, section: &mut Section) -> Option<Provid
 }
 
 /// Reports the variables of secrets where anything else uses them; asked when all else is read.
-pub(super) fn check_secrets_stay(reader: &mut Reader<'_>, workflow: &WorkflowSpec) {
+pub(super) fn check_secrets_stay(
+    reader: &mut Reader<'_>,
+    workflow: &WorkflowSpec,
+    notify: Option<&NotifySpec>,
+) {
     let api_key = match &workflow.provider {
         Provider::Gptbots { api_key, .. } => Some((api_key, "the API key", "workflow.api_key")),
         Provider::Emulator { .. } => None,
     };
     let webhook = workflow.webhook.iter().flat_map(webhook::sources);
     let webhook = webhook.map(|source| (source, "a secret", "workflow.webhook"));
-    for (source, what, where_to) in api_key.into_iter().chain(webhook) {
+    let notify = notify.into_iter().flat_map(notify::sources);
+    let notify = notify.map(|source| (source, "a secret", "notify"));
+    for (source, what, where_to) in api_key.into_iter().chain(webhook).chain(notify) {
         if let SecretSource::Variable { name, .. } = source
             && let Some((_, place)) = reader.env.get(name)
         {
@@ -263,7 +270,7 @@ pub(super) fn read_secret_file(reader: &mut Reader<'_>, entry: Entry, example: &
     let file = section.need("file", example, &mut reader.diagnostics);
     section.finish(&mut reader.diagnostics);
     let file = file?;
-    let path = files::resolve(reader.folder, &reader.full_text(&file)?);
+    let path = reader.path(&file)?;
     let is_there = reader.secrets != Secrets::Needed || reader.exists(&file, &path);
     is_there.then_some(SecretSource::File(path))
 }

@@ -6,6 +6,7 @@ mod raw;
 mod raw_checks;
 #[expect(dead_code, reason = "as above")]
 mod raw_flow;
+mod raw_notify;
 #[expect(dead_code, reason = "as above")]
 mod raw_reuse;
 #[expect(dead_code, reason = "as above")]

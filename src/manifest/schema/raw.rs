@@ -3,10 +3,9 @@
 
 use schemars::JsonSchema;
 
-use crate::gates::TOP_LEVEL;
-
-use super::raw_checks::Check;
+use super::raw_checks::Checks;
 use super::raw_flow::{Concurrency, RetryOf};
+use super::raw_notify::Notify;
 use super::raw_reuse::Reuse;
 use super::raw_schedule::Schedule;
 use super::raw_workflow::Workflow;
@@ -20,11 +19,15 @@ use super::values::{
 /// input. Keys that begin with `x-` are your own.
 #[derive(Default, JsonSchema)]
 #[schemars(default, deny_unknown_fields, title = "flowbatch manifest")]
-#[schemars(extend("required" = ["version", "name", "workflow", "dataset", "input"]))]
+#[schemars(extend("if" = {"not": {"required": ["extends"]}}))]
+#[schemars(extend("then" = {"required": ["version", "name", "workflow", "dataset", "input"]}))]
 #[schemars(extend("patternProperties" = {"^x-": true}))]
 pub(super) struct RawManifest {
     /// The version of the manifest's language.
     version: Version,
+    /// The files that the manifest rests on, relative to it: what it says itself goes before what they say. See
+    /// docs/layers.md.
+    extends: Paths,
     /// Names the manifest and the folder of its runs: letters, digits, `-`, `_` and `.`, at most 80.
     name: Name,
     /// What the manifest is for.
@@ -58,36 +61,18 @@ pub(super) struct RawManifest {
     baseline: FilePath,
     /// Conditions on the figures of the whole run, such as `label.pass_rate >= 90%`; a run that fails one exits with 4.
     gates: Vec<GateText>,
+    /// Whether a run is refused (exit 3) unless all that it reads stands in the git commit that is checked out. See
+    /// docs/layers.md.
+    #[schemars(extend("default" = false))]
+    require_clean: Boolean,
+    /// Whom to tell when a run needs someone. See docs/notifications.md.
+    notify: Notify,
     /// What is written for a run.
     output: Output,
     /// How the report is laid out.
     report: Report,
     /// When the manifest is run by `flowbatch schedule`. See docs/scheduling.md.
     schedule: Schedule,
-}
-
-/// Checks by name.
-#[derive(Default)]
-pub(super) struct Checks;
-
-impl JsonSchema for Checks {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Checks".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let check = generator.subschema_for::<Check>();
-        let name = r"^[^\s.{}\[\]-]{1,64}$";
-        schemars::json_schema!({
-            "type": "object",
-            "propertyNames": {"pattern": name, "not": {"enum": TOP_LEVEL}},
-            "additionalProperties": check,
-        })
-    }
 }
 
 /// Values that templates may use.

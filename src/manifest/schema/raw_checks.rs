@@ -5,10 +5,36 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::json;
 
+use crate::gates::TOP_LEVEL;
+
 use super::values::{
     Amount, Boolean, Condition, Duration, FilePath, MeasureName, Money, NumberOrTemplate, SchemaOrPath,
     ShapeText, Shapes, Share, TemplateText, ToleranceText, Whole,
 };
+
+/// Checks by name.
+#[derive(Default)]
+pub(super) struct Checks;
+
+impl JsonSchema for Checks {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Checks".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let check = generator.subschema_for::<Check>();
+        let name = r"^[^\s.{}\[\]-]{1,64}$";
+        schemars::json_schema!({
+            "type": "object",
+            "propertyNames": {"pattern": name, "not": {"enum": TOP_LEVEL}},
+            "additionalProperties": check,
+        })
+    }
+}
 
 /// A rule for what the workflow answers; all rules of a check must hold.
 #[derive(Default, JsonSchema)]

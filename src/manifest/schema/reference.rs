@@ -16,7 +16,8 @@ fn write_section(path: &str, section: &Value, schema: &Value, sections: &mut Vec
     let Some(properties) = section["properties"].as_object() else { return };
     let title = if path.is_empty() { "## The manifest".to_owned() } else { format!("## `{path}`") };
     let description = section["description"].as_str().unwrap_or_default();
-    let required = section["required"].as_array().map_or(&[] as &[Value], Vec::as_slice);
+    let required = section["required"].as_array().or_else(|| section["then"]["required"].as_array());
+    let required = required.map_or(&[] as &[Value], Vec::as_slice);
     let mut text = format!("{title}\n\n{description}\n\n| key | type | default | |\n|---|---|---|---|\n");
     let place = sections.len();
     for (key, property) in properties {

@@ -299,6 +299,11 @@ kind!(
 );
 kind!(OnBadRow, "`stop` or `reject`", words(&["stop", "reject"]));
 kind!(OnDrift, "`stop` or `warn`", words(&["stop", "warn"]));
+kind!(
+    AlarmWord,
+    "what is told",
+    words(&["gate_failed", "rows_failed", "stopped", "in_doubt", "missed", "recovered"])
+);
 kind!(RetryAlso, "`failed` or `server_error`", words(&["failed", "server_error"]));
 kind!(
     OutputFormat,
