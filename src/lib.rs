@@ -8,6 +8,7 @@
 
 pub mod allowance;
 pub mod artifact;
+pub mod audit;
 pub mod checks;
 pub mod cli;
 pub mod commands;
@@ -15,6 +16,7 @@ pub mod compare;
 pub mod console;
 pub mod control;
 pub mod dataset;
+pub mod digest;
 pub mod emulator;
 pub mod fail_point;
 pub mod flow_file;

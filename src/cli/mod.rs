@@ -10,6 +10,7 @@ mod reference;
 mod report;
 mod score;
 mod serve;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -77,6 +78,7 @@ impl Cli {
             Command::Score(args) => commands::score(&args.into_args(style), host),
             Command::Compare(args) => commands::compare(&args.into_args(style), host),
             Command::Reconcile(args) => commands::reconcile(&args.into_args(), host),
+            Command::Verify(args) => commands::verify(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
             Command::Serve(args) => commands::serve(&args.into_args(), host, ready),
             Command::Emulate(args) => commands::emulate(&args.into_args(), host, ready),
@@ -134,6 +136,8 @@ enum Command {
     Compare(compare::Compare),
     /// Compares a run with the provider's own ledger, and settles costs that are unknown or in doubt. Sends no row
     Reconcile(Reconcile),
+    /// Checks that every file of a run is what was written: digests, checksums, replies, results, totals. Sends nothing
+    Verify(verify::Verify),
     /// Lists runs, oldest first
     Runs(Runs),
     /// Serves the runs below a folder as pages: the list, reports, and how living runs stand

@@ -23,6 +23,7 @@ mod prepare;
 mod rates;
 mod reconcile;
 mod rehearse;
+mod relocated;
 mod report;
 mod resume;
 mod room;
@@ -30,6 +31,7 @@ mod run;
 mod score;
 mod serve;
 mod step_summary;
+mod verify;
 mod webhooks;
 mod widen;
 
@@ -46,6 +48,7 @@ pub use resume::{ResumeArgs, Widening, resume};
 pub use run::{RunArgs, quoted, run};
 pub use score::{ScoreArgs, score};
 pub use serve::{ServeArgs, serve};
+pub use verify::{VerifyArgs, verify};
 
 use std::path::{Path, PathBuf};
 

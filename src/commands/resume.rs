@@ -132,7 +132,7 @@ pub(crate) fn go_on(
         let judged = judging::now(folder, &state, host);
         return judged.and(finish(folder, Ran { state, index: None }, json, style, host));
     }
-    let overrides = manifest_overrides(&lock, &known);
+    let overrides = manifest_overrides(folder, &lock, &known);
     let spool = folder.file("dataset.input");
     let mut sound =
         prepare::prepare(&folder.file("manifest.yaml"), &overrides, Secrets::Needed, Some(&spool), host)?;
@@ -159,8 +159,12 @@ impl Widening {
     }
 }
 
-fn manifest_overrides(lock: &RunLock, changed: &[SettingsChanged]) -> crate::manifest::Overrides {
-    let mut overrides = derive::overrides_of(lock);
+fn manifest_overrides(
+    folder: &RunFolder,
+    lock: &RunLock,
+    changed: &[SettingsChanged],
+) -> crate::manifest::Overrides {
+    let mut overrides = derive::overrides_of(folder, lock);
     overrides.set.extend(derive::set_since(changed));
     overrides
 }

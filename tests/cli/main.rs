@@ -27,6 +27,7 @@ mod secrets;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;
+mod verify;
 mod webhooks;
 
 /// A service that echoes what it is given, at a cost that follows from its length.
