@@ -7,7 +7,7 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::Digest;
+pub use crate::model::Digest;
 
 /// What a list of digests is called, in the folder that it is about.
 pub const SUMS: &str = "SHA256SUMS";

@@ -9,6 +9,7 @@
 pub mod allowance;
 pub mod artifact;
 pub mod audit;
+pub mod bundle;
 pub mod checks;
 pub mod cli;
 pub mod commands;

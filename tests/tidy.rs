@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("artifact", 1),
     ("digest", 1),
     ("machine", 1),
+    ("bundle", 2),
     ("checks", 2),
     ("gates", 2),
     ("manifest", 3),

@@ -4,12 +4,14 @@
 //! the default.
 
 mod arguments;
+mod bundle;
 mod compare;
 mod limits;
 mod reference;
 mod report;
 mod score;
 mod serve;
+mod spend;
 mod verify;
 
 use std::path::PathBuf;
@@ -79,6 +81,9 @@ impl Cli {
             Command::Compare(args) => commands::compare(&args.into_args(style), host),
             Command::Reconcile(args) => commands::reconcile(&args.into_args(), host),
             Command::Verify(args) => commands::verify(&args.into_args(), host),
+            Command::Export(args) => commands::export(&args.into_args(), host),
+            Command::Import(args) => commands::import(&args.into_args(), host),
+            Command::Spend(args) => commands::spend(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
             Command::Serve(args) => commands::serve(&args.into_args(), host, ready),
             Command::Emulate(args) => commands::emulate(&args.into_args(), host, ready),
@@ -138,6 +143,12 @@ enum Command {
     Reconcile(Reconcile),
     /// Checks that every file of a run is what was written: digests, checksums, replies, results, totals. Sends nothing
     Verify(verify::Verify),
+    /// Writes a run, with what is needed to check and repeat it elsewhere, into one file
+    Export(bundle::Export),
+    /// Opens a file that `export` wrote, and verifies the run in it
+    Import(bundle::Import),
+    /// Says what runs have cost, by manifest, label, workflow, month or user
+    Spend(spend::Spend),
     /// Lists runs, oldest first
     Runs(Runs),
     /// Serves the runs below a folder as pages: the list, reports, and how living runs stand

@@ -11,6 +11,9 @@ pub(crate) const INPUTS: &str = "inputs";
 /// The file in it that says where the manifest's folder was among them.
 pub(crate) const PLACE: &str = "FOLDER";
 
+/// The folder in it for the files around the manifest.
+pub(crate) const FILES: &str = "files";
+
 /// The folder in it for a dataset that the command line named.
 pub(crate) const GIVEN: &str = "dataset";
 
@@ -19,7 +22,8 @@ pub(crate) fn base(folder: &RunFolder) -> Option<PathBuf> {
     let inputs = folder.file(INPUTS);
     let place = fs::read_to_string(inputs.join(PLACE)).ok()?;
     let place = place.trim_end_matches('\n');
-    Some(if place.is_empty() { inputs } else { inputs.join(place) })
+    let files = inputs.join(FILES);
+    Some(if place.is_empty() { files } else { files.join(place) })
 }
 
 /// Gives the dataset that the command line named, as an imported run has it.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it expects")]
 
 mod budget;
+mod bundle;
 mod commands;
 mod compare;
 mod crash;
@@ -25,6 +26,7 @@ mod repeat;
 mod resume;
 mod secrets;
 mod signals;
+mod spend;
 #[path = "../support/mod.rs"]
 mod support;
 mod verify;

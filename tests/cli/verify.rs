@@ -48,7 +48,7 @@ fn verified(run: &Path) -> (u8, Value) {
 }
 
 /// Every file below a folder, by its path there.
-fn files_of(folder: &Path) -> Vec<String> {
+pub(crate) fn files_of(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(below) = folders.pop() {
@@ -97,12 +97,12 @@ fn sampled(length: usize, count: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |nth| nth * last / (count - 1)).filter(move |_| length > 0)
 }
 
-const EMULATED: &str = "name: echo\nseed: 5\ninputs:\n  text: {type: string, required: true}\n\
+pub(crate) const EMULATED: &str = "name: echo\nseed: 5\ninputs:\n  text: {type: string, required: true}\n\
 output: {answer: \"{{input.text}}\", score: 1}\nlatency: 1ms\ncost: {base: 0.0007, decimals: 9}\n";
 
 /// A run with every file that a run can have: dataset on standard input, embedded emulators, a schema, a baseline, a judge, a
 /// set of scores, a mended journal.
-fn everything() -> (Bench, PathBuf) {
+pub(crate) fn everything() -> (Bench, PathBuf) {
     let bench = Bench::new();
     bench.write("echo.workflow.yaml", EMULATED);
     bench.write("answer.schema.json", r#"{"type": "object", "required": ["answer"]}"#);

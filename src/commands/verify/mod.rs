@@ -8,6 +8,9 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+pub(crate) use fresh::DERIVED;
+pub(crate) use run::{As, compare_dataset};
+
 use crate::audit::Finding;
 use crate::commands::{Done, Failure, Host, RunName};
 use crate::journal::RunFolder;

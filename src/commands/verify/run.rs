@@ -317,13 +317,17 @@ impl Looking<'_> {
 }
 
 /// How a dataset stands.
-enum As {
+pub(crate) enum As {
+    /// As it was when the run began.
     Was,
+    /// So many bytes stand behind what it had.
     Grew(u64),
+    /// Otherwise.
     Changed(Digest),
 }
 
-fn compare_dataset(dataset: &Dataset, lock: &RunLock) -> Result<As, Failure> {
+/// Holds a dataset against what a run was begun with, or has taken since.
+pub(crate) fn compare_dataset(dataset: &Dataset, lock: &RunLock) -> Result<As, Failure> {
     let read = |limit: u64| {
         let mut all: Box<dyn Read> = Box::new(std::io::empty());
         for path in dataset.files() {
