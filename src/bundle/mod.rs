@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use unpack::unpack;
+pub use unpack::{list, unpack};
 
 /// The name of the list, which is the first entry.
 const LIST: &str = "MANIFEST";

@@ -46,6 +46,13 @@ pub fn unpack(bundle: impl Read, into: &Path) -> Result<List, Error> {
     Ok(list)
 }
 
+/// Reads a bundle's list alone.
+pub fn list(bundle: &Path) -> Result<List, Error> {
+    let mut tar = tar::Archive::new(zstd::Decoder::new(File::open(bundle)?)?);
+    let first = tar.entries()?.next().ok_or_else(|| wrong("it is empty"))??;
+    read_list(first)
+}
+
 fn wrong(what: impl Into<String>) -> Error {
     Error::Wrong(what.into())
 }

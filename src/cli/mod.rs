@@ -9,6 +9,7 @@ mod compare;
 mod limits;
 mod reference;
 mod report;
+mod reproduce;
 mod score;
 mod serve;
 mod spend;
@@ -83,6 +84,7 @@ impl Cli {
             Command::Verify(args) => commands::verify(&args.into_args(), host),
             Command::Export(args) => commands::export(&args.into_args(), host),
             Command::Import(args) => commands::import(&args.into_args(), host),
+            Command::Reproduce(args) => commands::reproduce(&args.into_args(style), host),
             Command::Spend(args) => commands::spend(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
             Command::Serve(args) => commands::serve(&args.into_args(), host, ready),
@@ -143,6 +145,8 @@ enum Command {
     Reconcile(Reconcile),
     /// Checks that every file of a run is what was written: digests, checksums, replies, results, totals. Sends nothing
     Verify(verify::Verify),
+    /// Runs a run again from its own manifest, on the same rows, and says which answers differ. It pays again
+    Reproduce(reproduce::Reproduce),
     /// Writes a run, with what is needed to check and repeat it elsewhere, into one file
     Export(bundle::Export),
     /// Opens a file that `export` wrote, and verifies the run in it

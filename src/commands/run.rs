@@ -12,7 +12,7 @@ use crate::commands::resume::{Continue, go_on};
 use crate::commands::serve::Beside;
 use crate::commands::{Done, Failure, Host, derive, estimate, judging, kept, rehearse, room, step_summary};
 use crate::fail_point::{self, Point};
-use crate::journal::{self, Found, History, Overridden, RunFolder, RunLock, Runs};
+use crate::journal::{self, Claim, Found, History, Overridden, RunFolder, RunLock, Runs, Starting, Writer};
 use crate::manifest::{self, Budget, Manifest, Overrides, Provider, Secrets};
 use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
 use crate::report::{self, Style, Summary};
@@ -98,7 +98,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     announce(&sound, &runs, host);
     let is_job = !args.new && args.id.is_none();
     let left = if is_job { refuse_to_start_over(args, &runs, &lock, host)? } else { None };
-    confirm(args, &sound, host)?;
+    confirm(args.yes, &sound, host)?;
     let root = args.dir.as_ref().unwrap_or(&sound.manifest.output.dir).clone();
     let serving = args.serve.map(|address| Beside::start(address, root)).transpose()?;
     room::check_files(&sound.manifest, &args.manifest, host)?;
@@ -111,18 +111,7 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         Err(_) if args.id.is_some() && folder.is_begun() => return continue_run(args, &folder, host),
         claim => claim?,
     };
-    if sound.reads_stdin() {
-        sound.keep_input(&folder.file("dataset.input"))?;
-    }
-    kept::keep(&folder, &sound.manifest.kept)?;
-    let selection = selected(&sound.survey.selection);
-    let durability = sound.manifest.output.durability;
-    let writer = folder.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
-    drop(starting);
-    // A link that can't be made is no reason not to run.
-    let _ = folder.point_latest();
-    fail_point::pass(Point::LatestPointed);
-    let state = folder.read()?.into_state();
+    let (writer, state) = begin(&mut sound, &folder, claim, &lock, starting)?;
     if let Some(serving) = &serving {
         let page = serving.page_of(&sound.manifest.name, &run_id);
         host.say(&format!("this run is shown at {page}"));
@@ -132,6 +121,28 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let judged = judging::after(&folder, &ran.state, host);
     let done = finish(&folder, ran, args.json, args.style, host).map_err(|failure| failure.within(&folder));
     judged.and(done)
+}
+
+/// Begins a run in the folder that was claimed for it. Others that would begin the same wait until it stands there.
+pub(crate) fn begin(
+    sound: &mut Sound,
+    folder: &RunFolder,
+    claim: Claim,
+    lock: &RunLock,
+    starting: Starting,
+) -> Result<(Writer, RunState), Failure> {
+    if sound.reads_stdin() {
+        sound.keep_input(&folder.file("dataset.input"))?;
+    }
+    kept::keep(folder, &sound.manifest.kept)?;
+    let selection = selected(&sound.survey.selection);
+    let durability = sound.manifest.output.durability;
+    let writer = folder.begin(claim, lock, &sound.manifest.source, selection, durability)?;
+    drop(starting);
+    // A link that can't be made is no reason not to run.
+    let _ = folder.point_latest();
+    fail_point::pass(Point::LatestPointed);
+    Ok((writer, folder.read()?.into_state()))
 }
 
 /// The folder of the run with this id, when it was begun.
@@ -165,7 +176,7 @@ pub(crate) fn selected(rows: &RowSet) -> Vec<RunEvent> {
 }
 
 /// Says before the first send what is about to be done.
-fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
+pub(crate) fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
     for warning in &sound.warnings {
         host.say(warning);
     }
@@ -213,12 +224,12 @@ fn in_words(budget: &Budget, unit: &str) -> String {
     format!("a budget of {}{each}", bounds.join(" and "))
 }
 
-fn confirm(args: &RunArgs, sound: &Sound, host: &mut dyn Host) -> Result<(), Failure> {
+pub(crate) fn confirm(yes: bool, sound: &Sound, host: &mut dyn Host) -> Result<(), Failure> {
     let rows = sound.survey.selection.len();
     let judges = sound.judges.iter().map(|judge| &judge.manifest);
     let mut manifests = std::iter::once(&*sound.manifest).chain(judges);
     let unbounded = |manifest: &Manifest| is_billed(manifest) && manifest.limits.budget.is_none();
-    if args.yes || rows <= CONFIRM_ABOVE {
+    if yes || rows <= CONFIRM_ABOVE {
         return Ok(());
     }
     let Some(manifest) = manifests.find(|manifest| unbounded(manifest)) else { return Ok(()) };

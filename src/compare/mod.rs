@@ -7,6 +7,7 @@ mod figures;
 mod keys;
 mod markdown;
 mod pairs;
+mod repeated;
 mod row;
 mod summary;
 mod text;
@@ -16,6 +17,7 @@ pub use differences::{Difference, Side};
 pub use keys::{Keys, Seen};
 pub use markdown::render_markdown;
 pub use pairs::{Options, Pairs};
+pub use repeated::{Answer, Repeated, RowCounts as RepeatedRows, Varied, Volatile};
 pub use row::Row;
 pub use summary::{
     CheckChange, Comparison, CostChange, Counts, Flip, Flips, NumberChange, OutcomeChange, RowCounts, Verdict,

@@ -10,9 +10,10 @@ use crate::support::{Bench, CANARY};
 use crate::verify::{EMULATED, everything, files_of};
 
 /// A run whose manifest names files of every kind, some beside its folder.
-fn wide() -> (Bench, PathBuf) {
+pub(crate) fn wide() -> (Bench, PathBuf) {
     let bench = Bench::new();
-    bench.write("shared/echo.workflow.yaml", EMULATED);
+    let takes_file = EMULATED.replace("required: true}\n", "required: true}\n  file: {type: file}\n");
+    bench.write("shared/echo.workflow.yaml", takes_file);
     bench.write("evals/answer.schema.json", r#"{"type": "object", "required": ["answer"]}"#);
     bench.write("evals/docs/k1.txt", "attached");
     bench.write("evals/rows.csv", "id,text\nk1,one\nk2,two\nk3,three\n");
@@ -34,8 +35,9 @@ fn wide() -> (Bench, PathBuf) {
 }
 
 /// The bundle of a run, opened elsewhere, when all that it was made from is gone.
-fn moved(bench: Bench) -> (Bench, Value) {
-    let before: Value = serde_json::from_slice(&fs::read(bench.path("runs/job/r/report.json")).unwrap()).unwrap();
+pub(crate) fn moved(bench: Bench) -> (Bench, Value) {
+    let before: Value =
+        serde_json::from_slice(&fs::read(bench.path("runs/job/r/report.json")).unwrap()).unwrap();
     let said = bench.run(&["export", "r", "--bundle", "r.tar.zst"]).exits(0);
     assert!(!said.stderr.contains("not in the bundle"), "{}", said.stderr);
     let again = bench.run(&["export", "r", "--bundle", "again.tar.zst"]).exits(0).stdout;
@@ -57,7 +59,11 @@ fn an_imported_run_is_verified_reported_scored_and_compared_where_it_is_opened()
     let (elsewhere, before) = moved(bench);
     let run = elsewhere.path("runs/job/r");
     let files = files_of(&run);
-    for file in ["inputs/files/evals/rows.csv", "inputs/files/evals/docs/k1.txt", "inputs/files/shared/echo.workflow.yaml"] {
+    for file in [
+        "inputs/files/evals/rows.csv",
+        "inputs/files/evals/docs/k1.txt",
+        "inputs/files/shared/echo.workflow.yaml",
+    ] {
         assert!(files.contains(&file.to_owned()), "{files:?}");
     }
     let told = elsewhere.run(&["verify", "r", "--json"]).exits(0).json();
@@ -89,12 +95,15 @@ fn a_bundle_is_imported_whole_or_not_at_all() {
     bench.run(&["export", "r", "--bundle", "r.tar.zst"]).exits(0);
     bench.run(&["import", "r.tar.zst"]).exits(3).says(&["there is such a run already"]);
     let bytes = fs::read(bench.path("r.tar.zst")).unwrap();
-    for (name, broken) in [("cut", bytes[..bytes.len() - 9].to_vec()), ("odd", {
-        let mut bytes = bytes.clone();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 4;
-        bytes
-    })] {
+    for (name, broken) in [
+        ("cut", bytes[..bytes.len() - 9].to_vec()),
+        ("odd", {
+            let mut bytes = bytes.clone();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 4;
+            bytes
+        }),
+    ] {
         bench.write(name, broken);
         bench.run(&["import", name, "--into", "new"]).exits(3);
         assert_eq!(fs::read_dir(bench.path("new")).unwrap().count(), 0, "{name}");

@@ -23,6 +23,7 @@ mod rates;
 mod reconcile;
 mod repair;
 mod repeat;
+mod reproduce;
 mod resume;
 mod secrets;
 mod signals;
