@@ -44,7 +44,8 @@ pub fn of_bytes(bytes: &[u8]) -> Digest {
 
 /// Writes a list: a line for each file, with its path below the folder.
 pub fn write_sums(sums: &BTreeMap<String, String>) -> String {
-    sums.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect()
+    let lines: Vec<_> = sums.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
+    lines.concat()
 }
 
 /// Reads a list just as it is written, or gives the number of the first line that is not; lines count from 1.

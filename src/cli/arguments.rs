@@ -2,12 +2,9 @@
 
 use std::path::Path;
 
-use crate::cli::{
-    Again, Changes, Check, Concurrency, Emulate, Init, Plan, Reconcile, Resume, Rows, Run, Runs,
-};
+use crate::cli::{Again, Changes, Check, Concurrency, Init, Plan, Reconcile, Resume, Rows, Run, Runs};
 use crate::commands::{
-    CheckArgs, EmulateArgs, InitArgs, ListArgs, PlanArgs, ReconcileArgs, ResumeArgs, RunArgs, RunName,
-    Widening, quoted,
+    CheckArgs, InitArgs, ListArgs, PlanArgs, ReconcileArgs, ResumeArgs, RunArgs, RunName, Widening, quoted,
 };
 use crate::model::Outcome;
 use crate::report::Style;
@@ -111,12 +108,6 @@ impl Reconcile {
 impl Runs {
     pub(crate) fn into_args(self) -> ListArgs {
         ListArgs { dir: self.dir.dir, manifest: self.manifest, json: self.json }
-    }
-}
-
-impl Emulate {
-    pub(crate) fn into_args(self) -> EmulateArgs {
-        EmulateArgs { file: self.file, port: self.port, api_key: self.api_key, ledger: self.ledger }
     }
 }
 

@@ -6,6 +6,7 @@
 mod arguments;
 mod bundle;
 mod compare;
+mod emulate;
 mod limits;
 mod reference;
 mod report;
@@ -158,7 +159,7 @@ enum Command {
     /// Serves the runs below a folder as pages: the list, reports, and how living runs stand
     Serve(serve::Serve),
     /// Serves the GPTBots Workflow API on loopback, from a small YAML or a .flow file
-    Emulate(Emulate),
+    Emulate(emulate::Emulate),
     /// Writes a manifest, a dataset and an emulated workflow to begin with
     Init(Init),
     /// Prints the JSON Schema of manifests, for editors
@@ -361,22 +362,6 @@ struct Runs {
     /// Prints one JSON object a line
     #[arg(long, env = "FLOWBATCH_JSON", value_parser = switch())]
     json: bool,
-}
-
-#[derive(Debug, Args)]
-struct Emulate {
-    /// The definition, or a .flow file
-    #[arg(value_hint = ValueHint::FilePath)]
-    file: PathBuf,
-    /// The port on 127.0.0.1; 0 takes a free one
-    #[arg(long, default_value_t = 0, env = "FLOWBATCH_PORT")]
-    port: u16,
-    /// The only key that is taken; without it any key is
-    #[arg(long, value_name = "KEY", env = "FLOWBATCH_API_KEY", hide_env_values = true)]
-    api_key: Option<String>,
-    /// Keeps what was executed and charged in this file, and goes on from it
-    #[arg(long, value_name = "FILE", env = "FLOWBATCH_LEDGER", value_hint = ValueHint::FilePath)]
-    ledger: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::artifact::Artifact;
 use crate::bundle::{self, Content, List, Listed};
 use crate::commands::relocated::{self, FILES, GIVEN, INPUTS, PLACE};
-use crate::commands::verify::{As, DERIVED, compare_dataset};
+use crate::commands::verify::{As, DERIVED, compare_dataset, has_rows};
 use crate::commands::{Done, Failure, Host, RunName, derive, judges};
 use crate::dataset::Dataset;
 use crate::digest::{self, SUMS};
@@ -93,7 +93,7 @@ fn run_files(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Content>)
         } else if kind.is_file() {
             let is_ours =
                 ["manifest.yaml", "run.lock.json", "journal.jsonl", "dataset.input", "emulator.jsonl"];
-            let is_damaged = name.starts_with("journal.damaged") && name.ends_with(".jsonl");
+            let is_damaged = name.starts_with("journal.damaged") && has_rows(&name);
             let is_passing = PASSING.contains(&name.as_str()) || DERIVED.contains(&name.as_str());
             if !is_run || ((is_ours.contains(&name.as_str()) || is_damaged) && !is_passing) {
                 files.insert(format!("{prefix}{name}"), Content::File(entry.path()));

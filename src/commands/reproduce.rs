@@ -65,14 +65,15 @@ pub fn reproduce(args: &ReproduceArgs, host: &mut dyn Host) -> Result<Done, Fail
         original.go_on(args, &folder, host)?
     } else {
         let found = original.require_dataset(args, &runs, host)?;
-        original.run_again(args, &runs, &folder, found, host)?
+        original.run_again(args, &runs, &folder, found.as_deref(), host)?
     };
     let again = folder.read()?;
     let compared = compare(&original, &again, volatile)?;
-    let exit_code = match again.state().is_complete() {
-        true => u8::from(!compared.is_same()),
+    let exit_code = if again.state().is_complete() {
+        u8::from(!compared.is_same())
+    } else {
         // What stopped it is told as by `run`.
-        false => ended.exit_code,
+        ended.exit_code
     };
     let told = Told { original: &original, folder: &folder, again: again.state(), compared, exit_code };
     let output = if args.json { told.as_json() } else { format!("{}\n{}", ended.output, told.as_text()) };
@@ -192,12 +193,12 @@ impl Original {
         args: &ReproduceArgs,
         runs: &Runs,
         folder: &RunFolder,
-        kept: Option<PathBuf>,
+        kept: Option<&Path>,
         host: &mut dyn Host,
     ) -> Result<Done, Failure> {
         let git = Git::ask(&self.manifest.folder);
         let path = self.folder.file("manifest.yaml");
-        let mut sound = prepare(&path, &self.overrides, Secrets::Needed, kept.as_deref(), host)?;
+        let mut sound = prepare(&path, &self.overrides, Secrets::Needed, kept, host)?;
         self.require_same(&sound)?;
         // Rows that were added to the run since it began are among them.
         sound.survey.selection = self.history.state().selected().clone();

@@ -50,7 +50,7 @@ fn rows_are_identical_equal_but_for_volatile_fields_or_different() {
     assert_eq!((&told["was"]["versions"], &told["now"]["versions"]), (&json!({"1": 2}), &json!({"2": 2})));
     assert_eq!(
         (&told["was"]["cost"]["total"], &told["now"]["cost"]["total"]),
-        (&json!("0.5"), &json!("0.5"))
+        (&json!("0.50"), &json!("0.50"))
     );
     // What is complete is compared again, and nothing is sent.
     let told = again(&bench, 1, &["--id", "again", "--volatile", "output.at"]);

@@ -131,8 +131,8 @@ fn spent(
         Some(summary) => summary,
         None => derive::summary(&folder, host)?,
     };
-    let judges = summary.judges.iter().map(|(_, judge)| &judge.cost);
-    let judged = judges.clone().map(|cost| cost.total.and_then(|total| Sum::read(&total.to_string())));
+    let bills = summary.judges.iter().map(|(_, judge)| &judge.cost);
+    let judged = bills.clone().map(|cost| cost.total.and_then(|total| Sum::read(&total.to_string())));
     let doubt = &summary.cost.in_doubt;
     let bound = doubt.at_most.or_else(|| doubt.estimate.and_then(|estimate| estimate.at_max));
     let sum = |text: &str| Sum::read(text);
@@ -153,12 +153,12 @@ fn spent(
             bound => bound.and_then(|cost| sum(&cost.to_string())),
         },
         // A judge with a unit of its own can't be added to the others.
-        judges: if judges.clone().all(|cost| cost.unit == summary.cost.unit) {
+        judges: if bills.clone().all(|cost| cost.unit == summary.cost.unit) {
             { judged }.try_fold(Sum::default(), |all, one| all.plus(one?))
         } else {
             None
         },
-        unknown_rows: summary.cost.unknown_rows + judges.map(|cost| cost.unknown_rows).sum::<u64>(),
+        unknown_rows: summary.cost.unknown_rows + bills.map(|cost| cost.unknown_rows).sum::<u64>(),
         money: summary.cost.money.as_ref().and_then(|money| sum(&money.amount)),
     };
     Ok(Some((name_of(by, &lock), line)))

@@ -53,7 +53,6 @@ pub(super) fn compare(
     let theirs = audited.closed.as_ref().map(|closed| closed.flowbatch.clone());
     let theirs = theirs.or_else(|| audited.state.opened().map(|opened| opened.flowbatch.clone()));
     let theirs = theirs.unwrap_or_default();
-    let is_ours = theirs == env!("CARGO_PKG_VERSION");
     let is_closed = audited.state.is_closed();
     for name in names_in(temp.path())? {
         let (ours, path) = (temp.path().join(&name), folder.file(&name));
@@ -68,35 +67,46 @@ pub(super) fn compare(
             continue;
         }
         let difference = first_difference(&ours, &path).map_err(Failure::disk(&path))?;
-        let Some((line, offset)) = difference else {
+        let Some(at) = difference else {
             verified.holds(file, "byte for byte what the journal gives");
             continue;
         };
         if !is_closed && is_older(&path, &folder.journal()) {
-            verified
-                .notes
-                .push(format!("{file}: older than the journal; `flowbatch report` brings it up to date"));
-        } else if is_ours {
+            let what = "older than the journal; `flowbatch report` brings it up to date";
+            verified.notes.push(format!("{file}: {what}"));
+        } else if theirs == env!("CARGO_PKG_VERSION") {
             let what = "it is not what the journal gives; `flowbatch report` makes it again";
-            verified.findings.push(Finding::of(file, what).at(line, offset));
+            verified.findings.push(Finding::of(file, what).at(at.0, at.1));
         } else {
-            match compare_fields(&ours, &path).map_err(Failure::disk(&path))? {
-                Some(true) => {
-                    verified.holds(file, "field for field what the journal gives: another version made it")
-                }
-                Some(false) => {
-                    let what =
-                        format!("fields of it, made by flowbatch {theirs}, are not what the journal gives");
-                    verified.findings.push(Finding::of(file, what).at(line, offset));
-                }
-                None => verified.notes.push(format!(
-                    "{file}: made by flowbatch {theirs}, and not to be compared by {}",
-                    env!("CARGO_PKG_VERSION")
-                )),
-            }
+            of_another_version(&ours, &path, (file, at), &theirs, verified)?;
         }
     }
     Ok(seen)
+}
+
+/// Compares what can be compared of a file that another version made; `differs` is what it is called and where it differs.
+fn of_another_version(
+    ours: &Path,
+    path: &Path,
+    differs: (String, (u64, u64)),
+    theirs: &str,
+    verified: &mut Verified,
+) -> Result<(), Failure> {
+    let (file, at) = differs;
+    match compare_fields(ours, path).map_err(Failure::disk(path))? {
+        Some(true) => verified.holds(file, "field for field what the journal gives: another version made it"),
+        Some(false) => {
+            let what = format!("fields of it, made by flowbatch {theirs}, are not what the journal gives");
+            verified.findings.push(Finding::of(file, what).at(at.0, at.1));
+        }
+        None => {
+            let us = env!("CARGO_PKG_VERSION");
+            verified
+                .notes
+                .push(format!("{file}: made by flowbatch {theirs}, and not to be compared by {us}"));
+        }
+    }
+    Ok(())
 }
 
 fn is_older(file: &Path, journal: &Path) -> bool {
@@ -140,7 +150,7 @@ fn compare_fields(one: &Path, other: &Path) -> io::Result<Option<bool>> {
     if name == "report.json" {
         return Ok(Some(agree(&fs::read_to_string(one)?, &fs::read_to_string(other)?)));
     }
-    if !name.ends_with(".jsonl") {
+    if !has_rows(name) {
         return Ok(None);
     }
     let open = |path: &Path| File::open(path).map(|file| BufReader::new(file).lines());
@@ -152,6 +162,11 @@ fn compare_fields(one: &Path, other: &Path) -> io::Result<Option<bool>> {
             _ => return Ok(Some(false)),
         }
     }
+}
+
+/// Says whether a file of that name is one of a JSON object a line.
+pub(crate) fn has_rows(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "jsonl")
 }
 
 /// Says whether two values are the same, but for members that only one of them has.
