@@ -236,7 +236,7 @@ fn facts_that_a_reply_does_not_bear_out_are_found_though_the_checksum_is_right()
     bench.job(&server.url, "sync", "");
     bench.run(&["run", "job.yaml", "--id", "r"]).exits(0);
     let path = bench.path("runs/job/r/journal.jsonl");
-    let forged: String = bench
+    let forged: Vec<String> = bench
         .read("runs/job/r/journal.jsonl")
         .lines()
         .map(|line| {
@@ -245,7 +245,7 @@ fn facts_that_a_reply_does_not_bear_out_are_found_though_the_checksum_is_right()
             format!("{body},\"crc\":\"{:08x}\"}}\n", crc32c::crc32c(body.as_bytes()))
         })
         .collect();
-    fs::write(&path, forged).unwrap();
+    fs::write(&path, forged.concat()).unwrap();
     let said = bench.run(&["verify", "r"]).exits(1).stdout;
     assert!(said.contains("row 1: the stored reply does not bear out cost"), "{said}");
 }
