@@ -28,7 +28,7 @@ const ROWS: u64 = 20_000;
 /// Events that share an fsync.
 const GROUP: usize = 1_000;
 
-criterion_group!(benches, journal, dataset, mapping, report_of_a_run);
+criterion_group!(benches, journal, dataset, mapping, report_of_a_run, checks);
 criterion_main!(benches);
 
 /// Begins a group whose benchmarks go through all rows in each iteration.
@@ -98,6 +98,58 @@ fn report_of_a_run(criterion: &mut Criterion) {
             report::derive(&context, history.state(), rows, targets).unwrap()
         });
     });
+}
+
+/// Twenty checks, of every kind that looks at a row alone.
+const CHECKS: [&str; 20] = [
+    "{value: '{{output.label}}', equals: billing}",
+    "{value: '{{output.label}}', equals: ' Billing', ignore_case: true, ignore_space: true}",
+    "{value: '{{output.label}}', equals: '{{row.text}}'}",
+    "{value: '{{output.label}}', one_of: [billing, account, shipping]}",
+    "{value: '{{output.reply}}', contains: yy}",
+    "{value: '{{output.reply}}', contains_all: [y, yy, yyy]}",
+    "{value: '{{output.reply}}', contains_any: [a, b, y]}",
+    "{value: '{{output.reply}}', regex: '^y+$'}",
+    "{value: '{{output.label}}', regex: '^({{output.label}}|{{vars.other}})$'}",
+    "{value: '{{output.reply}}', starts_with: yyy}",
+    "{value: '{{output.reply}}', length: {max: 800}}",
+    "{json_schema: {type: object, required: [label, reply], properties: {label: {type: string}}}}",
+    "{value: '{{output.reply}}', present: true}",
+    "{value: '{{output.label}}', is_json: false}",
+    "{value: '{{output.label}}', similarity: {to: billings, measure: levenshtein, at_least: 80%}}",
+    "{value: '{{output.reply}}', similarity: {to: '{{row.text}}', measure: token_f1, at_least: 0}}",
+    "{latency: {max: 30s}, cost: {max: 2}, tokens: {max: 500}}",
+    "{value: '{{output.reply}}', not: {contains: refund}}",
+    "{value: '{{output.reply}}', any: [{contains: refund}, {regex: 'y$'}, {length: {min: 1}}]}",
+    "{value: '{{output.label}}', equals: billing, when: \"row.text matches '^x' and outcome == 'succeeded'\"}",
+];
+
+/// How much checks add to a fold, which ought to be in proportion to their number.
+fn checks(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::at(folder.path().join("run"));
+    write_journal(&run, Durability::Process);
+    let history = History::read(&run.journal()).unwrap();
+    std::fs::write(folder.path().join("rows.csv"), "id,lang,text\n1,en,x\n").unwrap();
+    let named = CHECKS
+        .iter()
+        .enumerate()
+        .map(|(at, check)| format!("  c{at}: {check}\n"))
+        .collect::<Vec<_>>()
+        .concat();
+    let all =
+        manifest_with(folder.path(), "rows.csv", &format!("vars: {{other: account}}\nchecks:\n{named}"));
+    let mut group = group(criterion, "checks");
+    for count in [0, 1, 10, 20] {
+        let checks = all.checks.iter().take(count).cloned().collect();
+        let context = ReportContext { checks, vars: all.vars.clone(), ..context() };
+        group.bench_function(format!("fold with {count}"), |bencher| {
+            bencher.iter(|| {
+                let rows = || history.rows().unwrap();
+                report::derive(&context, history.state(), rows, Targets::default()).unwrap()
+            });
+        });
+    }
 }
 
 fn context() -> ReportContext {
@@ -246,10 +298,15 @@ fn mapping(criterion: &mut Criterion) {
 }
 
 fn manifest(folder: &Path, dataset: &str) -> Manifest {
+    manifest_with(folder, dataset, "")
+}
+
+fn manifest_with(folder: &Path, dataset: &str, rest: &str) -> Manifest {
     let text = format!(
         "version: 1\nname: bench\nworkflow: {{provider: emulator, definition: w.yaml}}\n\
          dataset: {{path: {dataset}, key: id}}\n\
-         input: {{id: \"{{{{row.id}}}}\", text: \"{{{{row.lang}}}}: {{{{truncate row.text 100}}}}\", tag: \"{{{{row_tag}}}}\"}}\n"
+         input: {{id: \"{{{{row.id}}}}\", text: \"{{{{row.lang}}}}: {{{{truncate row.text 100}}}}\", tag: \"{{{{row_tag}}}}\"}}\n\
+         {rest}"
     );
     let path = folder.join("bench.yaml");
     std::fs::write(&path, text).unwrap();

@@ -53,6 +53,8 @@ points! {
     ProcessStarted "process-started"
     /// The reserve is written.
     ReserveKept "reserve-kept"
+    /// The results that an earlier run has are durable, and nothing is sent.
+    ResultsReused "results-reused"
     /// Rows of an earlier process are about to be put in doubt.
     DoubtsFound "doubts-found"
     /// That they are in doubt is durable.
@@ -121,6 +123,18 @@ points! {
     FileSynced "file-synced"
     /// A derived file is at its place.
     FileMoved "file-moved"
+    /// The run is closed, and its judges were not asked.
+    JudgingDue "judging-due"
+    /// Half of a question to a judge is written.
+    QuestionHalfWritten "question-half-written"
+    /// All that a judge is to be asked is durable, and its run not begun.
+    QuestionsWritten "questions-written"
+    /// A judge's run is laid out, and no process has begun to work on it.
+    JudgeBegun "judge-begun"
+    /// A judge's run is closed, and nothing derived of it.
+    JudgeDone "judge-done"
+    /// A judge's run has its files, and the judged run has none of what was said.
+    JudgeDerived "judge-derived"
 }
 
 /// Dies here, when it is this point's turn.

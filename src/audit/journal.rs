@@ -46,17 +46,15 @@ pub fn journal(path: &Path, file: &str, is_alive: bool) -> Result<Audited, Error
         found.state.apply(t_ms, &event).map_err(impossible)?;
         found.events = n + 1;
         found.take(&event);
-        if let RunEvent::Answered(answered) = &event {
-            let differences = reply::differences(answered);
-            differing += usize::from(!differences.is_empty());
-            if !differences.is_empty() && differing <= TOLD {
-                let what = format!(
-                    "row {}: the stored reply does not bear out {}",
-                    answered.row,
-                    differences.join(", ")
-                );
-                found.findings.push(Finding::of(file, what).at(n + 1, offset));
-            }
+        let (row, differences) = match &event {
+            RunEvent::Answered(e) => (e.row, reply::differences(e)),
+            RunEvent::Reused(e) => (e.row, reply::differences_of_reused(e)),
+            _ => return Ok(()),
+        };
+        differing += usize::from(!differences.is_empty());
+        if !differences.is_empty() && differing <= TOLD {
+            let what = format!("row {row}: the stored reply does not bear out {}", differences.join(", "));
+            found.findings.push(Finding::of(file, what).at(n + 1, offset));
         }
         Ok(())
     });
@@ -110,6 +108,7 @@ impl Audited {
             RunEvent::Settled(e) => {
                 self.settled.insert((e.row, e.workflow_run_id.clone()), e.cost);
             }
+            RunEvent::Reused(_) => self.replies += 1,
             RunEvent::Closed(e) => self.closed = Some(e.clone()),
             RunEvent::SettingsChanged(e) if e.key == SettingsChanged::REPAIRED => {
                 let repair: serde_json::Value = serde_json::from_str(e.to.get()).unwrap_or_default();

@@ -143,7 +143,7 @@ fn judge_row(rule: &Rule, scope: &Scope, facts: &Facts<'_>) -> CheckResult {
         Rule::Cost(bounds) => within("cost", facts.cost, bounds, |cost| cost.to_string()),
         Rule::Tokens(bounds) => within("tokens", facts.tokens, bounds, |tokens| tokens.to_string()),
         Rule::Judge(judge) => judge.result(facts),
-        Rule::Not(rules) => not(rules.judge(scope, facts)),
+        Rule::Not(rules) => not(rules, rules.judge(scope, facts), scope),
         Rule::All(sets) => all(judged(sets, scope, facts)),
         Rule::Any(sets) => any(judged(sets, scope, facts)),
         _ => CheckResult::error("there is no value to look at"),
@@ -160,7 +160,8 @@ fn all(results: Vec<(f64, CheckResult)>) -> CheckResult {
     let first = |verdict| results.iter().position(|(_, result)| result.verdict == verdict);
     let Some(found) = first(CheckVerdict::Fail).or_else(|| first(CheckVerdict::Error)) else {
         let reason = results.into_iter().find_map(|(_, result)| result.reason);
-        return CheckResult { score, reason, ..CheckResult::pass() };
+        // Where no part weighs anything, it holds all the same.
+        return CheckResult { score: score.or(Some(1.0)), reason, ..CheckResult::pass() };
     };
     let score = score.filter(|_| first(CheckVerdict::Error).is_none());
     results.into_iter().nth(found).map_or_else(CheckResult::pass, |(_, result)| {
@@ -186,13 +187,19 @@ fn any(results: Vec<(f64, CheckResult)>) -> CheckResult {
     CheckResult { score: Some(best), reason: Some(cut(&reason)), ..first }
 }
 
-fn not(result: CheckResult) -> CheckResult {
-    let score = result.score.map(|score| 1.0 - score);
+fn not(rules: &RuleSet, result: CheckResult, names: &Scope) -> CheckResult {
+    let turned = result.score.map(|score| 1.0 - score);
     match result.verdict {
         CheckVerdict::Pass => {
-            CheckResult { score, ..CheckResult::fail("holds, and `not` says that it may not") }
+            let failed =
+                CheckResult { score: turned, ..CheckResult::fail("is what `not` says that it may not be") };
+            let looks = rules.rules.iter().any(Rule::looks_at_the_value);
+            match rules.value.render(names).ok().filter(|_| looks) {
+                Some(value) => failed.at(rules.path()).actual(&value),
+                None => failed,
+            }
         }
-        CheckVerdict::Fail => CheckResult { score, ..CheckResult::pass() },
+        CheckVerdict::Fail => CheckResult { score: turned, ..CheckResult::pass() },
         CheckVerdict::Error | CheckVerdict::Skipped => result,
     }
 }

@@ -20,7 +20,7 @@ pub use result::{CheckResult, CheckVerdict, Checks, Labels};
 pub use rule::{Check, Facts, Folding, Rule, RuleSet, SimilarityRule};
 pub use schema::{Schema, SchemaError};
 pub use shape::Shape;
-pub use texts::{Pattern, PatternError};
+pub use texts::{Compiled, Pattern, PatternError};
 
 #[cfg(test)]
 mod tests;

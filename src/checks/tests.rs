@@ -91,6 +91,18 @@ fn folding_takes_texts_for_the_same() {
 }
 
 #[test]
+fn what_is_only_space_is_found_in_no_text_when_space_does_not_count() {
+    let folded = |rule| {
+        let folding = Folding { case: false, space: true };
+        judged(RuleSet { folding, ..set("{{row.expected}}", vec![rule]) }).verdict
+    };
+    assert_eq!(folded(Rule::Contains(text(" "))), Error);
+    assert_eq!(folded(Rule::StartsWith(text(" \n"))), Error);
+    assert_eq!(folded(Rule::ContainsAny(Choices::Each(vec![text(" ")]))), Error);
+    check("{{output.text}}", Rule::Contains(text(" ")), Pass, "");
+}
+
+#[test]
 fn texts_are_looked_into() {
     let each = |parts: &[&str]| Choices::Each(parts.iter().map(|part| text(part)).collect());
     check("{{output.text}}", Rule::Contains(text("refund")), Pass, "");
@@ -226,6 +238,7 @@ fn rules_are_joined_as_truths_of_which_some_are_not_known() {
         (Rule::All(vec![heavy(pass()), fail()]), Fail, Some(0.75)),
         (Rule::All(vec![pass(), error()]), Error, None),
         (Rule::All(vec![fail(), error()]), Fail, Some(0.0)),
+        (Rule::All(vec![RuleSet { weight: 0.into(), ..pass() }]), Pass, Some(1.0)),
         (Rule::Any(vec![fail(), pass()]), Pass, Some(1.0)),
         (Rule::Any(vec![error(), pass()]), Pass, Some(1.0)),
         (Rule::Any(vec![fail(), fail()]), Fail, Some(0.0)),
@@ -240,6 +253,77 @@ fn rules_are_joined_as_truths_of_which_some_are_not_known() {
     }
     let both = set("{{output.tags}}", vec![Rule::Contains(text("a")), Rule::Contains(text("z"))]);
     assert_eq!((judged(both.clone()).verdict, judged(both).score), (Fail, Some(0.5)));
+}
+
+#[test]
+fn what_not_forbids_is_named_with_its_place() {
+    let not = |rules| judged(set("{{output}}", vec![Rule::Not(Box::new(rules))]));
+    let result = not(set("{{output.items.[0].name}}", vec![Rule::Contains(text("x"))]));
+    assert_eq!((result.verdict, result.path.as_deref()), (Fail, Some("output.items.[0].name")));
+    assert_eq!(result.actual.as_deref(), Some("x"));
+    let result = not(set("{{output}}", vec![Rule::Latency(Bounds { min: None, max: Some(5_000) })]));
+    assert_eq!((result.verdict, result.path, result.actual), (Fail, None, None));
+}
+
+#[test]
+fn patterns_of_rows_are_compiled_anew_for_each_text_and_not_mixed_up() {
+    let pattern = Pattern::new(template("^{{row.x}}$"), Folding::default()).unwrap();
+    let check = Check {
+        name: "c".into(),
+        weight: 1.into(),
+        when: None,
+        rules: set("{{output}}", vec![Rule::Regex(pattern)]),
+    };
+    for round in 0..3 {
+        for row in 0..40 {
+            let Value::Object(names) =
+                json!({"row": {"x": format!("a{row}")}, "output": format!("a{}", row % 30)})
+            else {
+                unreachable!("an object")
+            };
+            let expected = if row < 30 { Pass } else { Fail };
+            assert_eq!(check.judge(&Scope::of(names), &facts()).verdict, expected, "{round} {row}");
+        }
+    }
+}
+
+#[test]
+fn a_hostile_schema_or_text_is_judged_in_the_end() {
+    let judge = |schema: Value, output: Value| {
+        let Value::Object(names) = json!({"output": output}) else { unreachable!("an object") };
+        let rule = Rule::JsonSchema(Schema::new(&schema).unwrap());
+        let check =
+            Check { name: "c".into(), weight: 1.into(), when: None, rules: set("{{output}}", vec![rule]) };
+        check.judge(&Scope::of(names), &facts())
+    };
+    let deep = (0..120).fold(json!("text"), |inner, _| json!({"a": [inner]}));
+    let tree = json!({"$ref": "#/$defs/t", "$defs": {"t": {"type": ["object", "string"], "properties": {"a": {"items": {"$ref": "#/$defs/t"}}}}}});
+    assert_eq!(judge(tree.clone(), deep).verdict, Pass);
+    let wrong = (0..120).fold(json!(5), |inner, _| json!({"a": [inner]}));
+    let result = judge(tree, wrong);
+    assert_eq!(result.verdict, Fail);
+    assert!(result.path.unwrap().ends_with(".a[0].a[0]"));
+    // A schema that is nothing but itself says nothing, and must not go on for ever.
+    for itself in [
+        json!({"$ref": "#"}),
+        json!({"allOf": [{"$ref": "#"}]}),
+        json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}),
+        json!({"not": {"$ref": "#"}}),
+    ] {
+        if let Ok(schema) = Schema::new(&itself) {
+            let rule = Rule::JsonSchema(schema);
+            assert!(
+                matches!(judged(set("{{output.items}}", vec![rule])).verdict, Pass | Fail | Error),
+                "{itself}"
+            );
+        }
+    }
+    let backtracks = json!({"pattern": "^(?=a)(a|a)*b$"});
+    assert_eq!(judge(backtracks, json!("a".repeat(5_000))).verdict, Fail);
+    let million = "ab ".repeat(400_000);
+    let pattern = Pattern::new(template(r"(a|b|\s)*c$"), Folding { case: true, space: false }).unwrap();
+    let result = judged(set(&million, vec![Rule::Regex(pattern)]));
+    assert_eq!((result.verdict, result.actual.unwrap().chars().count()), (Fail, 200));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Rules about a text: what it holds, how it begins, what it matches.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
@@ -15,9 +18,16 @@ const REGEX_BYTES: usize = 1024 * 1024;
 pub enum Pattern {
     /// One for all rows.
     Fixed(Regex),
-    /// One for each row.
-    Of(Template, Folding),
+    /// By a template.
+    Of(Template, Folding, Compiled),
 }
+
+/// What a template's patterns were compiled to: rows often have the same one, of their label for instance.
+#[derive(Clone, Debug, Default)]
+pub struct Compiled(Arc<Mutex<HashMap<String, Arc<Regex>>>>);
+
+/// So many are kept, each of up to a few megabytes.
+const MOST_COMPILED: usize = 16;
 
 /// Why a regular expression can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,31 +35,47 @@ pub enum Pattern {
 pub struct PatternError(String);
 
 impl Pattern {
-    /// Compiles a pattern; one that names stand in is compiled for each row.
+    /// Compiles a pattern; one that names stand in is compiled for the rows' own texts.
     pub fn new(template: Template, folding: Folding) -> Result<Self, PatternError> {
         // What names nothing renders without a row.
         match template.render_text(&Scope::of(serde_json::Map::new())) {
             Ok(text) if template.references().is_empty() => compile(&text, folding).map(Self::Fixed),
-            _ => Ok(Self::Of(template, folding)),
+            _ => Ok(Self::Of(template, folding, Compiled::default())),
         }
     }
 
     pub(super) fn references(&self) -> &[Reference] {
         match self {
             Self::Fixed(_) => &[],
-            Self::Of(template, _) => template.references(),
+            Self::Of(template, ..) => template.references(),
         }
     }
 
     pub(super) fn judge(&self, value: &Value, scope: &Scope) -> CheckResult {
         let found = match self {
             Self::Fixed(regex) => return matched(regex, value),
-            Self::Of(template, folding) => template
+            Self::Of(template, folding, compiled) => template
                 .render_text(scope)
                 .map_err(|error| error.message)
-                .and_then(|text| compile(&text, *folding).map_err(|error| error.to_string())),
+                .and_then(|text| compiled.of(text, *folding).map_err(|error| error.to_string())),
         };
         found.map_or_else(CheckResult::error, |regex| matched(&regex, value))
+    }
+}
+
+impl Compiled {
+    fn of(&self, text: String, folding: Folding) -> Result<Arc<Regex>, PatternError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(regex) = known.get(&text) {
+            // Subtle: a copy of the regex itself would begin without what matching has learnt.
+            return Ok(Arc::clone(regex));
+        }
+        let regex = Arc::new(compile(&text, folding)?);
+        if known.len() >= MOST_COMPILED {
+            known.clear();
+        }
+        known.insert(text, Arc::clone(&regex));
+        Ok(regex)
     }
 }
 
@@ -118,10 +144,11 @@ pub(super) fn starts_with(value: &Value, start: &Shape, folding: Folding, scope:
         Err(error) => return CheckResult::error(error.message),
     };
     let wanted = show(&start);
-    if wanted.is_empty() {
+    let folded = folding.fold(&wanted);
+    if folded.is_empty() {
         return CheckResult::error(NOTHING);
     }
-    if folding.fold(&show(value)).starts_with(&folding.fold(&wanted)) {
+    if folding.fold(&show(value)).starts_with(&folded) {
         CheckResult::pass()
     } else {
         CheckResult::fail("begins otherwise").expected(&wanted).actual(value)
@@ -148,11 +175,10 @@ fn holds(value: &Value, part: &Value, folding: Folding) -> Result<bool, &'static
     if let Value::Array(items) = value {
         return Ok(items.iter().any(|item| folding.same(part, item)));
     }
-    let wanted = show(part);
-    if wanted.is_empty() {
+    let (wanted, text) = (show(part), show(value));
+    let folded = folding.fold(&wanted);
+    if folded.is_empty() {
         return Err(NOTHING);
     }
-    let text = show(value);
-    Ok(text.contains(&*wanted)
-        || (folding != Folding::default() && folding.fold(&text).contains(&folding.fold(&wanted))))
+    Ok(text.contains(&*wanted) || (folding != Folding::default() && folding.fold(&text).contains(&folded)))
 }

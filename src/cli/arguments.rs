@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::cli::{Again, Changes, Check, Concurrency, Init, Plan, Reconcile, Resume, Rows, Run, Runs};
+use crate::cli::{Again, Changes, Check, Concurrency, Plan, Reconcile, Resume, Rows, Run, Runs};
 use crate::commands::{
-    CheckArgs, InitArgs, ListArgs, PlanArgs, ReconcileArgs, ResumeArgs, RunArgs, RunName, Widening, quoted,
+    CheckArgs, ListArgs, PlanArgs, ReconcileArgs, ResumeArgs, RunArgs, RunName, Widening, quoted,
 };
 use crate::model::Outcome;
 use crate::report::Style;
@@ -46,6 +46,7 @@ impl Run {
             vars,
             dataset,
             id: self.id,
+            reuse: self.reuse,
             new: self.new,
             yes: self.yes,
             dry_run: self.dry_run,
@@ -69,7 +70,15 @@ impl Plan {
     pub(crate) fn into_args(self) -> PlanArgs {
         let Changes { set, vars, dataset } = self.changes;
         let set = settings(&self.concurrency, Some(&self.rows), &set);
-        PlanArgs { manifest: self.manifest, set, vars, dataset, dir: self.dir.dir, json: self.json }
+        PlanArgs {
+            manifest: self.manifest,
+            set,
+            vars,
+            dataset,
+            reuse: self.reuse,
+            dir: self.dir.dir,
+            json: self.json,
+        }
     }
 }
 
@@ -108,11 +117,5 @@ impl Reconcile {
 impl Runs {
     pub(crate) fn into_args(self) -> ListArgs {
         ListArgs { dir: self.dir.dir, manifest: self.manifest, json: self.json }
-    }
-}
-
-impl Init {
-    pub(crate) fn into_args(self) -> InitArgs {
-        InitArgs { folder: self.folder }
     }
 }

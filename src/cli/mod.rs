@@ -7,6 +7,7 @@ mod arguments;
 mod bundle;
 mod compare;
 mod emulate;
+mod init;
 mod limits;
 mod reference;
 mod report;
@@ -138,7 +139,8 @@ enum Command {
     Limits(limits::Limits),
     /// Rebuilds a run's results and reports from its journal, and shows one
     Report(report::Report),
-    /// Applies the manifest's checks and gates, as they are now, to a run's stored replies. Sends nothing
+    /// Applies the manifest's checks and gates, as they are now, to a run's stored replies. Sends nothing,
+    /// but to judges what they were not asked yet
     Score(score::Score),
     /// Compares two runs over the same rows: checks, costs, tokens and times, and whether a difference is more than chance
     Compare(compare::Compare),
@@ -161,7 +163,7 @@ enum Command {
     /// Serves the GPTBots Workflow API on loopback, from a small YAML or a .flow file
     Emulate(emulate::Emulate),
     /// Writes a manifest, a dataset and an emulated workflow to begin with
-    Init(Init),
+    Init(init::Init),
     /// Prints the JSON Schema of manifests, for editors
     Schema,
     /// Prints a completion script
@@ -240,6 +242,9 @@ struct Run {
     /// Creates the run with this id, or goes on with it; a complete one sends nothing and exits as it did
     #[arg(long, value_name = "ID", env = "FLOWBATCH_ID")]
     id: Option<String>,
+    /// Takes the results of this run (`latest`, an id or a path) for rows whose input is the same; only the others are paid
+    #[arg(long, value_name = "RUN", env = "FLOWBATCH_REUSE")]
+    reuse: Option<String>,
     /// Begins anew although an unfinished run of the same job is there
     #[arg(long, env = "FLOWBATCH_NEW", value_parser = switch())]
     new: bool,
@@ -285,6 +290,9 @@ struct Plan {
     rows: Rows,
     #[command(flatten)]
     changes: Changes,
+    /// Takes the results of this run (`latest`, an id or a path) for rows whose input is the same; only the others are paid
+    #[arg(long, value_name = "RUN", env = "FLOWBATCH_REUSE")]
+    reuse: Option<String>,
     #[command(flatten)]
     dir: Dir,
     /// Prints one JSON object on standard output
@@ -362,13 +370,6 @@ struct Runs {
     /// Prints one JSON object a line
     #[arg(long, env = "FLOWBATCH_JSON", value_parser = switch())]
     json: bool,
-}
-
-#[derive(Debug, Args)]
-struct Init {
-    /// The folder to write into
-    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
-    folder: PathBuf,
 }
 
 /// A variable stands for its flag unless it is empty, `0`, `false`, `no` or `off`.

@@ -271,7 +271,7 @@ impl File {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::fs;
 
     use super::*;
@@ -279,7 +279,8 @@ mod tests {
     use crate::model::{RunEvent, Selected};
     use crate::runner::{Observer, Signal};
 
-    struct Nobody;
+    /// A host that neither says nor answers anything.
+    pub(crate) struct Nobody;
 
     impl Host for Nobody {
         fn say(&mut self, _: &str) {}

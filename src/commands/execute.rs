@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
 use crate::commands::prepare::Sound;
-use crate::commands::{Failure, Host, Watched, identity, rates, webhooks};
+use crate::commands::{Failure, Host, Watched, identity, rates, reuse, webhooks};
 use crate::control::Watch;
 use crate::emulator::{Definition, Emulator, Options};
 use crate::fail_point::{self, Point};
@@ -43,9 +43,13 @@ pub(crate) struct Ran {
 pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<Ran, Failure> {
     let Session { sound, folder, run_id, mut writer, mut state, changes } = session;
     let manifest = Arc::clone(&sound.manifest);
+    let added = changes.iter().any(|event| matches!(event, RunEvent::Selected(_)));
     begin_process(&mut writer, &mut state, &manifest, changes)?;
     writer.keep_reserve(manifest.limits.concurrency.max)?;
     fail_point::pass(Point::ReserveKept);
+    let renderer = Renderer::new(Arc::clone(&manifest), run_id.clone(), sound.schema.clone());
+    let mut into = reuse::Into { folder: &folder, writer: &mut writer, state: &mut state };
+    reuse::take(&mut into, &sound, &renderer, added, host)?;
     let done = Outcome::ALL.iter().map(|outcome| state.ended(*outcome)).sum();
     let watched = Watched { rows: state.counts().total, done, cost_unit: cost_unit(&manifest) };
     let observer = host.observer(&watched);
@@ -72,7 +76,6 @@ pub(crate) fn execute(session: Session, host: &mut dyn Host) -> Result<Ran, Fail
             "the run goes on"
         );
         let limits = limits_in_force(&manifest, host);
-        let renderer = Renderer::new(Arc::clone(&manifest), run_id.clone(), sound.schema);
         let recovery = Recovery { journal: folder.journal(), renderer: renderer.clone(), run_id };
         let ahead = renderer.ahead();
         let source = runner::read(sound.dataset, renderer, plan.send.clone())

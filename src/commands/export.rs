@@ -199,8 +199,12 @@ impl Gathered {
     ) -> Result<(), Failure> {
         let mut named = BTreeMap::new();
         replay(&folder.journal(), |_, entry| {
-            if let RunEvent::Intended(event) = entry.event
-                && let Some(input) = event.input.filter(|input| input.get().contains("\"sha256\""))
+            let input = match entry.event {
+                RunEvent::Intended(event) => event.input,
+                RunEvent::Reused(event) => event.input,
+                _ => None,
+            };
+            if let Some(input) = input.filter(|input| input.get().contains("\"sha256\""))
                 && let Ok(input) = serde_json::from_str::<Value>(input.get())
             {
                 attached(&input, &mut named);

@@ -130,6 +130,11 @@ impl Judging {
         self.history.state().is_complete()
     }
 
+    /// How many requests were sent, every one.
+    pub(crate) fn requests(&self) -> u64 {
+        self.history.state().tally().invokes
+    }
+
     fn verdict(&self, judged: &str) -> Verdict {
         let state = self.history.state();
         let stop = state.stopped().map(|stopped| (stopped.cause, stopped.detail.as_str()));

@@ -1,20 +1,22 @@
 //! Judging: once a run is complete, its judges are asked about the rows that they were not asked about. What they are asked
 //! are runs of their own, below the judged run's folder.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::commands::execute::{Session, execute};
 use crate::commands::identity::{self, Git};
 use crate::commands::interrupt::Interrupt;
-use crate::commands::judges::{self, JUDGES, Judges};
+use crate::commands::judges::{self, JUDGES, Judges, Judging};
 use crate::commands::prepare::prepare;
 use crate::commands::resume::{Continue, go_on};
-use crate::commands::run::selected;
-use crate::commands::{Failure, Host, ahead, derive, estimate, kept, room};
+use crate::commands::run::{Page, selected};
+use crate::commands::{Failure, Host, ahead, derive, estimate, kept, reuse, room};
+use crate::fail_point::{self, Point};
 use crate::journal::{History, Overridden, RunFolder, Runs};
 use crate::manifest::Secrets;
 use crate::model::{Reason, RunState};
@@ -35,13 +37,14 @@ pub(crate) fn now(folder: &RunFolder, state: &RunState, host: &mut dyn Host) -> 
     if judges::grouped(&manifest.checks).is_empty() {
         return Ok(());
     }
+    fail_point::pass(Point::JudgingDue);
     let context = derive::context(manifest, &lock.run_id, &lock);
     let judged = folder.read().map_err(Failure::from);
     let judged = judged.and_then(|history| judge(folder, &context, &history, false, host));
     judged.map(drop).map_err(|failure| failure.resumed_by(folder))
 }
 
-/// Asks judges about a run's rows, and gives about how many. A judge that stops before it is done stops them all.
+/// Asks judges about a run's rows, and gives how many requests that took. A judge that stops before it is done stops them all.
 pub(crate) fn judge(
     folder: &RunFolder,
     context: &ReportContext,
@@ -53,9 +56,17 @@ pub(crate) fn judge(
     for at in 0..judges::grouped(&context.checks).len() {
         let mut found = Judges::find(folder, &context.checks, host)?;
         let runs = found.0.get(at).map(|asked| asked.runs.iter()).into_iter().flatten();
-        let open: Vec<_> = runs.filter(|run| !run.is_complete()).map(|run| run.folder().clone()).collect();
-        for run in &open {
-            if !finish_one(run, host)? {
+        let is_open = |run: &&Judging| !run.is_complete() || !run.folder().is_closed();
+        let (open, closed): (Vec<_>, Vec<_>) = runs.partition(is_open);
+        for run in closed.into_iter().filter(|run| !is_derived(run.folder())) {
+            derive::derive(run.folder(), None, host)?;
+            fail_point::pass(Point::JudgeDerived);
+        }
+        let open: Vec<_> = open.into_iter().map(|run| (run.folder().clone(), run.requests())).collect();
+        for (run, before) in &open {
+            let state = finish_one(run, host)?;
+            sent += state.tally().invokes.saturating_sub(*before);
+            if !state.is_complete() {
                 return Ok(sent);
             }
         }
@@ -63,19 +74,77 @@ pub(crate) fn judge(
             found = Judges::find(folder, &context.checks, host)?;
         }
         let asking = Asking { folder, context, history, judges: &found, at };
-        let Some((run, rows)) = asking.ask(confirm, host)? else { continue };
-        sent += rows;
-        if !run.read()?.state().is_complete() {
+        let Some(state) = asking.ask(confirm, host)? else { continue };
+        sent += state.tally().invokes;
+        if !state.is_complete() {
             return Ok(sent);
         }
     }
     Ok(sent)
 }
 
-/// Goes on with a judge's run, and says whether that is complete then.
-fn finish_one(run: &RunFolder, host: &mut dyn Host) -> Result<bool, Failure> {
-    go_on(run, &Continue::default(), None, false, None, host)?;
-    Ok(run.read()?.state().is_complete())
+/// Says, by its report and its judges' journals, that a closed run is judged as far as it is to be: false when that can't be
+/// told without a look at its rows.
+pub(crate) fn is_over(folder: &RunFolder) -> bool {
+    #[derive(Deserialize)]
+    struct Told {
+        complete: bool,
+    }
+    let told = || serde_json::from_slice::<Told>(&fs::read(folder.file("report.json")).ok()?).ok();
+    is_derived(folder)
+        && told().is_some_and(|told| told.complete)
+        && runs_below(folder).iter().all(RunFolder::is_closed)
+}
+
+/// Says whether a process is asking a run's judges.
+pub(crate) fn is_at_work(folder: &RunFolder) -> bool {
+    runs_below(folder).iter().any(RunFolder::is_locked)
+}
+
+fn runs_below(folder: &RunFolder) -> Vec<RunFolder> {
+    let runs = Runs::below(folder.file(JUDGES)).list().into_iter();
+    runs.map(|found| found.folder).filter(RunFolder::is_begun).collect()
+}
+
+/// Says whether anything remains to be asked of the judges that a complete run has.
+pub(crate) fn remains(folder: &RunFolder, history: &History, host: &dyn Host) -> Result<bool, Failure> {
+    let changed = history.state().changed();
+    let lock = folder.lock()?.as_changed(changed);
+    let manifest = derive::frozen(folder, &lock, changed, Secrets::Recorded, host)?;
+    if judges::grouped(&manifest.checks).is_empty() {
+        return Ok(false);
+    }
+    let context = derive::context(manifest, &lock.run_id, &lock);
+    let judges = Judges::find(folder, &context.checks, host)?;
+    if judges.0.iter().any(|asked| asked.runs.iter().any(|run| !run.is_complete())) {
+        return Ok(true);
+    }
+    std::thread::scope(|scope| {
+        let mut join = judges.join(scope, &context);
+        for row in ahead::read(scope, history) {
+            let row = row?;
+            for at in 0..judges.0.len() {
+                if join.unasked(at, &row)?.is_some() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    })
+}
+
+/// Goes on with a judge's run, and gives how that stands then.
+fn finish_one(run: &RunFolder, host: &mut dyn Host) -> Result<RunState, Failure> {
+    let on = Continue { page: Page::None, ..Continue::default() };
+    go_on(run, &on, None, false, None, host)?;
+    fail_point::pass(Point::JudgeDerived);
+    Ok(run.read()?.into_state())
+}
+
+/// Says whether a run has all its files: report.md is written last.
+fn is_derived(run: &RunFolder) -> bool {
+    let written = |path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    written(run.file("report.md")).is_some_and(|report| Some(report) >= written(run.journal()))
 }
 
 /// Takes a line.
@@ -91,8 +160,8 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Asks about all rows that the judge was not asked about, in a run of its own; gives that run and how many rows it has.
-    fn ask(&self, confirm: bool, host: &mut dyn Host) -> Result<Option<(RunFolder, u64)>, Failure> {
+    /// Asks about all rows that the judge was not asked about, in a run of its own; gives how that run stands then.
+    fn ask(&self, confirm: bool, host: &mut dyn Host) -> Result<Option<RunState>, Failure> {
         let Some(asked) = self.judges.0.get(self.at) else { return Ok(None) };
         let rule = &asked.rules[0];
         let mut digest = Sha256::new();
@@ -115,16 +184,19 @@ impl Asking<'_> {
         let claim = match run.claim() {
             // Another process was quicker.
             Err(_) if run.is_begun() => {
-                finish_one(&run, host)?;
-                return Ok(Some((run, rows)));
+                return finish_one(&run, host).map(Some);
             }
             claim => claim?,
         };
         let spool = run.file("dataset.input");
         let mut file = BufWriter::new(File::create(&spool).map_err(Failure::disk(&spool))?);
-        self.each(host, &mut |line| file.write_all(line).map_err(Failure::disk(&spool)))?;
+        self.each(host, &mut |line| {
+            let torn = fail_point::tear(Point::QuestionHalfWritten, line, &mut file);
+            torn.and_then(|()| file.write_all(line)).map_err(Failure::disk(&spool))
+        })?;
         let file = file.into_inner().map_err(|error| Failure::disk(&spool)(error.into_error()))?;
         file.sync_all().map_err(Failure::disk(&spool))?;
+        fail_point::pass(Point::QuestionsWritten);
         let sound = prepare(&rule.file, &judges::overrides(rule), Secrets::Needed, Some(&spool), host)?;
         room::check_files(&sound.manifest, &spool, host)?;
         kept::keep(&run, &sound.manifest.kept)?;
@@ -132,13 +204,17 @@ impl Asking<'_> {
         let git = Git::ask(&sound.manifest.folder);
         let mut lock = identity::lock(&sound, &id, overridden, git, host);
         lock.manifest_path = rule.manifest.display().to_string();
+        lock.reuse = reuse::of_judge(self.folder, &rule.name);
         let (selection, durability) = (selected(&sound.survey.selection), sound.manifest.output.durability);
         let writer = run.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
+        fail_point::pass(Point::JudgeBegun);
         let state = run.read()?.into_state();
         let changes = Vec::new();
         execute(Session { sound, folder: run.clone(), run_id: id, writer, state, changes }, host)?;
+        fail_point::pass(Point::JudgeDone);
         derive::derive(&run, None, host)?;
-        Ok(Some((run, rows)))
+        fail_point::pass(Point::JudgeDerived);
+        Ok(Some(run.read()?.into_state()))
     }
 
     /// Hands over what the judge is to be asked, a line a row, and gives how many rows that are.

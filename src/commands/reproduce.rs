@@ -10,7 +10,7 @@ use crate::commands::execute::{Session, cost_unit, execute};
 use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, check_digests, go_on};
-use crate::commands::run::{announce, begin, confirm, finish, quoted};
+use crate::commands::run::{Page, announce, begin, confirm, finish, quoted};
 use crate::commands::verify::{As, compare_dataset};
 use crate::commands::{Done, Failure, Host, RunName, derive, judging, room};
 use crate::compare::{Answer, Repeated, Volatile};
@@ -216,7 +216,8 @@ impl Original {
         let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
         let ran = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;
         let judged = judging::after(folder, &ran.state, host);
-        let done = finish(folder, ran, false, args.style, host).map_err(|failure| failure.within(folder));
+        let done = finish(folder, ran, Page::OfStep, false, args.style, host)
+            .map_err(|failure| failure.within(folder));
         judged.and(done)
     }
 

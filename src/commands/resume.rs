@@ -8,7 +8,7 @@ use crate::commands::changed::{self, accept};
 use crate::commands::execute::{Ran, Session, execute};
 use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
-use crate::commands::run::finish;
+use crate::commands::run::{Page, finish};
 use crate::commands::widen::widen;
 use crate::commands::{Done, Failure, Host, RunName, derive, identity, judging, prepare, room};
 use crate::journal::{Durability, History, RunFolder, RunLock};
@@ -65,6 +65,7 @@ pub(crate) struct Continue {
     pub(crate) extend: bool,
     pub(crate) accept_edits: bool,
     pub(crate) yes: bool,
+    pub(crate) page: Page,
 }
 
 /// Finishes a run.
@@ -80,7 +81,7 @@ fn resume_at(folder: &RunFolder, args: &ResumeArgs, host: &mut dyn Host) -> Resu
     let ResumeArgs { retry, set, widen, extend, accept_edits, yes, .. } = args.clone();
     go_on(
         folder,
-        &Continue { retry, set, widen, extend, accept_edits, yes },
+        &Continue { retry, set, widen, extend, accept_edits, yes, page: Page::OfStep },
         None,
         args.json,
         args.style,
@@ -130,7 +131,7 @@ pub(crate) fn go_on(
         // The lock is let go, as after any other run: judges have runs of their own.
         drop(writer);
         let judged = judging::now(folder, &state, host);
-        return judged.and(finish(folder, Ran { state, index: None }, json, style, host));
+        return judged.and(finish(folder, Ran { state, index: None }, on.page, json, style, host));
     }
     let overrides = manifest_overrides(folder, &lock, &known);
     let spool = folder.file("dataset.input");
@@ -150,7 +151,7 @@ pub(crate) fn go_on(
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
     let ran = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;
     let judged = judging::after(folder, &ran.state, host);
-    judged.and(finish(folder, ran, json, style, host))
+    judged.and(finish(folder, ran, on.page, json, style, host))
 }
 
 impl Widening {
@@ -185,8 +186,8 @@ pub(crate) fn check_digests(folder: &RunFolder, history: &History) -> Result<(),
 }
 
 /// Keys that a resume may change: how the run goes on, not what it is.
-const MAY_CHANGE: [&str; 7] =
-    ["limits", "accept", "gates", "report", "output", "workflow.body_limit", "workflow.pin"];
+const MAY_CHANGE: [&str; 8] =
+    ["limits", "accept", "gates", "report", "output", "reuse", "workflow.body_limit", "workflow.pin"];
 
 fn changed_settings(on: &Continue, same_command_line: bool) -> Result<Vec<RunEvent>, Failure> {
     // `run --id` is started with the same command line each time: its settings are those of the lock.

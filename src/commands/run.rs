@@ -10,9 +10,12 @@ use crate::commands::identity::{self, Git};
 use crate::commands::prepare::{Sound, prepare};
 use crate::commands::resume::{Continue, go_on};
 use crate::commands::serve::Beside;
-use crate::commands::{Done, Failure, Host, derive, estimate, judging, kept, rehearse, room, step_summary};
+use crate::commands::unfinished::Job;
+use crate::commands::{
+    Done, Failure, Host, derive, estimate, judging, kept, rehearse, reuse, room, step_summary,
+};
 use crate::fail_point::{self, Point};
-use crate::journal::{self, Claim, Found, History, Overridden, RunFolder, RunLock, Runs, Starting, Writer};
+use crate::journal::{Claim, History, Overridden, RunFolder, RunLock, Runs, Starting, Writer};
 use crate::manifest::{self, Budget, Manifest, Overrides, Provider, Secrets};
 use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
 use crate::report::{self, Style, Summary};
@@ -36,6 +39,8 @@ pub struct RunArgs {
     pub id: Option<String>,
     /// `--new`: begin anew although an unfinished run of the same job is there.
     pub new: bool,
+    /// `--reuse`: the run whose results are taken where they may be.
+    pub reuse: Option<String>,
     /// `--yes`: ask nothing.
     pub yes: bool,
     /// `--dry-run`: show the first requests, send nothing.
@@ -94,17 +99,19 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let mut sound = prepare(&args.manifest, &args.overrides(), Secrets::Needed, None, host)?;
     let runs = Runs::below(args.dir.as_ref().unwrap_or(&sound.manifest.output.dir));
     let folder = runs.folder(&sound.manifest.name, &run_id);
-    let lock = identity::lock(&sound, &run_id, args.overridden(), git, host);
+    let mut lock = identity::lock(&sound, &run_id, args.overridden(), git, host);
+    lock.reuse = reuse::find(&sound, args.reuse.as_deref(), &runs, host)?;
     announce(&sound, &runs, host);
     let is_job = !args.new && args.id.is_none();
-    let left = if is_job { refuse_to_start_over(args, &runs, &lock, host)? } else { None };
+    let job = Job { command: &args.command, runs: &runs, lock: &lock };
+    let left = if is_job { job.refuse_to_start_over(host)? } else { None };
     confirm(args.yes, &sound, host)?;
     let root = args.dir.as_ref().unwrap_or(&sound.manifest.output.dir).clone();
     let serving = args.serve.map(|address| Beside::start(address, root)).transpose()?;
     room::check_files(&sound.manifest, &args.manifest, host)?;
     let starting = runs.start(&lock.manifest)?;
     if is_job {
-        refuse_to_follow(args, &runs, &lock, left.as_deref())?;
+        job.refuse_to_follow(left.as_deref(), host)?;
     }
     let claim = match folder.claim() {
         // Another process was quicker to begin it under this id.
@@ -119,7 +126,8 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes: Vec::new() };
     let ran = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;
     let judged = judging::after(&folder, &ran.state, host);
-    let done = finish(&folder, ran, args.json, args.style, host).map_err(|failure| failure.within(&folder));
+    let done = finish(&folder, ran, Page::OfStep, args.json, args.style, host)
+        .map_err(|failure| failure.within(&folder));
     judged.and(done)
 }
 
@@ -241,86 +249,6 @@ pub(crate) fn confirm(yes: bool, sound: &Sound, host: &mut dyn Host) -> Result<(
     }
 }
 
-/// `run` never silently starts over: an unfinished run of the same job is finished first, or knowingly left. Gives the id
-/// of the one that is left.
-fn refuse_to_start_over(
-    args: &RunArgs,
-    runs: &Runs,
-    lock: &RunLock,
-    host: &mut dyn Host,
-) -> Result<Option<String>, Failure> {
-    let Some((found, message)) = in_the_way(args, runs, lock)? else { return Ok(None) };
-    if host.confirm(&format!("{message}. Begin a new run all the same?")) == Some(true) {
-        return Ok(Some(found.run_id));
-    }
-    Err(refusal(args, &found, message))
-}
-
-/// Looks again when it is our turn: another process may have begun the same job since, and two of them would pay twice.
-fn refuse_to_follow(args: &RunArgs, runs: &Runs, lock: &RunLock, left: Option<&str>) -> Result<(), Failure> {
-    match in_the_way(args, runs, lock)? {
-        Some((found, message)) if left != Some(found.run_id.as_str()) => Err(refusal(args, &found, message)),
-        _ => Ok(()),
-    }
-}
-
-fn refusal(args: &RunArgs, found: &Found, message: String) -> Failure {
-    let resume = format!("flowbatch resume {}", quoted(found.folder.path()));
-    let next = vec![resume, anew(args)];
-    Failure { next, ..Failure::environment(Reason::Interrupted, message) }
-}
-
-fn anew(args: &RunArgs) -> String {
-    format!("{} --new", args.command)
-}
-
-/// The unfinished run of the same job, if there is one, and what is to be said of it.
-fn in_the_way(args: &RunArgs, runs: &Runs, lock: &RunLock) -> Result<Option<(Found, String)>, Failure> {
-    let (found, state) = match unfinished(runs, lock) {
-        Ok(Some(unfinished)) => unfinished,
-        Ok(None) => return Ok(None),
-        Err(error) => return Err(Failure { next: vec![anew(args)], ..error.into() }),
-    };
-    let counts = state.counts();
-    let cost = state.tally().cost;
-    let how = if found.folder.is_locked() { "being worked on by another process" } else { "not finished" };
-    let message = format!(
-        "run {} of the same manifest, dataset and workflow is {how}: {} of {} rows are done, at a cost of {cost} so far",
-        found.run_id,
-        counts.succeeded + counts.failed + counts.rejected,
-        counts.total,
-    );
-    Ok(Some((found, message)))
-}
-
-/// Finds the newest run of the same job that is not complete. One whose journal can't be read may be such a run.
-fn unfinished(runs: &Runs, lock: &RunLock) -> Result<Option<(Found, RunState)>, journal::Error> {
-    let same_dataset = |other: &RunLock| other.dataset.sha256 == lock.dataset.sha256;
-    for found in runs.list().into_iter().rev() {
-        if found.manifest != lock.manifest || found.folder.is_closed() {
-            continue;
-        }
-        let Ok(other) = found.folder.lock() else { continue };
-        if other.mapping_sha256 != lock.mapping_sha256 || other.workflow != lock.workflow {
-            continue;
-        }
-        match found.folder.read() {
-            Ok(history) if history.state().is_complete() => {}
-            // It was stopped before its first row, by a wrong key for instance.
-            Ok(history) if history.state().is_untouched() && !found.folder.is_locked() => {}
-            // Subtle: a run may have been given a dataset that grew since it began.
-            Ok(history) if same_dataset(&other.clone().as_changed(history.state().changed())) => {
-                return Ok(Some((found, history.into_state())));
-            }
-            Err(error) if same_dataset(&other) && !matches!(error, journal::Error::NoRun { .. }) => {
-                return Err(error);
-            }
-            Ok(_) | Err(_) => {}
-        }
-    }
-    Ok(None)
-}
-
 /// Writes a path as a shell takes it.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
@@ -332,10 +260,21 @@ pub fn quoted(path: &Path) -> String {
     }
 }
 
+/// Where else a run's figures are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// On the page of a step in CI.
+    #[default]
+    OfStep,
+    /// Nowhere: it is part of another run.
+    None,
+}
+
 /// Derives everything from the journal and says what the run came to.
 pub(crate) fn finish(
     folder: &RunFolder,
     ran: Ran,
+    page: Page,
     json: bool,
     style: Option<Style>,
     host: &mut dyn Host,
@@ -345,7 +284,9 @@ pub(crate) fn finish(
     // Without an index the journal is folded anew: two states of a million rows need not stand side by side.
     let history = index.map(|index| History::known(folder.journal(), state, index));
     let summary = derive::derive(folder, history, host).map_err(|failure| at_full_disk(failure, done))?;
-    step_summary::append(&summary, host);
+    if page == Page::OfStep {
+        step_summary::append(&summary, host);
+    }
     let exit_code = summary.verdict.exit_code;
     let output = if json { as_json(&summary, folder)? } else { shown(&summary, folder, style) };
     Ok(Done { exit_code, output })
@@ -384,34 +325,4 @@ fn as_json(summary: &Summary, folder: &RunFolder) -> Result<String, Failure> {
     all.insert("run_dir".to_owned(), json!(folder.path().display().to_string()));
     all.insert("exit_code".to_owned(), json!(summary.verdict.exit_code));
     Ok(format!("{}\n", Value::Object(all)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::journal::Durability;
-    use crate::model::ProcessStarted;
-
-    #[test]
-    fn an_unfinished_run_whose_journal_is_damaged_is_not_passed_over() {
-        let temp = tempfile::tempdir().unwrap();
-        let runs = Runs::below(temp.path());
-        assert!(unfinished(&runs, &RunLock::example("r", 1)).unwrap().is_none());
-        let folder = runs.folder("m", "r");
-        let selection = selected(&[1].into_iter().collect());
-        let claim = folder.claim().unwrap();
-        let mut writer =
-            folder.begin(claim, &RunLock::example("r", 1), b"", selection, Durability::Process).unwrap();
-        let settings = serde_json::value::RawValue::NULL.to_owned();
-        let (at, host) = (String::new(), String::new());
-        let started = ProcessStarted { process: 1, at, pid: 1, host, settings };
-        writer.append(&[RunEvent::ProcessStarted(started)]).unwrap();
-        assert_eq!(unfinished(&runs, &RunLock::example("r", 1)).unwrap().unwrap().0.run_id, "r");
-        let mut journal = std::fs::read(folder.journal()).unwrap();
-        journal[20] ^= 1;
-        std::fs::write(folder.journal(), journal).unwrap();
-        assert!(unfinished(&runs, &RunLock::example("r", 1)).is_err(), "its rows may be paid for already");
-        let other = RunLock { mapping_sha256: "other".into(), ..RunLock::example("r", 1) };
-        assert!(unfinished(&runs, &other).unwrap().is_none());
-    }
 }

@@ -72,10 +72,10 @@ pub fn score(args: &ScoreArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let sums = names.into_iter().map(sum).collect::<std::io::Result<_>>().map_err(Failure::disk(&scores))?;
     let path = scores.join(SUMS);
     Artifact::write(&path, digest::write_sums(&sums).as_bytes()).map_err(Failure::disk(&path))?;
-    let sent = if judged == 0 {
-        "nothing was sent".to_owned()
-    } else {
-        format!("{judged} rows were sent to judges")
+    let sent = match judged {
+        0 => "nothing was sent".to_owned(),
+        1 => "1 request was sent to a judge".to_owned(),
+        several => format!("{several} requests were sent to judges"),
     };
     host.say(&format!("scored by {from}; {sent}"));
     let output = if args.json {

@@ -1,12 +1,15 @@
 //! Whether a gate holds, by how much, and if that can't be told, why.
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::FromPrimitive;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::gates::Baseline;
 use crate::gates::figures::{Figure, FigureKind, lookup};
 use crate::mapping::decimal;
+use crate::mapping::expression::{Comparison, exact_sum};
+use crate::stats::{Interval, wilson};
 
 /// A condition on a run's figures.
 #[derive(Clone, Debug)]
@@ -31,16 +34,6 @@ pub(super) enum Term {
     ShareOfFirst(Decimal),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Comparison {
-    Equal,
-    Unequal,
-    Less,
-    AtMost,
-    More,
-    AtLeast,
-}
-
 /// What a gate says of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GateResult {
@@ -61,18 +54,6 @@ pub struct GateResult {
 }
 
 impl Comparison {
-    pub(super) fn of(symbol: &str) -> Option<Self> {
-        Some(match symbol {
-            "==" => Self::Equal,
-            "!=" => Self::Unequal,
-            "<" => Self::Less,
-            "<=" => Self::AtMost,
-            ">" => Self::More,
-            ">=" => Self::AtLeast,
-            _ => return None,
-        })
-    }
-
     /// Gives the comparison that holds when the sides are changed.
     pub(super) fn turned(self) -> Self {
         match self {
@@ -81,17 +62,6 @@ impl Comparison {
             Self::More => Self::Less,
             Self::AtLeast => Self::AtMost,
             same => same,
-        }
-    }
-
-    fn holds(self, value: Decimal, bound: Decimal) -> bool {
-        match self {
-            Self::Equal => value == bound,
-            Self::Unequal => value != bound,
-            Self::Less => value < bound,
-            Self::AtMost => value <= bound,
-            Self::More => value > bound,
-            Self::AtLeast => value >= bound,
         }
     }
 
@@ -130,11 +100,17 @@ impl Gate {
         match (value, bound) {
             (Ok(value), Ok(bound)) => {
                 result.margin = write(self.comparison.margin(value, bound));
-                let unknown = self.left.iter().chain(&self.right).find_map(|(_, term)| unknown(term, report));
+                let mut terms = self.left.iter().chain(&self.right);
+                let unknown = terms.find_map(|(_, term)| match term {
+                    Term::Figure(figure) => unknown(figure, report),
+                    Term::Baseline(figure) => unknown(figure, &baseline?.figures)
+                        .map(|unknown| format!("in the baseline, {unknown}")),
+                    Term::Number(_) | Term::ShareOfFirst(_) => None,
+                });
                 if let Some(unknown) = unknown {
                     result.reason = Some(format!("undecided: {unknown}"));
                 } else {
-                    result.passed = complete.then(|| self.comparison.holds(value, bound));
+                    result.passed = complete.then(|| self.comparison.holds(value.cmp(&bound)));
                     result.reason = self.doubt(report, value, bound);
                 }
             }
@@ -157,20 +133,21 @@ impl Gate {
     /// Says that a rate stands on too few rows to be told from its bound, or that rows are missing in it.
     fn doubt(&self, report: &Value, value: Decimal, bound: Decimal) -> Option<String> {
         let [(_, Term::Figure(figure))] = self.left.as_slice() else { return None };
-        let [_, name, what] = figure.path.as_slice() else { return None };
+        let (what, way) = figure.path.split_last()?;
         if what != "pass_rate" {
             return None;
         }
-        let check = report.get("checks")?.get(name)?;
+        let check = lookup(report, way)?;
         let count = |name: &str| check[name].as_u64().unwrap_or(0);
         let rows = check["repeats"]["rows"].as_u64();
         let rows = rows.unwrap_or_else(|| count("passed") + count("failed") + count("error"));
-        let ends: Vec<Decimal> = check["pass_rate_interval"]
-            .as_array()?
-            .iter()
-            .filter_map(|end| decimal(&end.to_string()))
-            .collect();
-        let &[low, high] = ends.as_slice() else { return None };
+        let interval = match check.get("pass_rate_interval") {
+            Some(known) => serde_json::from_value(known.clone()).ok()?,
+            // The answers to one row are no independent trials, and a group does not say how many rows it has of them.
+            None if report.get("repeats").is_some_and(|repeats| !repeats.is_null()) => return None,
+            None => <[f64; 2]>::from(wilson(count("passed"), rows, Interval::CONFIDENCE)?),
+        };
+        let [low, high] = [Decimal::from_f64(interval[0])?, Decimal::from_f64(interval[1])?];
         let beyond = if value >= bound { low < bound } else { high >= bound };
         beyond.then(|| {
             let percent = |share: Decimal| (share * Decimal::ONE_HUNDRED).round_dp(1).normalize();
@@ -201,7 +178,7 @@ fn total(sum: &Sum, report: &Value, baseline: Option<&Baseline>) -> Result<Decim
         };
         let sum = value.and_then(|value| {
             first.get_or_insert(value);
-            total.checked_add(if *negative { -value } else { value })
+            exact_sum(total, if *negative { -value } else { value })
         });
         total = sum.ok_or("its numbers are too large to be kept exactly")?;
     }
@@ -209,17 +186,19 @@ fn total(sum: &Sum, report: &Value, baseline: Option<&Baseline>) -> Result<Decim
 }
 
 fn read(report: &Value, figure: &Figure) -> Result<Decimal, String> {
-    let text = match lookup(report, &figure.path) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
+    let value = match lookup(report, &figure.path) {
+        Some(Value::String(text)) => decimal(text),
+        // A chance may be as small as a float can be.
+        Some(Value::Number(number)) => {
+            decimal(&number.to_string()).or_else(|| Decimal::from_f64(number.as_f64()?))
+        }
         _ => return Err(format!("`{}` has no value, for want of rows that have it", figure.written)),
     };
-    decimal(&text).ok_or_else(|| format!("`{}` has more digits than can be kept exactly", figure.written))
+    value.ok_or_else(|| format!("`{}` has more digits than can be kept exactly", figure.written))
 }
 
 /// Says whether a figure of costs or tokens leaves rows out whose own are not known.
-fn unknown(term: &Term, report: &Value) -> Option<String> {
-    let Term::Figure(figure) = term else { return None };
+fn unknown(figure: &Figure, report: &Value) -> Option<String> {
     let money = |step: &String| step == "cost" || step == "tokens";
     let end = figure.path.iter().position(money)?;
     let what = figure.path[end].as_str();

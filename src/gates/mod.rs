@@ -4,7 +4,6 @@
 mod baseline;
 mod figures;
 mod judge;
-mod lexer;
 mod parser;
 
 pub use baseline::{Baseline, BaselineError, BaselineRow, Identity};

@@ -44,7 +44,7 @@ fn report() -> Value {
         "groups": [
             {"by": "lang", "value": "en", "success_rate": 1.0, "cost": {"total": "1.5", "unknown_rows": 0}},
             {"by": "lang", "value": "zh-TW", "success_rate": 0.5, "cost": {"total": "2", "unknown_rows": 1},
-             "latency_ms": {"p95": 900}, "checks": {"label": {"pass_rate": 0.8}}},
+             "latency_ms": {"p95": 900}, "checks": {"label": {"passed": 8, "failed": 1, "error": 1, "pass_rate": 0.8}}},
         ],
         "checks": {
             "label": {
@@ -102,6 +102,9 @@ fn gates_are_judged_exactly_with_their_margin() {
     check("cost.total <= baseline + 10%", false, &[json!("123.45"), json!("121"), json!("-2.45")]);
     check("cost.per_row.mean != 0.02 credit", true, &[json!("0.6203"), json!("0.02"), json!("0.6003")]);
     check("rows.total - rows.in_doubt >= 100", true, &[json!(200), json!(100), json!(100)]);
+    check("rows.total - (rows.in_doubt - 1) >= 100", true, &[json!(201), json!(100), json!(101)]);
+    check("(latency.p95 <= 30 s)", true, &[json!(1200), json!(30_000), json!(28_800)]);
+    check("cost.total <= 300USD", true, &[json!("123.45"), json!("30000"), json!("29876.55")]);
 }
 
 #[test]
@@ -128,6 +131,45 @@ fn what_is_not_known_is_not_shown_to_hold() {
 }
 
 #[test]
+fn a_baseline_whose_costs_are_not_all_known_is_no_bound() {
+    let known = Baseline::of(
+        &json!({"cost": {"total": "110", "unknown_rows": 3}, "tokens": {"total": 20, "unknown_rows": 0}}),
+        Identity::default(),
+    );
+    let result = parse("cost.total >= baseline").unwrap().judge(&report(), Some(&known), true);
+    assert_eq!((result.passed, result.bound), (Some(false), json!("110")));
+    assert_eq!(result.reason.unwrap(), "undecided: in the baseline, the cost of 3 rows is not known");
+}
+
+#[test]
+fn a_chance_that_is_next_to_none_is_still_a_number() {
+    let gate = parse("label.baseline.p_worse >= 5%").unwrap();
+    for p in [1.234_567_890_123_456e-17, 4.9e-324, 1e-40] {
+        let mut report = report();
+        report["checks"]["label"]["baseline"]["p_worse"] = json!(p);
+        let result = gate.judge(&report, None, true);
+        assert_eq!((result.passed, result.reason.as_deref()), (Some(false), None), "{p}");
+        assert!(result.value.is_number(), "{p}: {result:?}");
+    }
+}
+
+#[test]
+fn a_label_or_a_group_may_be_called_baseline() {
+    let (checks, groups) = (checks(), ["lang".to_owned()]);
+    let names = Names {
+        checks: &checks,
+        groups: &groups,
+        baseline: false,
+        repeats: Repeats::default(),
+        money: &money,
+    };
+    for text in ["label.classes.baseline.recall >= 80%", "groups.lang.baseline.success_rate >= 80%"] {
+        assert!(Gate::parse(text, names).is_ok(), "{text}");
+    }
+    assert!(Gate::parse("label.baseline.worse == 0", names).is_err());
+}
+
+#[test]
 fn a_rate_on_too_few_rows_says_so() {
     let reason = |text: &str| parse(text).unwrap().judge(&report(), None, true).reason;
     let told = reason("label.pass_rate >= 90%").unwrap();
@@ -135,6 +177,9 @@ fn a_rate_on_too_few_rows_says_so() {
     assert_eq!(reason("label.pass_rate >= 80%"), None);
     assert!(reason("label.pass_rate >= 94%").unwrap().contains("200 rows"));
     assert_eq!(reason("label.pass_rate >= 99%"), None);
+    let told = reason("groups.lang.[zh-TW].label.pass_rate >= 75%").unwrap();
+    assert_eq!(told, "too few rows to be sure: over 10 rows, the 95% interval is 49% to 94.3%");
+    assert_eq!(reason("groups.lang.[zh-TW].label.pass_rate >= 40%"), None);
 }
 
 #[test]
@@ -156,7 +201,8 @@ fn mistakes_are_told_when_a_gate_is_read() {
     check("latency.p95 <= 30 parsec", 15, "no unit of a duration");
     check("rows.failed <= 5%", 15, "is a share, and this gate is about a number");
     check("rows.failed <= 5 USD", 15, "no unit of a number");
-    check("cost.total <= 5 EUR", 14, "is in `EUR`");
+    check("cost.total <= 5 EUR", 14, "`5 EUR` is in `EUR`");
+    check("rows.total >= 1e5", 14, "`e5` is no unit of a number");
     check("cost.total <= latency.p95", 14, "is a duration, and this gate is about an amount of money");
     check("1 <= 2", 0, "no figure");
     check("coverage", 8, "a comparison is missing");
@@ -164,7 +210,18 @@ fn mistakes_are_told_when_a_gate_is_read() {
     check("coverage = 1", 9, "did you mean `==`?");
     check("coverage >= 1 and rows.failed == 0", 14, "a gate of its own");
     check("coverage >= 99% and rows.failed == 0", 16, "a gate of its own");
-    check("coverage >= 99% > 1", 16, "can't stand here");
+    check("coverage >= 99% or rows.failed == 0", 16, "`or` can't stand in a gate");
+    check("not coverage >= 99%", 0, "`not` can't stand in a gate");
+    check("rows.total in [1, 2]", 11, "`in` can't stand in a gate");
+    check("coverage >= 99% AND score >= 1", 16, "did you mean `and`?");
+    check("coverage >= 99% > 1", 16, "a gate of its own");
+    check("coverage ≥ 99%", 9, "did you mean `>=`?");
+    check("coverage >= '99%'", 12, "only figures and numbers");
+    check("coverage >= 5s", 12, "`5s` is a duration, and this gate is about a share");
+    check("latency.p95 <= 1h5%", 18, "a unit is missing after `1h5`");
+    check("{{coverage}} >= 1", 0, "no template");
+    check(&" ".repeat(1_001), 0, "a gate may have 1000 bytes");
+    check("", 0, "the gate is empty");
     check("coverage + score >= baseline", 20, "one figure on the other side");
     check("cost.total * 2 <= 1", 11, "add and subtract");
     check("label.[a >= 1", 6, "not closed");

@@ -100,6 +100,7 @@ fn encode_members(line: &mut Vec<u8>, event: &RunEvent) -> serde_json::Result<()
         RunEvent::SettingsChanged(e) => put(line, e),
         RunEvent::Reopened(e) => put(line, e),
         RunEvent::Rejected(e) => put(line, e),
+        RunEvent::Reused(e) => put(line, e),
         RunEvent::Intended(e) => put(line, e),
         RunEvent::Withdrawn(e) => put(line, e),
         RunEvent::Refused(e) => put(line, e),
@@ -174,6 +175,11 @@ fn cut_payload(name: &[u8], members: &mut [u8]) -> Option<usize> {
             members[at] = b'}';
             Some(at + 1)
         }
+        b"reused" => {
+            let at = KEY.find(members)?;
+            members[at] = b'}';
+            Some(at + 1)
+        }
         b"rejected" => {
             let at = RECORD.find(members)? + RECORD.needle().len();
             // A value is at least as long as this.
@@ -203,6 +209,7 @@ fn decode_members(name: &[u8], members: &[u8]) -> Result<RunEvent, LineError> {
         b"settings_changed" => RunEvent::SettingsChanged(get(members)?),
         b"reopened" => RunEvent::Reopened(get(members)?),
         b"rejected" => RunEvent::Rejected(get(members)?),
+        b"reused" => RunEvent::Reused(get(members)?),
         b"intended" => RunEvent::Intended(get(members)?),
         b"withdrawn" => RunEvent::Withdrawn(get(members)?),
         b"refused" => RunEvent::Refused(get(members)?),

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::journal::{Entry, Error, LineError, Replay, format, replay_brief};
 use crate::model::{
-    Cost, ErrorKind, RowFacts, RowNumber, RowSet, RowState, RunEvent, RunState, Via, WithdrawnWhy,
+    Cost, ErrorKind, Kept, Reused, RowFacts, RowNumber, RowSet, RowState, RunEvent, RunState, Via,
+    WithdrawnWhy,
 };
 
 /// A journal, folded, with the place of each row's telling events. About twenty bytes a row, eight of them the fold's.
@@ -105,12 +106,20 @@ impl History {
 
     /// Gives what is known of every selected row, in the order of the dataset.
     pub fn rows(&self) -> Result<impl Iterator<Item = Result<RowFacts, Error>> + '_, Error> {
-        let mut begun = Lookup::open(&self.path)?;
-        let mut last = Lookup::open(&self.path)?;
-        Ok(self.state.selected().iter().map(move |row| {
-            let places = self.index.of(row);
-            Ok(self.facts(row, places, begun.of(row, places.begun)?, last.of(row, places.last)?))
-        }))
+        let mut lookups = self.lookups()?;
+        Ok(self.state.selected().iter().map(move |row| self.row(&mut lookups, row)))
+    }
+
+    /// Opens the journal for `row`.
+    pub fn lookups(&self) -> Result<Lookups, Error> {
+        Ok(Lookups { begun: Lookup::open(&self.path)?, last: Lookup::open(&self.path)? })
+    }
+
+    /// Gives what is known of one row; cheap when rows mostly ascend.
+    pub fn row(&self, lookups: &mut Lookups, row: RowNumber) -> Result<RowFacts, Error> {
+        let places = self.index.of(row);
+        let (begun, last) = (lookups.begun.of(row, places.begun)?, lookups.last.of(row, places.last)?);
+        Ok(self.facts(row, places, begun, last))
     }
 
     /// Gives the rows in doubt whose runs the provider definitely refused to tell of: asking again brings nothing.
@@ -138,6 +147,19 @@ impl History {
         let state = self.state.row(number);
         // What ended the row before it was asked again is no longer its end.
         let last = last.filter(|_| matches!(state, RowState::Ended(_) | RowState::InDoubt(_)));
+        let begun = begun.map(|(t_ms, event)| match event {
+            RunEvent::Reused(e) => (t_ms, RunEvent::Intended(e.into_begun())),
+            event => (t_ms, event),
+        });
+        let (last, kept) = match last {
+            Some((t_ms, RunEvent::Reused(e))) => {
+                let from = e.from.clone();
+                let Reused { answered_ms, cost, tokens, latency_ms, server_ms, .. } = e;
+                let kept = Kept { from, answered_ms, cost, tokens, latency_ms, server_ms };
+                (Some((t_ms, RunEvent::Answered(e.into_answer()))), Some(kept))
+            }
+            last => (last, None),
+        };
         let (earlier_cost, earlier_tokens) = self.earlier.get(&number).copied().unwrap_or_default();
         let (cost, tokens) = match &last {
             Some((_, RunEvent::Answered(e))) => (e.cost.unwrap_or_default(), e.tokens.unwrap_or_default()),
@@ -149,7 +171,7 @@ impl History {
         let cost = self.state.is_cost_known(number).then(sum).flatten();
         let tokens =
             (!open && !tally.tokens_unknown.contains(number)).then(|| earlier_tokens.saturating_add(tokens));
-        RowFacts { number, state, begun, last, attempts: u32::from(places.attempts), cost, tokens }
+        RowFacts { number, state, begun, last, attempts: u32::from(places.attempts), cost, tokens, kept }
     }
 }
 
@@ -195,7 +217,7 @@ impl Index {
         let places = &mut self.rows[index];
         match event {
             RunEvent::Intended(e) if e.input.is_some() => places.begun = place,
-            RunEvent::Rejected(_) => (places.begun, places.last) = (place, place),
+            RunEvent::Rejected(_) | RunEvent::Reused(_) => (places.begun, places.last) = (place, place),
             RunEvent::Answered(_) | RunEvent::Ended(_) => places.last = place,
             _ => {}
         }
@@ -222,7 +244,15 @@ fn too_long(path: &Path) -> Error {
     Error::Io { path: path.to_owned(), source }
 }
 
+/// A journal, opened to look rows up in it.
+#[derive(Debug)]
+pub struct Lookups {
+    begun: Lookup,
+    last: Lookup,
+}
+
 /// Reads single lines by their offset; cheap when the offsets mostly ascend.
+#[derive(Debug)]
 struct Lookup {
     path: PathBuf,
     reader: BufReader<File>,

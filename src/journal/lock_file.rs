@@ -49,8 +49,20 @@ pub struct RunLock {
     pub started_at: String,
     /// The version of flowbatch.
     pub flowbatch: String,
+    /// The run whose results are taken where they may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<ReuseSource>,
     /// The state of the version control that the manifest stands in.
     pub git: Option<GitState>,
+}
+
+/// The run that results are reused from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReuseSource {
+    /// Its id.
+    pub run_id: String,
+    /// Its folder, absolute.
+    pub folder: String,
 }
 
 impl RunLock {
@@ -85,6 +97,7 @@ impl RunLock {
             started_by: None,
             started_at: String::new(),
             flowbatch: "0".into(),
+            reuse: None,
             git: None,
         }
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
-use crate::manifest::{Concurrency, RateSpec, Retry, SecretSource, SecretText, Span};
+use crate::manifest::{Concurrency, RateSpec, Retry, ReuseSpec, SecretSource, SecretText, Span};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, Repeats, RowNumber};
 
@@ -46,6 +46,10 @@ pub struct Manifest {
     pub accept: Accept,
     /// `checks`, in the order written.
     pub checks: Vec<Check>,
+    /// `checks`, as written: what tells whether they are the same.
+    pub checks_text: String,
+    /// `reuse`.
+    pub reuse: Option<ReuseSpec>,
     /// `baseline`, when its file is there.
     pub baseline: Option<Baseline>,
     /// `gates`.

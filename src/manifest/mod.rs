@@ -14,6 +14,7 @@ mod names;
 mod overrides;
 mod rates;
 mod read;
+mod reuse;
 mod scalar;
 mod schema;
 mod secret;
@@ -33,6 +34,7 @@ pub use meant::{
 };
 pub use rates::{PerTime, RateSpec, RatesSpec};
 pub use read::KEPT;
+pub use reuse::ReuseSpec;
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource, SecretText};
 pub use units::{row_range, sample_size};

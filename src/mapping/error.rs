@@ -35,12 +35,12 @@ pub struct RenderError {
 
 impl SyntaxError {
     /// Makes a mistake without a help.
-    pub(super) fn at(offset: usize, message: impl Into<String>) -> Self {
+    pub(crate) fn at(offset: usize, message: impl Into<String>) -> Self {
         Self { offset, message: message.into(), help: None }
     }
 
     /// Adds how to fix it.
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }

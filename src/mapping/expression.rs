@@ -1,5 +1,6 @@
-//! The expression language of conditions: parsed and type-checked at load.
+//! The expression language: conditions, parsed and type-checked at load, and what gates share with them.
 
+mod dialect;
 mod eval;
 mod lexer;
 mod parser;
@@ -10,10 +11,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::mapping::expression::eval::{Evaluation, Operand};
-use crate::mapping::expression::syntax::Ast;
 use crate::mapping::expression::type_check::Checker;
 use crate::mapping::values::lookup;
 use crate::mapping::{ColumnType, Reference, RenderError, Scope, SyntaxError};
+
+pub(crate) use dialect::Dialect;
+pub(crate) use eval::exact_sum;
+pub(crate) use parser::parse;
+pub(crate) use syntax::{Ast, Comparison, Kind, Sign, Unit};
 
 /// What is known of a name's type at load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +49,7 @@ struct Inner {
 impl Expression {
     /// Parses a condition.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        let ast = parser::parse(text)?;
+        let ast = parse(text, &dialect::CONDITION)?;
         let mut references = Vec::new();
         ast.gather(&mut references);
         Ok(Self { inner: Arc::new(Inner { source: text.to_owned(), ast, references }) })

@@ -3,7 +3,7 @@
 
 mod compile;
 mod error;
-mod expression;
+pub(crate) mod expression;
 mod helpers;
 mod input;
 mod mistake;

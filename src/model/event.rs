@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::model::row_event::{
     Ambiguous, Answered, Attached, Ended, Intended, Receipt, Refused, Rejected, Reopened, Settled, Withdrawn,
 };
-use crate::model::{Cost, RowNumber};
+use crate::model::{Cost, Reused, RowNumber};
 
 /// A JSON value kept as its own text, so that no digit of it is lost on the way through.
 pub type Json = Box<RawValue>;
@@ -161,6 +161,7 @@ pub enum RunEvent {
     SettingsChanged(SettingsChanged),
     Reopened(Reopened),
     Rejected(Rejected),
+    Reused(Reused),
     Intended(Intended),
     Withdrawn(Withdrawn),
     Refused(Refused),
@@ -186,6 +187,7 @@ impl RunEvent {
             Self::SettingsChanged(_) => "settings_changed",
             Self::Reopened(_) => "reopened",
             Self::Rejected(_) => "rejected",
+            Self::Reused(_) => "reused",
             Self::Intended(_) => "intended",
             Self::Withdrawn(_) => "withdrawn",
             Self::Refused(_) => "refused",
@@ -207,6 +209,7 @@ impl RunEvent {
         match self {
             Self::Reopened(e) => Some(e.row),
             Self::Rejected(e) => Some(e.row),
+            Self::Reused(e) => Some(e.row),
             Self::Intended(e) => Some(e.row),
             Self::Withdrawn(e) => Some(e.row),
             Self::Refused(e) => Some(e.row),

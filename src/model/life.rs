@@ -42,6 +42,8 @@ pub(crate) fn step(state: &RowState, event: &RunEvent) -> Option<RowState> {
     use RowState as S;
     Some(match (state, event) {
         (S::Unstarted | S::Ready, RunEvent::Rejected(_)) => S::Ended(Outcome::Rejected),
+        // Subtle: a row that was sent has an execution of its own, or may have; it waits for that one.
+        (S::Unstarted, RunEvent::Reused(_)) => S::Ended(Outcome::Succeeded),
         (S::Unstarted | S::Ready, RunEvent::Intended(_)) => S::Intended,
         (S::Held, RunEvent::Intended(e)) if e.delivery == Delivery::AtLeastOnce => S::Intended,
         (S::Intended, RunEvent::Withdrawn(_) | RunEvent::Refused(_)) => S::Ready,

@@ -12,6 +12,7 @@ mod outcome;
 mod pin;
 mod repeats;
 mod reserved;
+mod reused;
 mod row;
 mod row_event;
 mod row_set;
@@ -24,13 +25,14 @@ pub use event::{
     Closed, Digest, Durability, Json, Opened, Places, PollTally, ProcessEnded, ProcessStarted, RunEvent,
     Selected, SettingsChanged, Stopped,
 };
-pub use facts::RowFacts;
+pub use facts::{Kept, RowFacts};
 pub use life::RowState;
 pub use money::{Cost, MoneyError};
 pub use outcome::{ErrorKind, Outcome, RowError};
 pub use pin::Pin;
 pub use repeats::Repeats;
 pub use reserved::Reserved;
+pub use reused::{Origin, Reused};
 pub use row::{Record, Row, RowKey, RowNumber, row_tag};
 pub use row_event::{
     Ambiguous, Answered, Attached, Delivery, Ended, Intended, Receipt, Refused, Rejected, Reopened,
@@ -38,5 +40,5 @@ pub use row_event::{
 };
 pub use row_set::RowSet;
 pub use state::{Impossible, RunState};
-pub use tally::{Counts, Tally};
+pub use tally::{Counts, ReusedTally, Tally};
 pub use verdict::{Accept, ExitCode, Limit, Reason, Retry, StopCause, Verdict};

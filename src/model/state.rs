@@ -213,6 +213,7 @@ impl RunState {
                 self.note_found(row);
             }
             RunEvent::Answered(e) => self.note_answer(row, &state, e),
+            RunEvent::Reused(e) => self.note_reused(e),
             RunEvent::Receipt(e) => {
                 self.tally.receipts += 1;
                 self.tally.contradictions += u64::from(e.differs);

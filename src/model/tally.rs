@@ -64,6 +64,19 @@ impl Counts {
     }
 }
 
+/// Results that earlier runs have paid for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReusedTally {
+    /// Rows that have such a result.
+    pub rows: u64,
+    /// What they cost then, as far as it is known.
+    pub cost: Cost,
+    /// Of the rows, those of which it is not known.
+    pub unknown_rows: u64,
+    /// The tokens they took then, as far as that is known.
+    pub tokens: u64,
+}
+
 /// Sums over a run's events.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -91,6 +104,8 @@ pub struct Tally {
     pub workflows: BTreeMap<String, u64>,
     /// Deliveries that changed nothing, and those of them that contradicted the answer that counts.
     pub receipts: u64,
+    /// Results that earlier runs have paid for; no part of the sums above.
+    pub reused: ReusedTally,
     /// Of the receipts, those that say something else than the answer that counts.
     pub contradictions: u64,
 }

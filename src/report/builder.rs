@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::checks::Judgement;
 use crate::mapping::Scope;
-use crate::model::{Cost, Counts, Outcome, Pin, RowNumber, RunState, Tally, Verdict};
+use crate::model::{Cost, Counts, Outcome, Pin, ReusedTally, RowNumber, RunState, Tally, Verdict};
 use crate::report::groups::Grouping;
 use crate::report::money::{CostSpread, worth};
 use crate::report::repeats::RunTally;
@@ -13,7 +13,7 @@ use crate::report::scores::Scores;
 use crate::report::spread::Spread;
 use crate::report::{
     BudgetSummary, ConcurrencySummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary, JudgeReport,
-    JudgeSummary, JudgedRow, Money, Rate, ReportContext, Summary, TokenSummary,
+    JudgeSummary, JudgedRow, Money, Rate, ReportContext, ReusedSummary, Summary, TokenSummary,
 };
 
 /// Characters of an error's example.
@@ -152,6 +152,7 @@ impl<'a> SummaryBuilder<'a> {
             polls: tally.polls,
             throttled: tally.throttled,
             concurrency: concurrency(context, state),
+            reused: reused(tally.reused),
             cost: CostSummary {
                 total: tally.cost,
                 unit: context.cost_unit.clone(),
@@ -201,6 +202,10 @@ fn judge((judge, waiting): (&JudgeReport, u64)) -> (String, JudgeSummary) {
     let name = judge.checks.first().map(ToString::to_string).unwrap_or_default();
     let complete = judge.open.is_none() && waiting == 0;
     (name, JudgeSummary { complete, waiting, ..judge.summary.clone() })
+}
+
+fn reused(ReusedTally { rows, cost, unknown_rows, tokens }: ReusedTally) -> Option<ReusedSummary> {
+    (rows > 0).then_some(ReusedSummary { rows, cost, unknown_rows, tokens })
 }
 
 fn concurrency(context: &ReportContext, state: &RunState) -> ConcurrencySummary {

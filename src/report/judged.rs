@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::checks::{Check, JudgeRule, Judgement};
-use crate::mapping::{Expression, ReplyScope, Scope, ScopeParts, Template, decimal};
+use crate::mapping::{Expression, ReplyScope, Scope, ScopeParts, Template};
 use crate::model::{Cost, Counts, ExitCode, Outcome, Reason, Retry, RowFacts, RowNumber, RowState, Verdict};
 use crate::report::row::{ResultRow, answer_of, record_of};
 use crate::report::templates::{Scopes, reply_value};
@@ -202,8 +202,9 @@ fn score_of(value: &Value) -> Option<f64> {
         Value::String(text) => text.trim().to_owned(),
         _ => return None,
     };
-    decimal(&text)?;
-    text.parse().ok().filter(|score| (0.0..=1.0).contains(score))
+    let score: f64 = text.parse().ok()?;
+    // Added to 0, -0 is 0.
+    (0.0..=1.0).contains(&score).then_some(score + 0.0)
 }
 
 /// A run is not complete as long as a judge is not done, whatever else it came to.
@@ -240,6 +241,10 @@ mod tests {
         check(json!(1), Some(1.0));
         check(json!(0.75), Some(0.75));
         check(json!(" 0.5 "), Some(0.5));
+        check(json!("0.6666666666666666666666666666666667"), Some(2.0 / 3.0));
+        check(json!(1e-300), Some(1e-300));
+        check(json!(".5"), Some(0.5));
+        assert!(score_of(&json!(-0.0)).is_some_and(f64::is_sign_positive));
         for wrong in [
             json!(1.01),
             json!(-0.1),

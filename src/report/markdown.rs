@@ -59,6 +59,7 @@ fn head(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
     rows.extend(phrases.budget().map(|budget| ("Budget", escape(&budget))));
     rows.extend(phrases.cost_per_row().map(|spread| ("Cost per row", spread)));
     rows.push(("Sent", phrases.sent()));
+    rows.extend(phrases.reused().map(|reused| ("Reused", escape(&reused))));
     rows.extend(summary.repeats.as_ref().map(|repeats| ("Repeats", sentences::run_repeats(repeats))));
     rows.extend(phrases.versions(MAX_VERSIONS).map(|versions| ("Versions", code(&versions))));
     rows.push(("Manifest", code(&summary.manifest)));

@@ -58,7 +58,7 @@ pub use scores::{
 };
 pub use summary::{
     ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,
-    Percentiles, Rate, Summary, TokenSummary, write_json,
+    Percentiles, Rate, ReusedSummary, Summary, TokenSummary, write_json,
 };
 pub use terminal::{Style, render_text};
 pub use words::unit;

@@ -260,6 +260,19 @@ impl<'a> Phrases<'a> {
         text
     }
 
+    /// What earlier runs have paid for.
+    pub(super) fn reused(&self) -> Option<String> {
+        let reused = self.summary.reused?;
+        let cost = words::grouped(&reused.cost);
+        let unit = words::unit(&reused.cost.to_string(), &self.summary.cost.unit);
+        let mut text =
+            format!("{}, which cost {cost} {unit} then and nothing now", self.count(reused.rows, "result"));
+        if reused.unknown_rows > 0 {
+            let _ = write!(text, "; what {} of them cost is not known", self.number(&reused.unknown_rows));
+        }
+        Some(text)
+    }
+
     /// The versions of the workflow that answered.
     pub(super) fn versions(&self, most: usize) -> Option<String> {
         let versions = &self.summary.versions;

@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::checks::{Checks, Facts, Judgement};
-use crate::model::{Answered, Cost, Outcome, RowError, RowFacts, RowKey, RowNumber, RowState, RunEvent};
+use crate::model::{
+    Answered, Cost, Kept, Outcome, RowError, RowFacts, RowKey, RowNumber, RowState, RunEvent,
+};
 use crate::reply;
 
 /// One object of results.jsonl.
@@ -59,6 +61,43 @@ pub struct ResultRow<'a> {
     pub finished_ms: Option<u64>,
     /// Verdicts of checks by name; none for a row without an answer.
     pub checks: Checks,
+    /// The run that paid for the result, and what it took there; absent for a result of this run's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reused: Option<ReusedResult<'a>>,
+}
+
+/// A result that an earlier run has paid for.
+#[derive(Debug, Serialize)]
+pub struct ReusedResult<'a> {
+    /// That run.
+    pub run_id: &'a str,
+    /// Its row.
+    pub row_number: RowNumber,
+    /// When the answer came: RFC 3339, UTC, ms.
+    pub answered_at: Option<String>,
+    /// What it cost; null when that is not known.
+    pub cost: Option<Cost>,
+    /// The tokens it took; null when that is not known.
+    pub tokens: Option<u64>,
+    /// From the send of its last attempt to its result.
+    pub latency_ms: Option<u64>,
+    /// The execution time that the service reported.
+    pub server_ms: Option<u64>,
+}
+
+impl<'a> From<&'a Kept> for ReusedResult<'a> {
+    fn from(kept: &'a Kept) -> Self {
+        let Kept { from, answered_ms, cost, tokens, latency_ms, server_ms } = kept;
+        Self {
+            run_id: &from.run_id,
+            row_number: from.row,
+            answered_at: instant(*answered_ms),
+            cost: *cost,
+            tokens: *tokens,
+            latency_ms: *latency_ms,
+            server_ms: *server_ms,
+        }
+    }
 }
 
 /// Why a row did not succeed, with every field written.
@@ -101,7 +140,11 @@ impl<'a> ResultRow<'a> {
             Some((t_ms, RunEvent::Intended(event))) => (Some(*t_ms), Some(event)),
             _ => (None, None),
         };
-        let sent = intended.filter(|_| !matches!(outcome, Outcome::Rejected | Outcome::NotRun));
+        // What was reused was neither sent nor waited for.
+        let own = facts.kept.is_none();
+        let started_ms = started_ms.filter(|_| own);
+        let finished_ms = end.map(|(t_ms, _)| *t_ms).filter(|_| own);
+        let sent = intended.filter(|_| own && !matches!(outcome, Outcome::Rejected | Outcome::NotRun));
         Self {
             row_number: facts.number,
             row_key: match &facts.begun {
@@ -123,15 +166,16 @@ impl<'a> ResultRow<'a> {
             server_ms: answer.and_then(|answer| answer.server_ms),
             queue_ms: sent.map(|event| event.queue_ms),
             backoff_ms: match end {
-                Some((_, RunEvent::Answered(event))) => Some(event.backoff_ms),
+                Some((_, RunEvent::Answered(event))) => Some(event.backoff_ms).filter(|_| own),
                 Some((_, RunEvent::Ended(event))) => Some(event.backoff_ms),
                 _ => None,
             },
             started_at: started_ms.and_then(instant),
-            finished_at: end.and_then(|(t_ms, _)| instant(*t_ms)),
+            finished_at: finished_ms.and_then(instant),
             started_ms,
-            finished_ms: end.map(|(t_ms, _)| *t_ms),
+            finished_ms,
             checks: Checks::default(),
+            reused: facts.kept.as_ref().map(ReusedResult::from),
         }
     }
 }
@@ -144,13 +188,11 @@ impl ResultRow<'_> {
 
     /// Gives what checks may look at beside texts.
     pub(super) fn facts<'j>(&self, judged: &'j [(Arc<str>, Judgement)]) -> Facts<'j> {
-        Facts {
-            latency_ms: self.latency_ms,
-            cost: self.cost,
-            tokens: self.tokens,
-            succeeded: self.outcome == Outcome::Succeeded,
-            judged,
-        }
+        // A check asks what the result took, whichever run paid for it.
+        let own = (self.latency_ms, self.cost, self.tokens);
+        let took = self.reused.as_ref().map(|reused| (reused.latency_ms, reused.cost, reused.tokens));
+        let (latency_ms, cost, tokens) = took.unwrap_or(own);
+        Facts { latency_ms, cost, tokens, succeeded: self.outcome == Outcome::Succeeded, judged }
     }
 }
 

@@ -46,6 +46,9 @@ pub struct Summary {
     /// How many rows were let be in flight.
     #[serde(default)]
     pub concurrency: ConcurrencySummary,
+    /// Results that earlier runs have paid for; absent when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<ReusedSummary>,
     /// The bill.
     pub cost: CostSummary,
     /// What judges came to, by the first of the checks that ask them; their cost is not in `cost`. Absent without judges.
@@ -95,6 +98,19 @@ pub struct ConcurrencySummary {
     /// The number at the end of the last process that told.
     #[serde(rename = "final")]
     pub last: Option<u64>,
+}
+
+/// Results that earlier runs have paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReusedSummary {
+    /// Rows that have one.
+    pub rows: u64,
+    /// What they cost then, as far as it is known; in no total of this run.
+    pub cost: Cost,
+    /// Of the rows, those of which it is not known.
+    pub unknown_rows: u64,
+    /// The tokens they took then, as far as that is known.
+    pub tokens: u64,
 }
 
 /// The bill.

@@ -106,6 +106,9 @@ fn details(page: &mut Page, summary: &Summary, phrases: &Phrases<'_>) {
         page.field("Cost per row", &spread);
     }
     page.field("Sent", &phrases.sent());
+    if let Some(reused) = phrases.reused() {
+        page.field("Reused", &reused);
+    }
     if let Some(repeats) = &summary.repeats {
         page.field("Repeats", &sentences::run_repeats(repeats));
     }

@@ -73,7 +73,16 @@ impl Run {
         }
         for number in 1..=rows {
             let (state, cost, tokens) = (run.state.row(number), Some(Cost::ZERO), Some(0));
-            run.rows.push(RowFacts { number, state, begun: None, last: None, attempts: 0, cost, tokens });
+            run.rows.push(RowFacts {
+                number,
+                state,
+                begun: None,
+                last: None,
+                attempts: 0,
+                cost,
+                tokens,
+                kept: None,
+            });
         }
         run.tell(RunEvent::Opened(
             serde_json::from_value(json!({

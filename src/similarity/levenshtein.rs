@@ -8,7 +8,9 @@ pub(super) fn ratio(actual: &str, expected: &str) -> f64 {
     }
     let mut letters = Interned::new();
     let (a, b) = (letters.all(actual.chars()), letters.all(expected.chars()));
-    1.0 - real(bits::distance(&a, &b)) / real(a.len().max(b.len()))
+    let longer = a.len().max(b.len());
+    // Subtle: of whole numbers, so that 1 of 10 is 0.1, and meets a bound of 0.1.
+    real(longer.saturating_sub(bits::distance(&a, &b))) / real(longer)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "lengths of texts are far below 2^53")]

@@ -1,6 +1,6 @@
 //! ROUGE-L as Google's `rouge_score` computes it without stemming.
 
-use crate::similarity::{bits, interned::Interned, levenshtein::real};
+use crate::similarity::{bits, interned::Interned, squad};
 
 pub(super) fn f_measure(actual: &str, expected: &str) -> f64 {
     let (actual, expected) = (actual.to_lowercase(), expected.to_lowercase());
@@ -9,9 +9,7 @@ pub(super) fn f_measure(actual: &str, expected: &str) -> f64 {
     if given.is_empty() || wanted.is_empty() {
         return 0.0;
     }
-    let common = real(bits::common(&given, &wanted));
-    let (precision, recall) = (common / real(given.len()), common / real(wanted.len()));
-    if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 }
+    squad::harmonic(bits::common(&given, &wanted), given.len(), wanted.len())
 }
 
 pub(super) fn has_tokens(text: &str) -> bool {

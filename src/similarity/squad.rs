@@ -24,12 +24,12 @@ pub(super) fn f1(actual: &str, expected: &str) -> f64 {
         }
         _ => false,
     });
-    let same = real(same.count());
-    if same == 0.0 {
-        return 0.0;
-    }
-    let (precision, recall) = (same / real(given.len()), same / real(wanted.len()));
-    2.0 * precision * recall / (precision + recall)
+    harmonic(same.count(), given.len(), wanted.len())
+}
+
+/// The harmonic mean of precision and recall, of whole numbers as long as can be, so that it meets a bound that it equals.
+pub(super) fn harmonic(same: usize, given: usize, wanted: usize) -> f64 {
+    real(2 * same) / real(given + wanted)
 }
 
 /// Lower case, without ASCII punctuation, and with a space for each article that stands alone.

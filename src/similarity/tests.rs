@@ -61,6 +61,23 @@ fn texts_too_long_for_the_whole_table_are_scored_in_pieces_and_never_too_high() 
     assert!((0.999..1.0).contains(&score), "{score}");
 }
 
+#[test]
+fn a_score_meets_the_bound_that_it_is_equal_to() {
+    // 1 - 9/10 is less than 0.1.
+    assert!(Measure::Levenshtein.score("abcdefghij", "aBCDEFGHIJ") >= 0.1);
+    for of in 1..40 {
+        for same in 0..=of {
+            let words =
+                |from: usize| (from..from + of).map(|i| format!("w{i}")).collect::<Vec<_>>().join(" ");
+            let (a, b) = (words(0), words(of - same));
+            let share: f64 = f64::from(u32::try_from(same).unwrap()) / f64::from(u32::try_from(of).unwrap());
+            for measure in [Measure::TokenF1, Measure::RougeL] {
+                assert!(measure.score(&a, &b) >= share, "{measure:?} {same} of {of}");
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn every_score_is_between_0_and_1(a in "\\PC{0,60}|[a-c .,&<-]{0,60}", b in "\\PC{0,60}|[a-c .,&<-]{0,60}") {

@@ -63,6 +63,7 @@ pub(crate) fn write(path: &Path) {
             started_ms: Some(1),
             finished_ms: Some(2),
             checks: judged([(text.chars().take(60).collect::<String>(), check)].into_iter().collect()),
+            reused: None,
         })
         .unwrap();
     }

@@ -170,6 +170,7 @@ fn add_row(
         started_ms: ran.then_some(*clock),
         finished_ms: ran.then_some(*clock + latency + backoff),
         checks: judged(checks),
+        reused: None,
     })
     .unwrap();
 }

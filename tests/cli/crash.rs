@@ -1,6 +1,8 @@
 //! The runner killed at any moment: no row is executed twice, none is lost, and the bill stays exact.
 
 #[cfg(debug_assertions)]
+mod judging;
+#[cfg(debug_assertions)]
 mod loops;
 #[cfg(debug_assertions)]
 mod points;

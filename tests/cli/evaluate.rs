@@ -216,6 +216,44 @@ fn mistakes_in_checks_and_gates_stop_before_anything_is_sent() {
 }
 
 #[test]
+fn hostile_checks_and_gates_are_mistakes_with_their_place() {
+    let bench = Bench::new();
+    bench.write("w.yaml", "name: w\nversion: '1'\n");
+    bench.write("rows.csv", "id,text\n1,a\n");
+    bench.write("deep.json", format!("{}{{}}{}", "{\"items\":".repeat(5_000), "}".repeat(5_000)));
+    bench.write("bytes.json", b"{\"type\":\"\xff\"}");
+    bench.write("itself.json", "{\"$ref\":\"#\"}");
+    bench.write("abroad.json", "{\"$ref\":\"https://example.com/schema.json\"}");
+    let check = |rest: &str, code: i32, told: &str| {
+        let head = "version: 1\nname: m\nworkflow: {provider: emulator, definition: w.yaml}\n\
+                    dataset: {path: rows.csv, key: id}\ninput: {text: \"{{row.text}}\"}\n";
+        bench.write("m.yaml", format!("{head}{rest}\n"));
+        let ended = bench.run(&["check", "m.yaml"]).exits(code);
+        let all = ended.stderr + &ended.stdout;
+        assert!(all.contains(told), "{rest}: {all}");
+        assert!(code == 0 || all.contains("m.yaml:6:"), "{rest}: {all}");
+    };
+    check("checks: {a: {json_schema: deep.json}}", 2, "recursion limit exceeded");
+    check("checks: {a: {json_schema: bytes.json}}", 2, "invalid unicode");
+    check("checks: {a: {json_schema: abroad.json}}", 2, "no usable JSON Schema");
+    check("checks: {a: {json_schema: itself.json}}", 0, "sound");
+    check("checks: {a: {json_schema: {pattern: '('}}}", 2, "no usable JSON Schema");
+    check("checks: {a: {regex: '(?<'}}", 2, "unclosed capture group name");
+    check("checks: {a: {regex: '((a{1,100}){1,100}){1,100}'}}", 2, "size limit");
+    check("checks: {a: {number: {min: 1e400}}}", 2, "must be a number or a template");
+    check("checks: {a: {equals: 1e999}}", 2, "more digits than JSON can carry");
+    check("checks: {a: {equals: .nan}}", 2, "no number that JSON has");
+    check("checks: {a: {weight: -1, present: true}}", 2, "must be an amount");
+    check("checks: {a: {length: {max: 99999999999999999999}}}", 2, "`checks.a.length.max`");
+    let deep = format!("{}present: true{}", "not: {".repeat(9), "}".repeat(9));
+    check(&format!("checks: {{a: {{{deep}}}}}"), 2, "stands more than 8 deep");
+    check("gates: [coverage >= 99999999999999999999999999999999%]", 2, "too many digits");
+    check("gates: [latency.p95 <= 999999999999999999999999h]", 2, "too many digits");
+    let brackets = format!("gates: [\"{}coverage >= 1\"]", "(".repeat(900));
+    check(&brackets, 2, "nested more than 64 deep");
+}
+
+#[test]
 fn gates_of_a_run_that_is_not_complete_stay_open() {
     let bench = example();
     replace(&bench, "evaluate.yaml", "limits: {", "limits: {budget: {cost: 1 credit, cost_per_row: 0.2}, ");

@@ -133,7 +133,7 @@ fn scoring_again_asks_a_judge_only_what_it_was_not_asked() {
     assert_eq!((&told["checks"]["good"]["passed"], court.judge.accepted().len()), (&json!(8), 8));
     court.judge_yaml("again: {{row.output.answer}}", "{}");
     let told = court.bench.run(&["score", &court.run_dir(), "--json"]).exits(0);
-    let told = told.says(&["8 rows were sent to judges"]).json();
+    let told = told.says(&["8 requests were sent to judges"]).json();
     assert_eq!(
         (told["judges"]["good"]["runs"].as_array().unwrap().len(), court.judge.accepted().len()),
         (1, 16)
@@ -144,6 +144,40 @@ fn scoring_again_asks_a_judge_only_what_it_was_not_asked() {
     assert_eq!(court.judge_runs().len(), 2);
     court.bench.run(&["score", &court.run_dir(), "--yes"]).exits(0).says(&["nothing was sent"]);
     assert_eq!((court.judge.accepted().len(), court.service.accepted().len()), (16, 8));
+}
+
+#[test]
+fn edited_checks_score_stored_replies_whose_dataset_is_gone() {
+    let court = Court::of(6, &GOOD.replace("}}\n", "}, when: row.id != \"k2\"}\n"), &quick(), "{}");
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    assert_eq!(court.judge.accepted().len(), 5);
+    fs::remove_file(court.bench.path("rows.csv")).unwrap();
+    let same = "  same: {value: \"{{output.answer}}\", equals: \"{{row.text}}\"}\n";
+    let job = court.bench.read("job.yaml");
+    court.bench.write("job.yaml", format!("{job}{same}").replace(", when: row.id != \"k2\"", ""));
+    let told = court.bench.run(&["score", &court.run_dir(), "--json"]).exits(0);
+    let told = told.says(&["judging: 1 row to", "1 request was sent to a judge"]).json();
+    assert_eq!((&told["checks"]["same"]["passed"], &told["checks"]["good"]["error"]), (&json!(6), &json!(0)));
+    assert_eq!(court.asked().into_values().max(), Some(1));
+    assert_eq!((court.asked().len(), court.service.accepted().len()), (6, 6));
+}
+
+#[cfg(unix)]
+#[test]
+fn scoring_that_was_cut_short_says_what_it_sends_when_it_goes_on() {
+    let court = Court::of(8, GOOD, &JUDGE.replace("LATENCY", "250ms"), "{concurrency: 2}");
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    court.judge_yaml("again: {{row.output.answer}}", "{concurrency: 2}");
+    let running = Running::start(court.bench.command(["score", &court.run_dir(), "--json"]));
+    until("rows are being judged", || court.judge.accepted().len() >= 10);
+    running.signal("INT");
+    let cut = running.end();
+    assert_eq!(cut.code, Some(5), "{cut:?}");
+    let sent = court.judge.accepted().len() - 8;
+    assert!(cut.stderr.contains(&format!("{sent} requests were sent to judges")), "{sent}: {}", cut.stderr);
+    let rest = court.bench.run(&["score", &court.run_dir()]).exits(0);
+    assert!(!rest.stderr.contains("; nothing was sent"), "{}", rest.stderr);
+    assert_eq!((court.asked().len(), court.judge.accepted().len()), (16, 16));
 }
 
 #[test]
@@ -158,6 +192,43 @@ fn rows_that_are_added_are_judged_and_the_others_are_not_judged_again() {
     );
     assert_eq!(court.judge_runs().len(), 2);
     assert!(court.bench.results().iter().all(|row| row["checks"]["good"]["verdict"] != "error"));
+}
+
+#[test]
+fn each_of_a_row_s_repeats_is_judged_and_counts_as_one_of_its_answers() {
+    let rest =
+        format!("{GOOD}repeat: 3\ngates: [good.repeats.pass_at_1 >= 0%, good.repeats.flaky_rows <= 4]\n");
+    let court = Court::of(4, &rest, &quick(), "{}");
+    let text = court.bench.read("job.yaml").replace("{{row.text}}", "{{row.text}} {{repeat}}");
+    court.bench.write("job.yaml", text);
+    court.bench.run(&["run", "job.yaml", "--limit", "3"]).exits(0).says(&["judging: 9 rows"]);
+    let dir = court.run_dir();
+    let told =
+        court.bench.run(&["resume", &dir, "--all", "--json"]).exits(0).says(&["judging: 3 rows"]).json();
+    let asked = court.asked();
+    assert_eq!((asked.len(), court.judge.accepted().len(), court.service.accepted().len()), (12, 12, 12));
+    assert_eq!(told["judges"]["good"]["rows"]["succeeded"], 12);
+    let results = court.bench.results();
+    let passed = |row: &Value| row["checks"]["good"]["verdict"] == "pass";
+    for row in &results {
+        let good = &row["checks"]["good"];
+        assert_eq!(good["reason"], json!(format!("saw {}", row["output"]["answer"].as_str().unwrap())));
+        assert_eq!(passed(row), good["score"].as_f64().unwrap() >= 0.5, "{row}");
+    }
+    let of_rows: Vec<usize> =
+        results.chunks(3).map(|row| row.iter().filter(|row| passed(row)).count()).collect();
+    let repeats = &told["checks"]["good"]["repeats"];
+    let flaky = of_rows.iter().filter(|passed| (1..3).contains(*passed)).count();
+    assert_eq!((&repeats["rows"], &repeats["flaky_rows"]), (&json!(4), &json!(flaky)));
+    let always = of_rows.iter().filter(|passed| **passed == 3).count();
+    let close = |figure: &Value, expected: f64| (figure.as_f64().unwrap() - expected).abs() < 1e-12;
+    #[expect(clippy::cast_precision_loss, reason = "there are twelve")]
+    let mean = |count: usize, of: usize| count as f64 / of as f64;
+    assert!(close(&repeats["pass_at_k"]["1"], mean(of_rows.iter().sum(), 12)), "{of_rows:?} {repeats}");
+    assert!(close(&repeats["pass_hat_k"]["3"], mean(always, 4)), "{of_rows:?} {repeats}");
+    court.bench.run(&["resume", &dir]).exits(0);
+    court.bench.run(&["score", &dir]).exits(0).says(&["nothing was sent"]);
+    assert_eq!(court.judge.accepted().len(), 12);
 }
 
 #[test]
@@ -210,6 +281,39 @@ fn a_judge_that_its_budget_stops_leaves_the_run_open_and_says_how_to_go_on() {
         let told = court.bench.run(&["resume", &court.run_dir(), "--json"]).exits(0).json();
         assert_eq!((&told["complete"], court.judge.accepted().len()), (&json!(true), 6));
     }
+}
+
+#[test]
+fn a_run_that_is_not_judged_to_its_end_is_not_silently_begun_anew() {
+    let court = Court::of(6, GOOD, &quick(), "{concurrency: 1, budget: {cost: 1, cost_per_row: 0.25}}");
+    let ways = [
+        "is not judged to its end: 6 of 6 rows are done",
+        "flowbatch resume",
+        "flowbatch run job.yaml --new",
+    ];
+    let first = court.bench.run(&["run", "job.yaml", "--json"]).json();
+    assert_eq!(first["complete"], false);
+    court.bench.run(&["run", "job.yaml"]).exits(3).says(&ways);
+    // So it is where nothing tells it but the journals.
+    let report = court.bench.run_dir().join("report.json");
+    fs::remove_file(&report).unwrap();
+    court.bench.run(&["run", "job.yaml"]).exits(3).says(&ways);
+    fs::remove_dir_all(court.bench.run_dir().join("judges")).unwrap();
+    court.bench.run(&["run", "job.yaml"]).exits(3).says(&ways);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (6, 4));
+    court.bench.run(&["run", "job.yaml", "--new", "--id", "b"]).exits(2);
+    court.bench.run(&["run", "job.yaml", "--new"]);
+    assert_eq!(court.service.accepted().len(), 12);
+}
+
+#[test]
+fn a_run_that_is_judged_stands_in_no_way() {
+    let court = Court::of(3, GOOD, &quick(), "{}");
+    court.bench.run(&["run", "job.yaml", "--id", "a"]).exits(0);
+    fs::remove_file(court.bench.path("runs/job/a/report.json")).unwrap();
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (9, 9));
 }
 
 #[test]
@@ -283,4 +387,23 @@ fn a_process_killed_while_judging_asks_about_no_row_twice() {
         assert_eq!(row["row_key"], judged["row_key"]);
         assert_eq!(row["checks"]["good"]["verdict"] == "error", judged["outcome"] == "in_doubt", "{row}");
     }
+}
+
+#[test]
+fn what_a_judge_said_of_a_reused_result_is_reused_with_it() {
+    let court = Court::of(4, GOOD, &quick(), "{}");
+    let bench = &court.bench;
+    bench.run(&["run", "job.yaml", "--id", "a"]);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (4, 4));
+    bench.dataset(6);
+    bench.run(&["run", "job.yaml", "--id", "b", "--reuse", "a"]);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (6, 6));
+    let told = |run: &str| rows_of(&bench.path(format!("runs/job/{run}/results.jsonl")));
+    let scores =
+        |run: &str| told(run).iter().map(|row| row["checks"]["good"]["score"].clone()).collect::<Vec<_>>();
+    let (then, now) = (scores("a"), scores("b"));
+    assert_eq!(then[..], now[..4]);
+    assert!(now.iter().all(Value::is_number), "{now:?}");
+    let report: Value = serde_json::from_str(&bench.read("runs/job/b/report.json")).unwrap();
+    assert_eq!(report["judges"]["good"]["cost"]["total"], "0.50", "{report}");
 }

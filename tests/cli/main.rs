@@ -25,6 +25,7 @@ mod repair;
 mod repeat;
 mod reproduce;
 mod resume;
+mod reuse;
 mod secrets;
 mod signals;
 mod spend;

@@ -251,6 +251,21 @@ fn facts_that_a_reply_does_not_bear_out_are_found_though_the_checksum_is_right()
 }
 
 #[test]
+fn a_run_of_reused_results_holds_and_is_repeated_by_asking_all_rows() {
+    let bench = Bench::new();
+    let server =
+        Hostile::serve(|request| succeeded(&format!("r{}", request.row()), &json!({"n": request.row()})));
+    bench.dataset(3);
+    bench.job(&server.url, "sync", "reuse: latest\n");
+    bench.run(&["run", "job.yaml", "--id", "first"]).exits(0);
+    bench.run(&["run", "job.yaml", "--id", "second"]).exits(0);
+    let told = bench.run(&["verify", "second", "--json"]).exits(0).json();
+    assert_eq!((&told["findings"], &told["replies"], server.invokes().len()), (&json!([]), &json!(3), 3));
+    let told = bench.run(&["reproduce", "second", "--json"]).exits(0).json();
+    assert_eq!((&told["rows"]["identical"], server.invokes().len()), (&json!(3), 6));
+}
+
+#[test]
 fn a_dataset_that_is_gone_or_grew_is_told_of_and_one_that_changed_is_found() {
     let bench = Bench::new();
     let server = Hostile::serve(mixed);

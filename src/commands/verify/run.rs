@@ -159,7 +159,7 @@ impl Looking<'_> {
     /// Journals as they were before they were mended, against what the mended one says of them.
     fn damaged(&mut self, audited: &Audited) -> Result<(), Failure> {
         let names = names_in(self.folder.path())?;
-        let is_damaged = |name: &String| name.strip_prefix("journal.damaged").is_some_and(fresh::has_rows);
+        let is_damaged = |name: &String| name.starts_with("journal.damaged") && fresh::has_rows(name);
         for name in names.into_iter().filter(is_damaged) {
             let path = self.folder.file(&name);
             let found = digest::of_file(&path).map_err(Failure::disk(&path))?;

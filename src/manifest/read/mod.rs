@@ -14,6 +14,7 @@ mod output;
 mod pin;
 mod rate;
 mod reader;
+mod reuse;
 mod root;
 mod rules;
 mod section;

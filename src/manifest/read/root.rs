@@ -10,7 +10,7 @@ use crate::manifest::names::{did_you_mean, is_plain_name, wrong_name};
 use crate::manifest::read::kept::Kept;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
-use crate::manifest::read::{checks, dataset, gates, input, limits, output, workflow};
+use crate::manifest::read::{checks, dataset, gates, input, limits, output, reuse, workflow};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node};
 use crate::manifest::{Diagnostic, Manifest};
@@ -94,6 +94,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let entry = root.take("checks");
     let checks = checks::read(reader, entry.clone(), price);
     let known = checks::known(entry.as_ref(), &checks);
+    let checks_text = entry.as_ref().and_then(|entry| to_json(&entry.node).ok()).unwrap_or_default();
+    let reuse = reuse::read(reader, root.take("reuse"));
     let entry = root.take("baseline");
     let baseline = gates::read_baseline(reader, entry.as_ref());
     let repeats = dataset.as_ref().map_or_else(Repeats::default, |(dataset, _)| dataset.repeats);
@@ -127,6 +129,8 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         limits,
         accept,
         checks,
+        checks_text: checks_text.to_string(),
+        reuse,
         baseline: baseline.and_then(|(_, found)| found),
         gates,
         kept: std::mem::take(&mut reader.kept.files),

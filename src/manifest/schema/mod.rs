@@ -7,6 +7,8 @@ mod raw_checks;
 #[expect(dead_code, reason = "as above")]
 mod raw_flow;
 #[expect(dead_code, reason = "as above")]
+mod raw_reuse;
+#[expect(dead_code, reason = "as above")]
 mod raw_workflow;
 mod reference;
 mod values;

@@ -7,6 +7,7 @@ use crate::gates::TOP_LEVEL;
 
 use super::raw_checks::Check;
 use super::raw_flow::{Concurrency, RetryOf};
+use super::raw_reuse::Reuse;
 use super::raw_workflow::Workflow;
 use super::values::{
     Boolean, ColumnType, Condition, Delimiter, Delivery, Durability, Duration, Durations, FilePath, Format,
@@ -49,6 +50,9 @@ pub(super) struct RawManifest {
     accept: Accept,
     /// Rules for what the workflow answers, by names of your own; gates use the names. See docs/evaluations.md.
     checks: Checks,
+    /// The run whose results stand for a new call where they may: `latest`, an id, a path, or `none`; or a map. Only rows
+    /// whose input is new or changed are sent and paid.
+    reuse: Reuse,
     /// The file that `baseline` in a gate means: an earlier run's figures, written by `report RUN --format baseline`.
     baseline: FilePath,
     /// Conditions on the figures of the whole run, such as `label.pass_rate >= 90%`; a run that fails one exits with 4.

@@ -292,6 +292,11 @@ kind!(
     "`text`, `integer`, `number`, `boolean` or `json`",
     words(&["text", "integer", "number", "boolean", "json"])
 );
+kind!(
+    Same,
+    "`same_input`, `same_workflow` or `same_checks`",
+    words(&["same_input", "same_workflow", "same_checks"])
+);
 kind!(OnBadRow, "`stop` or `reject`", words(&["stop", "reject"]));
 kind!(OnDrift, "`stop` or `warn`", words(&["stop", "warn"]));
 kind!(RetryAlso, "`failed` or `server_error`", words(&["failed", "server_error"]));

@@ -1,7 +1,6 @@
 //! A condition's value, over names that a function finds. Numbers are exact decimals.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -48,7 +47,7 @@ impl<'a> Evaluation<'a> {
         Ok(match &ast.kind {
             Kind::Null => Operand::Null,
             Kind::Boolean(truth) => Operand::Boolean(*truth),
-            Kind::Number(number) => Operand::Number(*number),
+            Kind::Number(number, _) => Operand::Number(*number),
             Kind::Text(text) => Operand::Text(Cow::Borrowed(text)),
             Kind::List(items) => {
                 Operand::List(items.iter().map(|item| self.eval(item)).collect::<Result<_, _>>()?)
@@ -157,13 +156,7 @@ impl<'a> Evaluation<'a> {
             (Operand::Text(left), Operand::Text(right)) => left.cmp(right),
             _ => return Err(self.unlike(ast, left, right)),
         };
-        Ok(match comparison {
-            Comparison::Less => order == Ordering::Less,
-            Comparison::AtMost => order != Ordering::Greater,
-            Comparison::More => order == Ordering::Greater,
-            Comparison::AtLeast => order != Ordering::Less,
-            Comparison::Equal | Comparison::Unequal => false,
-        })
+        Ok(comparison.holds(order))
     }
 
     fn equal(&self, ast: &Ast, left: &Operand<'a>, right: &Operand<'a>) -> Result<bool, RenderError> {
@@ -225,7 +218,7 @@ impl<'a> Evaluation<'a> {
 }
 
 /// Adds, or says that the sum does not fit: `rust_decimal` would round it.
-fn exact_sum(left: Decimal, right: Decimal) -> Option<Decimal> {
+pub(crate) fn exact_sum(left: Decimal, right: Decimal) -> Option<Decimal> {
     let sum = left.checked_add(right)?;
     (sum.checked_sub(right)? == left && sum.checked_sub(left)? == right).then_some(sum)
 }

@@ -5,6 +5,8 @@ use std::ops::Range;
 use rust_decimal::Decimal;
 
 use crate::mapping::SyntaxError;
+use crate::mapping::expression::dialect::Dialect;
+use crate::mapping::expression::syntax::Unit;
 use crate::mapping::values::decimal;
 
 /// A word, with its place in bytes.
@@ -16,8 +18,8 @@ pub(super) struct Token {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TokenKind {
-    /// With its unit applied: fractions for `%`, milliseconds for durations.
-    Number(Decimal),
+    /// With its unit applied, where it has one of ours.
+    Number(Decimal, Unit),
     Text(String),
     /// One of [`KEYWORDS`].
     Keyword(&'static str),
@@ -27,13 +29,16 @@ pub(super) enum TokenKind {
     End,
 }
 
-pub(super) const KEYWORDS: [&str; 8] = ["and", "or", "not", "in", "matches", "true", "false", "null"];
+const KEYWORDS: [&str; 8] = ["and", "or", "not", "in", "matches", "true", "false", "null"];
+
+/// What may stand between values.
+pub(super) const OPERATORS: [&str; 10] = ["==", "!=", "<", "<=", ">", ">=", "in", "matches", "and", "or"];
 
 /// Longer ones first.
 const SYMBOLS: [&str; 13] = ["==", "!=", "<=", ">=", "<", ">", "(", ")", "[", "]", ",", "+", "-"];
 
 /// What other languages write, and what it is here. Longer ones first.
-const FOREIGN: [(&str, &str); 9] = [
+const FOREIGN: [(&str, &str); 12] = [
     ("=~", "matches"),
     ("~=", "matches"),
     ("&&", "and"),
@@ -43,11 +48,14 @@ const FOREIGN: [(&str, &str); 9] = [
     ("=", "=="),
     ("~", "matches"),
     ("!", "not"),
+    ("≥", ">="),
+    ("≤", "<="),
+    ("≠", "!="),
 ];
 
 /// Splits a condition into words; the last is [`TokenKind::End`].
-pub(super) fn lex(text: &str) -> Result<Vec<Token>, SyntaxError> {
-    let mut lexer = Lexer { text, at: 0 };
+pub(super) fn lex(text: &str, dialect: &'static Dialect) -> Result<Vec<Token>, SyntaxError> {
+    let mut lexer = Lexer { text, at: 0, dialect };
     let mut tokens = Vec::new();
     loop {
         let token = lexer.next()?;
@@ -62,6 +70,7 @@ pub(super) fn lex(text: &str) -> Result<Vec<Token>, SyntaxError> {
 struct Lexer<'a> {
     text: &'a str,
     at: usize,
+    dialect: &'static Dialect,
 }
 
 impl<'a> Lexer<'a> {
@@ -109,14 +118,13 @@ impl<'a> Lexer<'a> {
             return Err(self.foreign(foreign, ours));
         }
         let strange = rest.chars().next().unwrap_or_default();
-        let error = SyntaxError::at(self.at, format!("`{strange}` means nothing in a condition"));
+        let Dialect { noun, like, .. } = self.dialect;
+        let error = SyntaxError::at(self.at, format!("`{strange}` means nothing in a {noun}"));
         Err(match strange {
-            '*' | '/' | '%' => error.help("conditions can add and subtract (`+`, `-`), no more"),
-            '{' | '}' => {
-                error.help("a condition is no template: write the name alone, like `row.lang == \"en\"`")
-            }
+            '*' | '/' | '%' => error.help(format!("{noun}s can add and subtract (`+`, `-`), no more")),
+            '{' | '}' => error.help(format!("a {noun} is no template: write the name alone, like `{like}`")),
             '“' | '”' | '‘' | '’' => error.help("texts stand in straight quotes: `\"` or `'`"),
-            _ => error,
+            _ => error.help(self.dialect.help),
         })
     }
 
@@ -153,29 +161,27 @@ impl<'a> Lexer<'a> {
 
     fn number(&mut self) -> Result<TokenKind, SyntaxError> {
         let start = self.at;
+        let out_of_range =
+            || SyntaxError::at(start, "this number has too many digits").help("28 can be kept exactly");
         let mut total = Decimal::ZERO;
-        loop {
-            let digits = self.digits();
-            let out_of_range =
-                || SyntaxError::at(start, "this number has too many digits").help("28 can be kept exactly");
-            let number = decimal(digits).ok_or_else(out_of_range)?;
-            if self.rest().starts_with('%') {
-                self.at += 1;
-                return Ok(TokenKind::Number(
-                    number.checked_div(Decimal::ONE_HUNDRED).ok_or_else(out_of_range)?,
-                ));
-            }
+        for part in 0.. {
+            let number = decimal(self.digits()).ok_or_else(out_of_range)?;
             let unit_at = self.at;
-            let unit = self.take_while(|c| c.is_alphabetic() || c == '_');
-            let milliseconds: i64 = match unit {
-                "" if total.is_zero() && start + digits.len() == self.at => {
-                    return Ok(TokenKind::Number(number));
+            let milliseconds: i64 = match self.unit() {
+                "" if part == 0 && self.rest().starts_with('%') => {
+                    self.at += 1;
+                    let fraction = number.checked_div(Decimal::ONE_HUNDRED).ok_or_else(out_of_range)?;
+                    return Ok(TokenKind::Number(fraction, Unit::Percent));
                 }
+                "" if part == 0 => return Ok(TokenKind::Number(number, Unit::None)),
                 "ms" => 1,
                 "s" => 1_000,
                 "m" => 60_000,
                 "h" => 3_600_000,
-                _ => {
+                name if part == 0 && self.dialect.named_units => {
+                    return Ok(TokenKind::Number(number, Unit::Named(name.to_owned())));
+                }
+                unit => {
                     let message = match unit {
                         "" => format!("a unit is missing after `{}`", &self.text[start..unit_at]),
                         _ => format!("`{unit}` is no unit of a number"),
@@ -189,9 +195,37 @@ impl<'a> Lexer<'a> {
             let part = number.checked_mul(milliseconds.into()).ok_or_else(out_of_range)?;
             total = total.checked_add(part).ok_or_else(out_of_range)?;
             if !self.peek().is_some_and(|c| c.is_ascii_digit()) {
-                return Ok(TokenKind::Number(total));
+                break;
             }
         }
+        Ok(TokenKind::Number(total, Unit::Time))
+    }
+
+    /// Takes the unit behind a number. Where units may be named, one may stand apart, as in `300 USD`.
+    fn unit(&mut self) -> &'a str {
+        let unit = self.unit_here();
+        if !unit.is_empty() || !self.dialect.named_units {
+            return unit;
+        }
+        let before = self.at;
+        self.take_while(char::is_whitespace);
+        let unit = self.unit_here();
+        let is_operator = OPERATORS.contains(&unit.to_lowercase().as_str());
+        if is_operator || self.rest().starts_with('.') {
+            self.at = before;
+            return "";
+        }
+        unit
+    }
+
+    /// Takes the letters of a duration's unit, which more digits may follow, or else the whole word.
+    fn unit_here(&mut self) -> &'a str {
+        let start = self.at;
+        let letters = self.take_while(|c| c.is_alphabetic() || c == '_');
+        if !letters.is_empty() && !matches!(letters, "ms" | "s" | "m" | "h") {
+            self.take_while(is_word);
+        }
+        &self.text[start..self.at]
     }
 
     fn digits(&mut self) -> &'a str {

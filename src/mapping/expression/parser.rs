@@ -4,11 +4,9 @@ use regex::RegexBuilder;
 
 use crate::mapping::SyntaxError;
 use crate::mapping::error::did_you_mean;
-use crate::mapping::expression::lexer::{Token, TokenKind, lex};
+use crate::mapping::expression::dialect::Dialect;
+use crate::mapping::expression::lexer::{OPERATORS, Token, TokenKind, lex};
 use crate::mapping::expression::syntax::{Ast, Comparison, Kind, Sign};
-
-/// The longest condition, in bytes.
-const LONGEST: usize = 10_000;
 
 /// The deepest nesting of brackets and of `not`.
 const DEEPEST: usize = 64;
@@ -16,22 +14,22 @@ const DEEPEST: usize = 64;
 /// The largest compiled regex, in bytes.
 const REGEX_BYTES: usize = 1024 * 1024;
 
-const OPERATORS: [&str; 10] = ["==", "!=", "<", "<=", ">", ">=", "in", "matches", "and", "or"];
-
-/// Parses a condition.
-pub(super) fn parse(text: &str) -> Result<Ast, SyntaxError> {
-    if text.len() > LONGEST {
-        let message = format!("a condition may have {LONGEST} bytes, and this has {}", text.len());
+/// Parses a text of the language.
+pub(crate) fn parse(text: &str, dialect: &'static Dialect) -> Result<Ast, SyntaxError> {
+    let Dialect { noun, longest, .. } = dialect;
+    if text.len() > *longest {
+        let message = format!("a {noun} may have {longest} bytes, and this has {}", text.len());
         return Err(SyntaxError::at(0, message));
     }
-    let tokens = lex(text)?;
-    let mut parser = Parser { text, tokens, next: 0, depth: 0 };
+    let tokens = lex(text, dialect)?;
+    let mut parser = Parser { text, dialect, tokens, next: 0, depth: 0 };
     let ast = parser.or()?;
     if parser.peek().kind == TokenKind::End { Ok(ast) } else { Err(parser.unexpected_after()) }
 }
 
 struct Parser<'a> {
     text: &'a str,
+    dialect: &'static Dialect,
     /// The last is the end, and is never passed.
     tokens: Vec<Token>,
     next: usize,
@@ -149,7 +147,7 @@ impl Parser<'_> {
         let again = self.peek();
         if matches!(again.kind, TokenKind::Symbol(symbol) if comparison(symbol).is_some()) {
             let error = SyntaxError::at(again.span.start, "comparisons can't follow one another");
-            return Err(error.help("join them with `and`: `1 < row.n and row.n < 5`"));
+            return Err(error.help(self.dialect.join));
         }
         Ok(Ast { kind, span: start..end })
     }
@@ -199,7 +197,7 @@ impl Parser<'_> {
     fn primary(&mut self) -> Result<Ast, SyntaxError> {
         let token = self.take();
         let kind = match token.kind {
-            TokenKind::Number(number) => Kind::Number(number),
+            TokenKind::Number(number, unit) => Kind::Number(number, unit),
             TokenKind::Text(text) => Kind::Text(text),
             TokenKind::Path(path) => Kind::Path(path),
             TokenKind::Keyword("true") => Kind::Boolean(true),
@@ -242,11 +240,11 @@ impl Parser<'_> {
 
     fn missing_value(&self, token: &Token) -> SyntaxError {
         let error = match &self.text[token.span.clone()] {
-            "" if self.next == 0 => SyntaxError::at(0, "the condition is empty"),
+            "" if self.next == 0 => SyntaxError::at(0, format!("the {} is empty", self.dialect.noun)),
             "" => SyntaxError::at(token.span.start, "something is missing at the end"),
             word => SyntaxError::at(token.span.start, format!("a value is missing before `{word}`")),
         };
-        error.help("a condition compares values: `row.lang == \"en\" and row.priority >= 2`")
+        error.help(self.dialect.help)
     }
 
     /// What stands where an operator should.
@@ -266,7 +264,7 @@ impl Parser<'_> {
             lower if OPERATORS.contains(&lower) && lower != word => Some(format!("did you mean `{lower}`?")),
             lower => did_you_mean(lower, OPERATORS).or_else(|| self.spaced_name(token)),
         };
-        error.maybe_help(help)
+        error.help(help.unwrap_or_else(|| self.dialect.help.to_owned()))
     }
 
     /// `row.Customer Name`.

@@ -1,5 +1,6 @@
 //! A condition's tree. What can repeat is a list, so that its depth is that of the brackets, which is bounded.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use regex::Regex;
@@ -9,16 +10,17 @@ use crate::mapping::Reference;
 
 /// A part of a condition, with its place in the text, in bytes.
 #[derive(Clone, Debug)]
-pub(super) struct Ast {
-    pub(super) kind: Kind,
-    pub(super) span: Range<usize>,
+pub(crate) struct Ast {
+    pub(crate) kind: Kind,
+    pub(crate) span: Range<usize>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Null,
     Boolean(bool),
-    Number(Decimal),
+    /// With its unit applied, where it has one of ours: a fraction for `%`, milliseconds for durations.
+    Number(Decimal, Unit),
     Text(String),
     List(Vec<Ast>),
     Path(Vec<String>),
@@ -37,8 +39,18 @@ pub(super) enum Kind {
     Negative(Box<Ast>),
 }
 
+/// The unit of a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    None,
+    Percent,
+    Time,
+    /// One of money, say: only where the dialect has such units, and not applied.
+    Named(String),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Comparison {
+pub(crate) enum Comparison {
     Equal,
     Unequal,
     Less,
@@ -48,7 +60,7 @@ pub(super) enum Comparison {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(crate) enum Sign {
     Plus,
     Minus,
 }
@@ -56,6 +68,18 @@ pub(super) enum Sign {
 impl Comparison {
     pub(super) fn is_equality(self) -> bool {
         matches!(self, Self::Equal | Self::Unequal)
+    }
+
+    /// Says whether it holds of a value that stands so to another.
+    pub(crate) fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::Unequal => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::AtMost => order.is_le(),
+            Self::More => order.is_gt(),
+            Self::AtLeast => order.is_ge(),
+        }
     }
 }
 
@@ -66,7 +90,7 @@ impl Ast {
             Kind::Path(path) => {
                 found.push(Reference { path: path.clone(), offset: self.span.start, optional: false });
             }
-            Kind::Null | Kind::Boolean(_) | Kind::Number(_) | Kind::Text(_) => {}
+            Kind::Null | Kind::Boolean(_) | Kind::Number(..) | Kind::Text(_) => {}
             Kind::List(parts) | Kind::And(parts) | Kind::Or(parts) => {
                 for part in parts {
                     part.gather(found);

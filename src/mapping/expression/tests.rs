@@ -155,6 +155,10 @@ fn mistakes_have_their_place_and_their_cure() {
     mistaken("1 < row.a < 3", 10, "can't follow one another", "`1 < row.n and row.n < 5`");
     mistaken("row.a < 5kg", 9, "`kg` is no unit", "%, ms, s, m and h");
     mistaken("row.a < 1h30", 12, "a unit is missing after `1h30`", "");
+    mistaken("row.a < 1h5%", 11, "a unit is missing after `1h5`", "");
+    mistaken("row.a < 1e5", 9, "`e5` is no unit", "");
+    mistaken("row.a < 5 kg", 10, "`kg` stands where an operator should", "");
+    mistaken("row.a ≤ 5", 6, "`≤`", "did you mean `<=`?");
     mistaken("row. == 1", 4, "a name is missing after `row.`", "row.[Customer Name]");
     mistaken("row.[a == 1", 4, "this `[` is not closed", "");
     mistaken("row.a * 2 > 1", 6, "`*` means nothing", "add and subtract");

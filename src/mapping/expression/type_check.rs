@@ -84,7 +84,7 @@ impl Checker<'_> {
         Ok(match &ast.kind {
             Kind::Null => Type::Null,
             Kind::Boolean(_) => Type::Boolean,
-            Kind::Number(_) => Type::Number,
+            Kind::Number(..) => Type::Number,
             Kind::Text(_) => Type::Text,
             Kind::Path(path) => self.path(path),
             Kind::List(items) => {
@@ -199,7 +199,7 @@ fn unlike(ast: &Ast, left: (&Ast, Type), right: (&Ast, Type)) -> SyntaxError {
 fn declare_as((ast, found): (&Ast, Type), (other, wanted): (&Ast, Type)) -> Option<String> {
     let wanted = match (wanted, &other.kind) {
         (Type::Boolean, _) => "boolean",
-        (Type::Number, Kind::Number(number)) if number.fract().is_zero() => "integer",
+        (Type::Number, Kind::Number(number, _)) if number.fract().is_zero() => "integer",
         (Type::Number, _) => "number",
         _ => return None,
     };

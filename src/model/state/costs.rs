@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::life::RowState;
 use crate::model::state::{OpenRow, Phase, RunState};
-use crate::model::{Answered, Cost, RowNumber, RowSet, Settled};
+use crate::model::{Answered, Cost, Reused, RowNumber, RowSet, Settled};
 
 /// Executions, certain or possible, of which a figure is not known. A row with one is in a set; what it has beyond
 /// that stands here, since that is rare.
@@ -94,6 +94,20 @@ impl RunState {
         if let Some(id) = &event.workflow_id {
             *self.tally.workflows.entry(id.clone()).or_default() += 1;
         }
+        if let Some(version) = &event.workflow_version {
+            *self.tally.versions.entry(version.clone()).or_default() += 1;
+        }
+    }
+
+    /// A result that an earlier run has paid for: its cost is no cost of this run.
+    pub(super) fn note_reused(&mut self, event: &Reused) {
+        let reused = &mut self.tally.reused;
+        reused.rows += 1;
+        match event.cost.and_then(|cost| reused.cost.checked_add(cost)) {
+            Some(cost) => reused.cost = cost,
+            None => reused.unknown_rows += 1,
+        }
+        reused.tokens = reused.tokens.saturating_add(event.tokens.unwrap_or_default());
         if let Some(version) = &event.workflow_version {
             *self.tally.versions.entry(version.clone()).or_default() += 1;
         }

@@ -5,8 +5,9 @@ use serde_json::value::to_raw_value;
 
 use super::*;
 use crate::model::{
-    Ambiguous, Answered, Attached, Closed, Delivery, Ended, ErrorKind, Json, PollTally, ProcessEnded,
-    ProcessStarted, Receipt, Refused, Rejected, Reopened, RowError, Settled, StopCause, Via, Withdrawn,
+    Ambiguous, Answered, Attached, Closed, Delivery, Ended, ErrorKind, Json, Origin, PollTally, ProcessEnded,
+    ProcessStarted, Receipt, Refused, Rejected, Reopened, Reused, RowError, Settled, StopCause, Via,
+    Withdrawn,
 };
 
 const ROW: RowNumber = 1;
@@ -125,6 +126,30 @@ fn settled(row: RowNumber, run_id: &str, cost: &str) -> RunEvent {
     RunEvent::Settled(Settled { row, workflow_run_id, cost: cost.parse().unwrap(), by })
 }
 
+fn reused(row: RowNumber, cost: Option<&str>) -> RunEvent {
+    RunEvent::Reused(Reused {
+        row,
+        from: Origin { run_id: "earlier".to_owned(), row: 9 },
+        cost: cost.map(|cost| cost.parse().unwrap()),
+        tokens: Some(7),
+        latency_ms: None,
+        server_ms: None,
+        answered_ms: 0,
+        http_status: 200,
+        workflow_run_id: None,
+        workflow_version: Some("1".to_owned()),
+        workflow_id: None,
+        redacted: false,
+        key: None,
+        row_sha: None,
+        input_sha256: None,
+        record: None,
+        input: None,
+        raw: None,
+        raw_text: None,
+    })
+}
+
 fn run_of(rows: u64) -> RunState {
     let mut state = RunState::new();
     let selected = Selected { count: rows, ranges: vec![(1, rows)] };
@@ -181,6 +206,7 @@ fn events() -> Vec<(&'static str, RunEvent)> {
         ("reopened not_run", reopened(ROW, NotRun)),
         ("receipt", receipt(ROW)),
         ("settled", settled(ROW, "id", "1")),
+        ("reused", reused(ROW, Some("1"))),
     ]
 }
 
@@ -214,6 +240,7 @@ reopened succeeded  .         .        .         .         .         .         .
 reopened not_run    .         .        .         .         .         .         .         .         .         .
 receipt             .         ready    intended  held      attached  succeeded failed    rejected  doubt     doubt+id
 settled             .         .        .         .         .         succeeded failed    .         doubt     doubt+id
+reused              succeeded .        .         .         .         .         .         .         .         .
 ";
 
 fn word(state: &RowState) -> &'static str {
@@ -306,6 +333,17 @@ fn costs_are_exact_and_the_unknown_is_counted_apart() {
     apply_all(&mut run, &[answered(2, Via::Reply, Outcome::Succeeded, Some("0.2"))]);
     assert_eq!(run.tally().cost.to_string(), "1.4");
     assert_eq!(run.tally().versions, BTreeMap::from([("1".to_owned(), 6)]));
+}
+
+#[test]
+fn what_was_reused_is_no_cost_of_the_run_and_is_told_apart() {
+    let mut run = run_of(3);
+    apply_all(&mut run, &[reused(1, Some("0.1")), reused(2, Some("0.25")), reused(3, None)]);
+    let tally = run.tally();
+    assert_eq!((tally.cost, tally.tokens, tally.invokes, run.cost_unknown_rows()), (Cost::ZERO, 0, 0, 0));
+    let reused = tally.reused;
+    assert_eq!((reused.rows, reused.cost.to_string(), reused.unknown_rows), (3, "0.35".to_owned(), 1));
+    assert_eq!((reused.tokens, run.counts().succeeded), (21, 3));
 }
 
 #[test]

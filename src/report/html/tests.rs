@@ -80,6 +80,7 @@ fn page(most: u64, rows: &[(Outcome, String)]) -> String {
             started_ms: Some(1_000),
             finished_ms: Some(1_005),
             checks: Checks::default(),
+            reused: None,
         };
         page.add(&row).unwrap();
     }

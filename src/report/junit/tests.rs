@@ -31,6 +31,7 @@ fn row<'a>(key: &'a RowKey, outcome: Outcome, error: Option<(&'a str, &'a str)>)
         started_ms: None,
         finished_ms: None,
         checks: Checks::default(),
+        reused: None,
     }
 }
 

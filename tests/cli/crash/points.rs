@@ -19,25 +19,30 @@ cost: {base: 0.0007, per_1000_tokens: 0.0123, decimals: 9}\n";
 /// How a run comes to a point.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a circumstance of its own")]
-struct Way {
+pub(super) struct Way {
     /// What the third row's sends meet with at the service.
-    faults: &'static str,
+    pub(super) faults: &'static str,
     /// Where an earlier process has died.
-    before: Option<Point>,
+    pub(super) before: Option<Point>,
     /// Whether a line of the journal that it left is damaged then, and the run gone on with by `--repair`.
-    damage: bool,
-    webhook: bool,
-    retry_failed: bool,
-    ragged: bool,
+    pub(super) damage: bool,
+    pub(super) webhook: bool,
+    pub(super) retry_failed: bool,
+    pub(super) ragged: bool,
     /// How often the point is passed until then.
-    passing: u64,
+    pub(super) passing: u64,
 }
 
-fn way(point: Point) -> Way {
+pub(super) fn way(point: Point) -> Way {
     use Point as P;
     let way = Way { passing: 1, ..Way::default() };
     match point {
-        P::FolderClaimed
+        P::JudgingDue
+        | P::QuestionsWritten
+        | P::JudgeBegun
+        | P::JudgeDone
+        | P::JudgeDerived
+        | P::FolderClaimed
         | P::ManifestWritten
         | P::LockHalfWritten
         | P::LockWritten
@@ -48,14 +53,17 @@ fn way(point: Point) -> Way {
         | P::KeyVerified
         | P::RunDone
         | P::ProcessEnded
-        | P::RunClosed => way,
+        | P::RunClosed
+        // Its way is in `reuse.rs`.
+        | P::ResultsReused => way,
         P::RepairReady | P::DamageKept | P::JournalMended => {
             Way { before: Some(P::AnswerDurable), damage: true, ..way }
         }
         // Behind a line that was torn.
         P::RunTakenUp => Way { before: Some(P::GroupHalfWritten), ..way },
         P::DoubtsFound | P::DoubtsSettled => Way { before: Some(P::RequestTaken), ..way },
-        P::IntentAppended
+        P::QuestionHalfWritten
+        | P::IntentAppended
         | P::IntentDurable
         | P::RequestReady
         | P::RequestTaken
@@ -83,7 +91,7 @@ fn way(point: Point) -> Way {
 }
 
 /// Whether rows come to a point only when the service runs them on its own.
-fn is_of_async(point: Point) -> bool {
+pub(super) fn is_of_async(point: Point) -> bool {
     use Point as P;
     matches!(
         point,
@@ -95,6 +103,20 @@ fn is_of_async(point: Point) -> bool {
             | P::DeliveryTaken
             | P::DeliveryAppended
             | P::DeliveryDurable
+    )
+}
+
+/// Whether a point is passed only by runs that have judges.
+pub(super) fn is_of_judging(point: Point) -> bool {
+    use Point as P;
+    matches!(
+        point,
+        P::JudgingDue
+            | P::QuestionHalfWritten
+            | P::QuestionsWritten
+            | P::JudgeBegun
+            | P::JudgeDone
+            | P::JudgeDerived
     )
 }
 
@@ -133,11 +155,11 @@ pub(super) fn died(ended: &Ended) -> bool {
     !ended.code.is_some_and(is_ours) && !ended.stderr.contains("panicked")
 }
 
-const AGAIN: [&str; 4] = ["run", "job.yaml", "--id", "r"];
+pub(super) const AGAIN: [&str; 4] = ["run", "job.yaml", "--id", "r"];
 
 const MEND: [&str; 4] = ["resume", "r", "--repair", "--yes"];
 
-fn dies(bench: &Bench, args: &[&str], point: Point, passing: u64) {
+pub(super) fn dies(bench: &Bench, args: &[&str], point: Point, passing: u64) {
     let asked = format!("{}:{passing}", point.name());
     let ended = bench.run_with(&[("FLOWBATCH_FAIL_POINT", &asked)], args);
     assert!(died(&ended), "{asked} was not reached: {ended:?}");
@@ -249,6 +271,8 @@ fn check_doubts(bench: &Bench, point: Point, mode: &str, delivery: &str) {
 fn check_all(mode: &str, delivery: &str, log: &str) {
     let is_reached = |point: &&Point| {
         (mode == "async" || !is_of_async(**point))
+            && **point != Point::ResultsReused
+            && !is_of_judging(**point)
             // Sent again, a row ends with an answer; and what a repair holds is not sent again.
             && (delivery == "at_most_once" || !(**point == Point::EndDurable || way(**point).damage))
     };
