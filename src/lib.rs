@@ -10,6 +10,7 @@ pub mod allowance;
 pub mod artifact;
 pub mod audit;
 pub mod bundle;
+pub mod calendar;
 pub mod checks;
 pub mod cli;
 pub mod commands;

@@ -29,7 +29,7 @@ impl Check {
         }
         let mut result = self.rules.judge(scope, facts);
         if self.compares_labels() {
-            result.labels = self.rules.labels(scope);
+            result.labels = self.rules.labels(scope, facts);
         }
         result
     }
@@ -56,6 +56,9 @@ impl RuleSet {
         scope: &Scope,
         facts: &Facts<'_>,
     ) -> CheckResult {
+        if let Some(why) = self.withheld(value, scope, facts) {
+            return CheckResult::error(format!("the row failed: {why}")).at(self.path());
+        }
         let value = match (rule, value) {
             (_, Ok(value)) => value,
             (Rule::Present(wanted), Err(error)) if error.missing => {
@@ -64,9 +67,6 @@ impl RuleSet {
                 } else {
                     CheckResult::pass()
                 };
-            }
-            (_, Err(error)) if !facts.succeeded => {
-                return CheckResult::error(format!("the row failed: {error}")).at(self.path());
             }
             (_, Err(error)) => return CheckResult::error(error.message.clone()).at(self.path()),
         };
@@ -101,14 +101,39 @@ impl RuleSet {
         }
     }
 
+    /// Says why nothing can be said of what a row that failed did not answer: rules such as `not` would hold for it.
+    fn withheld(
+        &self,
+        value: &Result<Value, RenderError>,
+        scope: &Scope,
+        facts: &Facts<'_>,
+    ) -> Option<String> {
+        if facts.succeeded {
+            return None;
+        }
+        let refers_to = |root: &str| {
+            let mut names = self.value.references().iter().filter_map(|name| name.path.first());
+            names.any(|first| first == root)
+        };
+        match value {
+            Err(error) => Some(error.to_string()),
+            Ok(_) if refers_to("output") && scope.is_null("output") => Some("it has no output".to_owned()),
+            Ok(Value::Null) if refers_to("output") || refers_to("reply") => {
+                Some(format!("`{}` is null", self.path()))
+            }
+            Ok(_) => None,
+        }
+    }
+
     /// Names what is looked at.
     fn path(&self) -> String {
         path_of(&self.value)
     }
 
     /// Gives the label that is expected of a row, and the one that it has.
-    fn labels(&self, scope: &Scope) -> Option<Labels> {
-        let actual = self.value.render(scope).ok();
+    fn labels(&self, scope: &Scope, facts: &Facts<'_>) -> Option<Labels> {
+        let actual = self.value.render(scope);
+        let actual = if self.withheld(&actual, scope, facts).is_none() { actual.ok() } else { None };
         let same = |choice: &Value| actual.as_ref().is_some_and(|actual| self.folding.same(choice, actual));
         let expected = match self.rules.first()? {
             Rule::Equals(expected) => expected.render(scope).ok()?,

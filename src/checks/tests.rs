@@ -385,6 +385,42 @@ fn a_row_that_failed_says_so_and_long_values_are_cut() {
 }
 
 #[test]
+fn a_row_that_failed_passes_no_check_of_its_output() {
+    let failed = Facts { succeeded: false, ..facts() };
+    let check = |output: Value, value: &str, rule: Rule, verdict: CheckVerdict| {
+        let told = format!("{output} {value} {rule:?}");
+        let names = json!({"row": {"a": "x"}, "output": output, "reply": {"a": null}, "outcome": "failed"});
+        let Value::Object(names) = names else { panic!("it is an object") };
+        let check = Check { name: "c".into(), weight: 1.into(), when: None, rules: set(value, vec![rule]) };
+        let result = check.judge(&Scope::of(names), &failed);
+        assert_eq!(result.verdict, verdict, "{told}: {result:?}");
+        if verdict == Error {
+            assert!(result.reason.unwrap().starts_with("the row failed: "), "{told}");
+            assert_eq!(result.labels.and_then(|labels| labels.actual), None, "{told}");
+        }
+    };
+    let not = |value: &str| Rule::Not(Box::new(set(value, vec![Rule::Contains(text("sorry"))])));
+    let short = || Rule::Length(Bounds { min: None, max: Some(800) });
+    let schema = || Rule::JsonSchema(Schema::new(&json!({"maxLength": 5})).unwrap());
+    let one_of = || Rule::OneOf(Choices::Each(vec![Shape::Literal(Value::Null)]));
+    check(Value::Null, "{{output}}", not("{{output}}"), Error);
+    check(Value::Null, "{{output}}", short(), Error);
+    check(Value::Null, "{{output}}", Rule::IsJson(true), Error);
+    check(Value::Null, "{{output}}", schema(), Error);
+    check(Value::Null, "{{output}}", one_of(), Error);
+    check(Value::Null, "it says: {{output}}", short(), Error);
+    check(Value::Null, "{{output.error}}", Rule::Present(false), Error);
+    check(Value::Null, "{{default output.error \"\"}}", Rule::Present(false), Error);
+    check(json!({"error": null}), "{{output.error}}", Rule::Present(false), Error);
+    check(json!({"a": 1}), "{{output.error}}", Rule::Present(false), Error);
+    check(json!({"a": 1}), "{{reply.a}}", Rule::Present(false), Error);
+    check(json!({"error": "no"}), "{{output.error}}", short(), Pass);
+    check(json!({"error": "no"}), "{{output.error}}", Rule::Present(false), Fail);
+    check(Value::Null, "{{row.a}}", short(), Pass);
+    check(Value::Null, "{{outcome}}", Rule::Equals(text("succeeded")), Fail);
+}
+
+#[test]
 fn results_are_written_in_the_form_of_the_contract() {
     let checks = Checks(vec![
         ("a".into(), CheckResult::pass()),

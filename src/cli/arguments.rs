@@ -6,6 +6,7 @@ use crate::cli::{Again, Changes, Check, Concurrency, Plan, Reconcile, Resume, Ro
 use crate::commands::{
     CheckArgs, ListArgs, PlanArgs, ReconcileArgs, ResumeArgs, RunArgs, RunName, Widening, quoted,
 };
+use crate::manifest::{row_range, sample_size};
 use crate::model::Outcome;
 use crate::report::Style;
 
@@ -17,6 +18,26 @@ fn command_line(args: impl Iterator<Item = std::ffi::OsString>) -> String {
 
 fn key<T: ToString>(name: &str, value: Option<T>) -> Option<(String, String)> {
     value.map(|value| (name.to_owned(), value.to_string()))
+}
+
+/// Reads `KEY=VALUE`.
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("there is no `=` in it")?;
+    if key.is_empty() {
+        Err("there is nothing before the `=`".to_owned())
+    } else {
+        Ok((key.into(), value.into()))
+    }
+}
+
+/// Looks at a range of rows, which the manifest reads.
+pub(super) fn range(text: &str) -> Result<String, String> {
+    row_range(text).map(|_| text.to_owned())
+}
+
+/// Looks at the size of a sample, which the manifest reads.
+pub(super) fn sample(text: &str) -> Result<String, String> {
+    sample_size(text).map(|_| text.to_owned())
 }
 
 /// The flags that stand for a key of the manifest. `--set` comes last, so that it goes before them.
@@ -50,7 +71,7 @@ impl Run {
             new: self.new,
             yes: self.yes,
             dry_run: self.dry_run,
-            serve: self.serve,
+            serve: self.live.serve,
             dir: self.dir.dir,
             json: self.shown.json,
             style: Some(style),
@@ -101,6 +122,7 @@ impl Resume {
             extend: self.extend,
             accept_edits: self.accept_edits,
             repair: self.repair,
+            serve: self.live.serve,
             yes: self.yes,
             json: self.shown.json,
             style: Some(style),

@@ -16,10 +16,10 @@ pub(super) struct Compare {
     /// What is shown
     #[arg(long, value_enum, default_value_t, env = "FLOWBATCH_FORMAT")]
     format: Format,
-    /// Rows listed for each check, of those that pass in one run alone
-    #[arg(long, value_name = "N", default_value_t = 10, env = "FLOWBATCH_FLIPS")]
-    flips: usize,
-    /// The seed of the bootstrap
+    /// Rows listed for each check, of those that pass in one run alone: 10 by default, and 100 in a page
+    #[arg(long, value_name = "N", env = "FLOWBATCH_FLIPS")]
+    flips: Option<usize>,
+    /// The seed of what is drawn: the bootstrap, and signs
     #[arg(long, value_name = "S", default_value_t = 1, env = "FLOWBATCH_SEED")]
     seed: u64,
     /// Exits 4 when a check passes significantly less often, fewer rows succeed, or it can't be told
@@ -35,6 +35,7 @@ enum Format {
     Text,
     Json,
     Markdown,
+    Html,
 }
 
 impl Compare {
@@ -47,6 +48,7 @@ impl Compare {
                 Format::Text => CompareFormat::Text,
                 Format::Json => CompareFormat::Json,
                 Format::Markdown => CompareFormat::Markdown,
+                Format::Html => CompareFormat::Html,
             },
             flips: self.flips,
             seed: self.seed,

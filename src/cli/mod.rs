@@ -12,6 +12,7 @@ mod limits;
 mod reference;
 mod report;
 mod reproduce;
+mod schedule;
 mod score;
 mod serve;
 mod spend;
@@ -23,9 +24,10 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{self, Done, Failure, Host};
-use crate::manifest::{self, row_range, sample_size};
+use crate::manifest::{self, row_range};
 use crate::report::Style;
 
+use arguments::{pair, range, sample};
 pub use reference::reference;
 
 /// A declarative batch runner for AI workflows.
@@ -89,6 +91,7 @@ impl Cli {
             Command::Reproduce(args) => commands::reproduce(&args.into_args(style), host),
             Command::Spend(args) => commands::spend(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
+            Command::Schedule(args) => args.run(host),
             Command::Serve(args) => commands::serve(&args.into_args(), host, ready),
             Command::Emulate(args) => commands::emulate(&args.into_args(), host, ready),
             Command::Init(args) => commands::init(&args.into_args(), host),
@@ -158,6 +161,8 @@ enum Command {
     Spend(spend::Spend),
     /// Lists runs, oldest first
     Runs(Runs),
+    /// Runs what is due by the manifests' `schedule`, and shows when that is
+    Schedule(schedule::Schedule),
     /// Serves the runs below a folder as pages: the list, reports, and how living runs stand
     Serve(serve::Serve),
     /// Serves the GPTBots Workflow API on loopback, from a small YAML or a .flow file
@@ -254,16 +259,8 @@ struct Run {
     /// Shows the first requests with secrets masked, and sends nothing
     #[arg(long, env = "FLOWBATCH_DRY_RUN", value_parser = switch())]
     dry_run: bool,
-    /// Serves a page that follows the run while it lives; on a free port of 127.0.0.1 unless an address is given
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "127.0.0.1:0",
-        env = "FLOWBATCH_SERVE"
-    )]
-    serve: Option<std::net::SocketAddr>,
+    #[command(flatten)]
+    live: serve::Live,
     #[command(flatten)]
     dir: Dir,
     #[command(flatten)]
@@ -328,6 +325,8 @@ struct Resume {
     #[arg(long, env = "FLOWBATCH_REPAIR", value_parser = switch())]
     repair: bool,
     #[command(flatten)]
+    live: serve::Live,
+    #[command(flatten)]
     concurrency: Concurrency,
     /// Changes a key below `limits`, `accept`, `gates`, `report`, `output`, `workflow.body_limit` or `workflow.pin`
     #[arg(long = "set", value_name = "KEY.PATH=VALUE", value_parser = pair)]
@@ -375,23 +374,6 @@ struct Runs {
 /// A variable stands for its flag unless it is empty, `0`, `false`, `no` or `off`.
 fn switch() -> FalseyValueParser {
     FalseyValueParser::new()
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("there is no `=` in it")?;
-    if key.is_empty() {
-        Err("there is nothing before the `=`".to_owned())
-    } else {
-        Ok((key.into(), value.into()))
-    }
-}
-
-fn range(text: &str) -> Result<String, String> {
-    row_range(text).map(|_| text.to_owned())
-}
-
-fn sample(text: &str) -> Result<String, String> {
-    sample_size(text).map(|_| text.to_owned())
 }
 
 #[cfg(test)]

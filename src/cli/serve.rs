@@ -20,6 +20,21 @@ pub(super) struct Serve {
     names: Vec<String>,
 }
 
+/// A page beside a living run.
+#[derive(Debug, Args)]
+pub(super) struct Live {
+    /// Serves a page that follows the run while it lives; on a free port of 127.0.0.1 unless an address is given
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "127.0.0.1:0",
+        env = "FLOWBATCH_SERVE"
+    )]
+    pub(super) serve: Option<SocketAddr>,
+}
+
 impl Serve {
     pub(super) fn into_args(self) -> ServeArgs {
         ServeArgs { dir: self.dir, listen: self.listen, names: self.names }

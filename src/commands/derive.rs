@@ -154,7 +154,7 @@ fn derive_unless(
     let mut results_xlsx = file(OutputFormat::Xlsx, "results.xlsx")?;
     let mut html = file(OutputFormat::Html, "report.html")?;
     let mut junit = file(OutputFormat::Junit, "junit.xml")?;
-    let (mut html_rows, mut junit_rows) = (spool(out)?, spool(out)?);
+    let (mut html_rows, mut junit_rows) = (spool(out, html.as_ref())?, spool(out, junit.as_ref())?);
     let targets = Targets {
         results_jsonl: Some(&mut results.artifact),
         failures_jsonl: Some(&mut failures.artifact),
@@ -179,17 +179,18 @@ fn derive_unless(
     Ok(summary)
 }
 
-/// Where the rows of a page wait: a file without a name, on the disk that has the run.
-fn spool(folder: &Path) -> Result<std::fs::File, Failure> {
-    tempfile::tempfile_in(folder).map_err(Failure::disk(folder))
+/// Where the rows of a page wait, if it is written: a file without a name, on the disk that has the run.
+fn spool(folder: &Path, page: Option<&File>) -> Result<Option<std::fs::File>, Failure> {
+    let open = |_| tempfile::tempfile_in(folder).map_err(Failure::disk(folder));
+    page.map(open).transpose()
 }
 
 fn restart(file: &mut Option<File>) -> Option<&mut dyn Restart> {
     file.as_mut().map(|file| &mut file.artifact as &mut dyn Restart)
 }
 
-fn page_of<'a>(file: &'a mut Option<File>, spool: &'a mut std::fs::File) -> Option<PageTarget<'a>> {
-    file.as_mut().map(|file| PageTarget { page: &mut file.artifact, spool })
+fn page_of<'a>(file: &'a mut Option<File>, spool: &'a mut Option<std::fs::File>) -> Option<PageTarget<'a>> {
+    Some(PageTarget { page: &mut file.as_mut()?.artifact, spool: spool.as_mut()? })
 }
 
 /// A file that is shown instead of written.

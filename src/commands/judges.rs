@@ -9,7 +9,7 @@ use crate::commands::execute::cost_unit;
 use crate::commands::{Failure, Host, ahead, derive};
 use crate::emulator::Definition;
 use crate::journal::{Error, Found, History, RunFolder, Runs};
-use crate::manifest::{self, Manifest, Overrides, Provider, Secrets};
+use crate::manifest::{self, Encoding, Manifest, Overrides, Provider, Secrets};
 use crate::model::{Cost, Counts, Outcome, RowFacts, RunState, Verdict};
 use crate::report::{
     JUDGED_COLUMNS, JudgeCost, JudgeReport, JudgeSummary, JudgedRow, KnownTokens, QuestionId, Questions,
@@ -39,10 +39,18 @@ pub(crate) fn grouped(checks: &[Check]) -> Vec<Vec<&JudgeRule>> {
     groups
 }
 
-/// What the command line would change in a judge's manifest: its dataset, which comes as if on standard input.
+/// What the command line would change in a judge's manifest: its dataset, which comes as if on standard input. A question that
+/// does not fit the manifest's `types` keeps the others from being asked no more than a malformed record does that is rejected:
+/// the rows that are judged are paid.
 pub(crate) fn overrides(rule: &JudgeRule) -> Overrides {
     let folder = rule.manifest.parent().filter(|_| rule.file != rule.manifest);
-    Overrides { dataset: Some("-".into()), folder: folder.map(Path::to_path_buf), ..Overrides::default() }
+    let set = vec![("dataset.on_bad_row".to_owned(), "reject".to_owned())];
+    Overrides {
+        set,
+        dataset: Some("-".into()),
+        folder: folder.map(Path::to_path_buf),
+        ..Overrides::default()
+    }
 }
 
 /// Reads the manifests of judges, and all that they name: nothing is sent before they are known to be sound.
@@ -88,10 +96,31 @@ fn load_one(rules: &[&JudgeRule], secrets: Secrets, host: &dyn Host) -> Result<J
             "a judge judges every row that it is asked about: leave out `dataset.select`, and use `when` in the check",
         );
     }
+    if let Some(what) = misfit(&manifest) {
+        return wrong(&format!("a judge reads what flowbatch asks it, once for each row: leave out {what}"));
+    }
     if let Provider::Emulator { definition } = &manifest.workflow.provider {
         Definition::load(definition)?;
     }
     Ok(Judge { names, manifest })
+}
+
+/// Names what would keep a judge's questions from being read as they are written, or have them asked several times.
+fn misfit(manifest: &Manifest) -> Option<&'static str> {
+    let dataset = &manifest.dataset;
+    let is_lines = dataset.format.as_deref().is_none_or(|format| ["jsonl", "ndjson"].contains(&format));
+    let is_utf8 = match dataset.encoding {
+        Encoding::Auto => true,
+        Encoding::Named(encoding) => encoding == encoding_rs::UTF_8,
+    };
+    let wrong = [
+        ("`repeat`", !dataset.repeats.is_once()),
+        ("`dataset.sha256`", dataset.sha256.is_some()),
+        ("`dataset.format`, or say `jsonl`", !is_lines),
+        ("`dataset.delimiter`", dataset.delimiter.is_some()),
+        ("`dataset.encoding`, or say `utf-8`", !is_utf8),
+    ];
+    wrong.into_iter().find(|(_, is_wrong)| *is_wrong).map(|(what, _)| what)
 }
 
 impl Judge {
@@ -133,6 +162,11 @@ impl Judging {
     /// How many requests were sent, every one.
     pub(crate) fn requests(&self) -> u64 {
         self.history.state().tally().invokes
+    }
+
+    /// How many rows are not sent yet.
+    pub(crate) fn left(&self) -> u64 {
+        self.history.state().counts().of(Outcome::NotRun)
     }
 
     fn verdict(&self, judged: &str) -> Verdict {
@@ -222,6 +256,8 @@ impl Asked {
                 runs: self.runs.iter().map(|run| run.found.run_id.clone()).collect(),
                 complete: false,
                 waiting: 0,
+                errors: 0,
+                calls: states().map(|state| state.tally().invokes).sum(),
                 rows,
                 cost: JudgeCost {
                     total: states().try_fold(Cost::ZERO, |sum, state| sum.checked_add(state.tally().cost)),
@@ -288,12 +324,12 @@ impl Join<'_> {
     pub(crate) fn unasked(&mut self, judge: usize, facts: &RowFacts) -> Result<Option<Vec<u8>>, Failure> {
         let Some(Joined { questions, said, .. }) = self.0.get_mut(judge) else { return Ok(None) };
         let Some(question) = questions.about(facts) else { return Ok(None) };
-        let id = QuestionId { row_number: question.row_number, sha256: question.sha256 };
+        let id = QuestionId { row_number: question.row_number, sha256: question.sha256.clone() };
         for run in said {
             if run.about(&id)?.is_some() {
                 return Ok(None);
             }
         }
-        Ok(Some(question.line))
+        Ok(Some(question.line()))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::checks::JudgeRule;
 use crate::commands::execute::{Session, execute};
 use crate::commands::identity::{self, Git};
 use crate::commands::interrupt::Interrupt;
@@ -17,7 +18,7 @@ use crate::commands::resume::{Continue, go_on};
 use crate::commands::run::{Page, selected};
 use crate::commands::{Failure, Host, ahead, derive, estimate, kept, reuse, room};
 use crate::fail_point::{self, Point};
-use crate::journal::{History, Overridden, RunFolder, Runs};
+use crate::journal::{Error, History, Overridden, RunFolder, Runs, Starting};
 use crate::manifest::Secrets;
 use crate::model::{Reason, RunState};
 use crate::report::ReportContext;
@@ -53,7 +54,9 @@ pub(crate) fn judge(
     host: &mut dyn Host,
 ) -> Result<u64, Failure> {
     let mut sent = 0;
-    for at in 0..judges::grouped(&context.checks).len() {
+    for (at, rules) in judges::grouped(&context.checks).iter().enumerate() {
+        // Subtle: between a look at what was asked and the first intent of what is asked now nobody else may ask.
+        let mut turn = take_turn(folder)?;
         let mut found = Judges::find(folder, &context.checks, host)?;
         let runs = found.0.get(at).map(|asked| asked.runs.iter()).into_iter().flatten();
         let is_open = |run: &&Judging| !run.is_complete() || !run.folder().is_closed();
@@ -62,25 +65,60 @@ pub(crate) fn judge(
             derive::derive(run.folder(), None, host)?;
             fail_point::pass(Point::JudgeDerived);
         }
-        let open: Vec<_> = open.into_iter().map(|run| (run.folder().clone(), run.requests())).collect();
-        for (run, before) in &open {
-            let state = finish_one(run, host)?;
-            sent += state.tally().invokes.saturating_sub(*before);
-            if !state.is_complete() {
-                return Ok(sent);
-            }
+        let left: u64 = open.iter().map(|run| run.left()).sum();
+        if confirm && left > 0 {
+            let told = in_words(left, rules);
+            consent(&format!("A judge's run was cut short. Send the remaining {told}?"), sent, host)?;
         }
+        let open: Vec<_> = open.into_iter().map(|run| (run.folder().clone(), run.requests())).collect();
         if !open.is_empty() {
+            drop(turn);
+            for (run, before) in &open {
+                let state = finish_one(run, host)?;
+                sent += state.tally().invokes.saturating_sub(*before);
+                if !state.is_complete() {
+                    return Ok(sent);
+                }
+            }
+            turn = take_turn(folder)?;
             found = Judges::find(folder, &context.checks, host)?;
         }
-        let asking = Asking { folder, context, history, judges: &found, at };
-        let Some(state) = asking.ask(confirm, host)? else { continue };
+        let asking = Asking { folder, context, history, judges: &found, at, sent };
+        let Some(state) = asking.ask(turn, confirm, host)? else { continue };
         sent += state.tally().invokes;
         if !state.is_complete() {
             return Ok(sent);
         }
     }
     Ok(sent)
+}
+
+/// Says how many rows go to which judge.
+fn in_words(rows: u64, rules: &[&JudgeRule]) -> String {
+    let names: Vec<_> = rules.iter().map(|rule| &*rule.name).collect();
+    format!("{} to {}, for {}", estimate::rows(rows), rules[0].manifest.display(), names.join(", "))
+}
+
+/// Asks on a terminal; the error says what was sent before.
+fn consent(question: &str, sent: u64, host: &mut dyn Host) -> Result<(), Failure> {
+    if host.confirm(question) == Some(false) {
+        let told = match sent {
+            0 => "nothing was sent".to_owned(),
+            sent => format!("no more was sent than {sent} requests to judges"),
+        };
+        return Err(Failure::environment(Reason::Interrupted, told));
+    }
+    Ok(())
+}
+
+/// Waits for the turn to ask judges about a run. What another process has laid out and is about to ask can't be seen by its
+/// rows yet.
+fn take_turn(folder: &RunFolder) -> Result<Starting, Failure> {
+    let turn = Runs::below(folder.path()).start(JUDGES)?;
+    match Runs::below(folder.file(JUDGES)).list().into_iter().find(|found| found.folder.is_locked()) {
+        Some(found) => Err(Error::Locked { path: found.folder.path().to_path_buf() }.into()),
+        None => Ok(turn),
+    }
 }
 
 /// Says, by its report and its judges' journals, that a closed run is judged as far as it is to be: false when that can't be
@@ -157,11 +195,13 @@ struct Asking<'a> {
     history: &'a History,
     judges: &'a Judges,
     at: usize,
+    /// Requests to judges before.
+    sent: u64,
 }
 
 impl Asking<'_> {
     /// Asks about all rows that the judge was not asked about, in a run of its own; gives how that run stands then.
-    fn ask(&self, confirm: bool, host: &mut dyn Host) -> Result<Option<RunState>, Failure> {
+    fn ask(&self, turn: Starting, confirm: bool, host: &mut dyn Host) -> Result<Option<RunState>, Failure> {
         let Some(asked) = self.judges.0.get(self.at) else { return Ok(None) };
         let rule = &asked.rules[0];
         let mut digest = Sha256::new();
@@ -172,11 +212,9 @@ impl Asking<'_> {
         if rows == 0 {
             return Ok(None);
         }
-        let names: Vec<_> = asked.rules.iter().map(|rule| &*rule.name).collect();
-        let told =
-            format!("{} to {}, for {}", estimate::rows(rows), rule.manifest.display(), names.join(", "));
-        if confirm && host.confirm(&format!("Send {told}?")) == Some(false) {
-            return Err(Failure::environment(Reason::Interrupted, "nothing was sent"));
+        let told = in_words(rows, &asked.rules.iter().collect::<Vec<_>>());
+        if confirm {
+            consent(&format!("Send {told}?"), self.sent, host)?;
         }
         host.say(&format!("judging: {told}"));
         let id = self.run_id(&rule.name, &rule.sha256, digest);
@@ -191,22 +229,25 @@ impl Asking<'_> {
         let spool = run.file("dataset.input");
         let mut file = BufWriter::new(File::create(&spool).map_err(Failure::disk(&spool))?);
         self.each(host, &mut |line| {
-            let torn = fail_point::tear(Point::QuestionHalfWritten, line, &mut file);
-            torn.and_then(|()| file.write_all(line)).map_err(Failure::disk(&spool))
+            let half = fail_point::tear(Point::QuestionHalfWritten, line, &mut file);
+            half.and_then(|()| file.write_all(line)).map_err(Failure::disk(&spool))
         })?;
         let file = file.into_inner().map_err(|error| Failure::disk(&spool)(error.into_error()))?;
         file.sync_all().map_err(Failure::disk(&spool))?;
         fail_point::pass(Point::QuestionsWritten);
-        let sound = prepare(&rule.file, &judges::overrides(rule), Secrets::Needed, Some(&spool), host)?;
+        let overrides = judges::overrides(rule);
+        let sound = prepare(&rule.file, &overrides, Secrets::Needed, Some(&spool), host)?;
         room::check_files(&sound.manifest, &spool, host)?;
         kept::keep(&run, &sound.manifest.kept)?;
-        let overridden = Overridden { dataset: Some("-".to_owned()), ..Overridden::default() };
+        let (set, dataset) = (overrides.set, Some("-".to_owned()));
+        let overridden = Overridden { set, dataset, ..Overridden::default() };
         let git = Git::ask(&sound.manifest.folder);
         let mut lock = identity::lock(&sound, &id, overridden, git, host);
         lock.manifest_path = rule.manifest.display().to_string();
         lock.reuse = reuse::of_judge(self.folder, &rule.name);
         let (selection, durability) = (selected(&sound.survey.selection), sound.manifest.output.durability);
         let writer = run.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
+        drop(turn);
         fail_point::pass(Point::JudgeBegun);
         let state = run.read()?.into_state();
         let changes = Vec::new();

@@ -33,6 +33,7 @@ mod resume;
 mod reuse;
 mod room;
 mod run;
+mod schedule;
 mod score;
 mod serve;
 mod spend;
@@ -56,6 +57,9 @@ pub use report::{ReportArgs, ReportFormat, report};
 pub use reproduce::{ReproduceArgs, reproduce};
 pub use resume::{ResumeArgs, Widening, resume};
 pub use run::{RunArgs, quoted, run};
+pub use schedule::{
+    ExportTarget, ScheduleExportArgs, SchedulePreviewArgs, schedule_export, schedule_preview, schedule_slot,
+};
 pub use score::{ScoreArgs, score};
 pub use serve::{ServeArgs, serve};
 pub use spend::{SpendArgs, SpendBy, SpendFormat, spend};

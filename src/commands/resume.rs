@@ -1,5 +1,6 @@
 //! `flowbatch resume`: finishes what was begun, and never starts over.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde_json::value::{RawValue, to_raw_value};
@@ -9,6 +10,7 @@ use crate::commands::execute::{Ran, Session, execute};
 use crate::commands::mend::mend;
 use crate::commands::prepare::Sound;
 use crate::commands::run::{Page, finish};
+use crate::commands::serve::Beside;
 use crate::commands::widen::widen;
 use crate::commands::{Done, Failure, Host, RunName, derive, identity, judging, prepare, room};
 use crate::journal::{Durability, History, RunFolder, RunLock};
@@ -37,6 +39,8 @@ pub struct ResumeArgs {
     pub accept_edits: bool,
     /// `--repair`: mend a damaged journal first.
     pub repair: bool,
+    /// `--serve`: where the run's page is served while it lives.
+    pub serve: Option<SocketAddr>,
     /// `--yes`.
     pub yes: bool,
     /// `--json`.
@@ -64,6 +68,7 @@ pub(crate) struct Continue {
     pub(crate) widen: Widening,
     pub(crate) extend: bool,
     pub(crate) accept_edits: bool,
+    pub(crate) serve: Option<SocketAddr>,
     pub(crate) yes: bool,
     pub(crate) page: Page,
 }
@@ -78,10 +83,10 @@ fn resume_at(folder: &RunFolder, args: &ResumeArgs, host: &mut dyn Host) -> Resu
     if args.repair {
         mend(folder, args.yes, host)?;
     }
-    let ResumeArgs { retry, set, widen, extend, accept_edits, yes, .. } = args.clone();
+    let ResumeArgs { retry, set, widen, extend, accept_edits, serve, yes, .. } = args.clone();
     go_on(
         folder,
-        &Continue { retry, set, widen, extend, accept_edits, yes, page: Page::OfStep },
+        &Continue { retry, set, widen, extend, accept_edits, serve, yes, page: Page::OfStep },
         None,
         args.json,
         args.style,
@@ -148,6 +153,10 @@ pub(crate) fn go_on(
     room::check_files(&sound.manifest, &folder.file("manifest.yaml"), host)?;
     writer.set_durability(sound.manifest.output.durability);
     let run_id = lock.run_id.clone();
+    let serving = on.serve.map(|address| Beside::of_run(address, folder)).transpose()?;
+    if let Some((_, page)) = &serving {
+        host.say(&format!("this run is shown at {page}"));
+    }
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
     let ran = execute(session, host).map_err(|failure| failure.resumed_by(folder))?;
     let judged = judging::after(folder, &ran.state, host);

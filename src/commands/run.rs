@@ -168,7 +168,7 @@ fn begun(args: &RunArgs, run_id: &str, host: &dyn Host) -> Option<RunFolder> {
 fn continue_run(args: &RunArgs, folder: &RunFolder, host: &mut dyn Host) -> Result<Done, Failure> {
     let spool = folder.file("dataset.input");
     let asked = prepare(&args.manifest, &args.overrides(), Secrets::Needed, Some(&spool), host)?;
-    let on = Continue { set: args.set.clone(), yes: args.yes, ..Continue::default() };
+    let on = Continue { set: args.set.clone(), serve: args.serve, yes: args.yes, ..Continue::default() };
     go_on(folder, &on, Some(&asked), args.json, args.style, host).map_err(|failure| failure.within(folder))
 }
 

@@ -32,7 +32,9 @@ pub fn score(args: &ScoreArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let folder = args.run.find()?;
     let history = folder.read()?;
     let lock = folder.lock()?.as_changed(history.state().changed());
-    let manifest = present(args, &folder, &lock, history.state().changed(), host)?;
+    let mut manifest = present(args, &folder, &lock, history.state().changed(), host)?;
+    let begun_by = derive::frozen(&folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
+    keep_out(&mut manifest, begun_by);
     if manifest.checks.is_empty() && manifest.gates.is_empty() {
         let message =
             format!("{}: there are neither `checks` nor `gates` to score with", manifest.path.display());
@@ -114,6 +116,12 @@ fn present(
     mistakes.extend(warnings.items);
     let diagnostics = manifest.diagnostics(mistakes);
     if diagnostics.has_errors() { Err(Failure::of_manifest(&diagnostics, host)) } else { Ok(manifest) }
+}
+
+/// What the run keeps out stays out, whatever the other manifest says of it; its inputs are those of its own mapping.
+fn keep_out(manifest: &mut Manifest, begun_by: Manifest) {
+    manifest.output.redact.extend(begun_by.output.redact);
+    manifest.input = begun_by.input;
 }
 
 /// Says whether the dataset's columns are text unless declared, as in CSV.

@@ -1,12 +1,13 @@
 //! `flowbatch serve`: the runs below a folder as pages, until it is stopped.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::commands::{Done, Failure, Host};
+use crate::journal::RunFolder;
 use crate::model::Reason;
 use crate::serve::{Options, Server};
 
@@ -47,6 +48,19 @@ impl Beside {
         };
         std::thread::Builder::new().name("serve".to_owned()).spawn(serve).map_err(failed)?;
         Ok(Self { url, _stop: stop })
+    }
+
+    /// Starts to serve the runs beside a run that is there, and gives the address of its page.
+    pub(crate) fn of_run(address: SocketAddr, folder: &RunFolder) -> Result<(Self, String), Failure> {
+        let path = folder.path();
+        // `latest` is a link, and not the name that a server lists the run by.
+        let path = path.canonicalize().map_err(Failure::disk(path))?;
+        let mut above = path.ancestors().skip(1);
+        let manifest = above.next().and_then(Path::file_name).unwrap_or_default();
+        let beside = Self::start(address, above.next().unwrap_or(Path::new("/")).to_owned())?;
+        let run_id = path.file_name().unwrap_or_default();
+        let page = beside.page_of(&manifest.to_string_lossy(), &run_id.to_string_lossy());
+        Ok((beside, page))
     }
 
     /// Gives the address of a run's page.

@@ -38,9 +38,11 @@ pub fn render_markdown(comparison: &Comparison) -> String {
     for [name, cells @ ..] in comparison.check_cells() {
         let _ = writeln!(page, "| {} | {} |", code(&name), cells.join(" | "));
     }
+    let _ = writeln!(page, "\n{}", comparison.test_said());
     let numbers = comparison.number_cells();
     if !numbers.is_empty() {
-        page.push_str("\n### Numbers per row\n\n| | baseline | candidate | difference | 95% interval |\n|---|--:|--:|--:|--:|\n");
+        let _ = writeln!(page, "\n### Numbers per {}\n", comparison.unit_said());
+        page.push_str("| | baseline | candidate | difference | 95% interval |\n|---|--:|--:|--:|--:|\n");
         for [name, cells @ ..] in numbers {
             let _ = writeln!(page, "| {} | {} |", escape(&name), cells.join(" | "));
         }
@@ -65,10 +67,14 @@ fn flips(page: &mut String, check: &CheckChange) {
         }
         let _ = writeln!(page, "\n### {word}: {}\n", code(&check.name));
         page.push_str("| row | expected | baseline | candidate |\n|---|---|---|---|\n");
-        for Flip { row_key, expected, baseline, candidate, .. } in listed {
+        for Flip { row_key, passed, expected, baseline, candidate, .. } in listed {
             let [expected, baseline, candidate] =
                 [expected, baseline, candidate].map(|text| code(text.as_deref().unwrap_or_default()));
-            let _ = writeln!(page, "| {} | {expected} | {baseline} | {candidate} |", code(row_key));
+            let [before, now] = passed.map_or([const { String::new() }; 2], |sides| {
+                sides.map(|[passed, judged]| format!("{passed} of {judged}: "))
+            });
+            let key = code(row_key);
+            let _ = writeln!(page, "| {key} | {expected} | {before}{baseline} | {now}{candidate} |");
         }
         if count > listed.len() as u64 {
             let _ = writeln!(page, "\n… and {} more", grouped(&(count - listed.len() as u64)));

@@ -1,11 +1,13 @@
 //! A row as results.jsonl, a score set or a baseline file has it: of each field what there is.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::compare::record::hash_of;
 use crate::model::{Cost, Outcome};
 
 /// One row of one run.
@@ -17,14 +19,23 @@ pub struct Row<'a> {
     /// Its place in the dataset.
     #[serde(default)]
     pub row_number: Option<u64>,
+    /// Which of its record's rows it is, from 1, where a run repeats.
+    #[serde(default)]
+    pub repeat: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
     #[serde(default, borrow)]
-    pub(super) input: Option<&'a RawValue>,
+    input: Option<&'a RawValue>,
+    /// The hash of the input, when that itself is not kept.
+    #[serde(skip)]
+    input_hash: Option<u64>,
     #[serde(default)]
     pub(super) input_sha256: Option<String>,
     #[serde(default, borrow)]
-    pub(super) output: Option<&'a RawValue>,
+    output: Option<&'a RawValue>,
+    /// The beginning of the output, when that itself is not kept.
+    #[serde(skip)]
+    output_kept: Option<String>,
     #[serde(default)]
     pub(super) error: Option<RowFault>,
     /// The version that ran.
@@ -75,12 +86,89 @@ impl<'a> Row<'a> {
 
     /// Says whether two rows were asked the same; none when one does not say.
     pub(super) fn is_asked_as(&self, other: &Row<'_>) -> Option<bool> {
-        match (self.input, other.input, &self.input_sha256, &other.input_sha256) {
-            (Some(ours), Some(theirs), ..) => Some(ours.get() == theirs.get()),
+        match (self.asked(), other.asked(), &self.input_sha256, &other.input_sha256) {
+            (Some(ours), Some(theirs), ..) => Some(ours == theirs),
             (.., Some(ours), Some(theirs)) => Some(ours == theirs),
             _ => None,
         }
     }
+
+    /// The hash of the input; none when a part of it is kept out of sight, and could be anything.
+    fn asked(&self) -> Option<u64> {
+        let of = |input: &RawValue| (!input.get().contains("[redacted]")).then(|| hash_of(input.get()));
+        self.input_hash.or_else(|| self.input.and_then(of))
+    }
+
+    /// The output as it is written in the file, or its beginning; none for null.
+    pub(super) fn output(&self) -> Option<Cow<'_, str>> {
+        let whole = self.output.map(RawValue::get).filter(|output| *output != "null");
+        self.output_kept.as_deref().or(whole).map(Cow::Borrowed)
+    }
+
+    /// Which of its record's rows it is, from 1; told by the key where the file has no field for it.
+    pub(super) fn place(&self) -> u64 {
+        let by_key = || self.row_key.as_ref()?.rsplit_once('#')?.1.parse().ok();
+        self.repeat.or_else(by_key).unwrap_or(1)
+    }
+
+    /// Keeps of it what a comparison needs: of the output so many characters, and of the input whether it is the same as
+    /// another, so that many rows take little room.
+    pub(super) fn kept(self, most: usize) -> Row<'static> {
+        let output_kept = self.output().map(|output| output.chars().take(most.saturating_add(1)).collect());
+        let input_hash = self.asked();
+        Row { input: None, input_hash, output: None, output_kept, ..self.without_texts() }
+    }
+
+    fn without_texts<'b>(self) -> Row<'b> {
+        let Row { row_key, row_number, repeat, outcome, input_sha256, error, workflow_version, .. } = self;
+        let Row { cost, tokens, latency_ms, checks, .. } = self;
+        let (input, input_hash, output, output_kept) = (None, None, None, None);
+        Row {
+            row_key,
+            row_number,
+            repeat,
+            outcome,
+            input,
+            input_hash,
+            input_sha256,
+            output,
+            output_kept,
+            error,
+            workflow_version,
+            cost,
+            tokens,
+            latency_ms,
+            checks,
+        }
+    }
+}
+
+/// Gives the key of a record from that of one of its rows: without its `#2`. A row of results.jsonl says itself which repeat it is;
+/// of a baseline's rows only the number of `repeats` is known, and what follows `#` must be one of these.
+pub(super) fn record_key(key: &str, repeat: Option<u64>, repeats: Option<u64>) -> &str {
+    let Some((record, place)) = key.rsplit_once('#') else { return key };
+    let Ok(place) = place.parse::<u64>() else { return key };
+    let is_place = match (repeat, repeats) {
+        (Some(repeat), _) => place == repeat,
+        (None, Some(times)) if times > 1 => (1..=times).contains(&place),
+        (None, _) => false,
+    };
+    if is_place { record } else { key }
+}
+
+/// What of a row is needed to find its partner.
+#[derive(Debug, Deserialize)]
+pub(super) struct Head {
+    #[serde(default)]
+    pub(super) row_key: Option<String>,
+    #[serde(default)]
+    pub(super) row_number: Option<u64>,
+    #[serde(default)]
+    pub(super) repeat: Option<u64>,
+    #[expect(dead_code, reason = "a line without an outcome is no row")]
+    outcome: Outcome,
+    #[serde(default)]
+    pub(super) workflow_version: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -17,6 +17,10 @@ pub struct Comparison {
     pub differences: Vec<Difference>,
     /// What the reader should know before the figures.
     pub notes: Vec<String>,
+    /// What one pair is.
+    pub unit: Unit,
+    /// By which test `p` of checks was found.
+    pub test: Test,
     /// Which rows were compared.
     pub rows: RowCounts,
     /// Checks and `succeeded` that became significantly worse.
@@ -51,16 +55,45 @@ impl Comparison {
     }
 }
 
-/// Which rows were compared.
+/// What one pair is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// A row of each run.
+    Row,
+    /// A record of the dataset, with all rows that either run made of it: one of them repeats.
+    Record,
+}
+
+/// By which test checks are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Test {
+    /// McNemar's exact test over the pairs that pass on one side alone.
+    McnemarExact,
+    /// The sign-flip test of the differences between the shares that pass.
+    SignFlip,
+}
+
+impl Unit {
+    pub(super) fn test(self) -> Test {
+        match self {
+            Self::Row => Test::McnemarExact,
+            Self::Record => Test::SignFlip,
+        }
+    }
+}
+
+/// Which rows were compared; records, where one of the runs repeats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RowCounts {
-    /// Rows of one key in both.
+    /// Those of one key in both.
     pub paired: u64,
-    /// Rows of the baseline alone.
+    /// Those of the baseline alone.
     pub only_baseline: u64,
-    /// Rows of the candidate alone.
+    /// Those of the candidate alone.
     pub only_candidate: u64,
-    /// Rows whose key came before in the same run; they are left out.
+    /// Rows whose own key came before in the same run; they are left out.
     pub duplicates: Counts,
     /// Rows without a key, never begun or too broken to have one.
     pub without_key: Counts,
@@ -75,6 +108,13 @@ pub struct Counts {
     pub baseline: u64,
     /// In the candidate.
     pub candidate: u64,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, baseline: u64, candidate: u64) {
+        self.baseline += baseline;
+        self.candidate += candidate;
+    }
 }
 
 /// What became of a check.
@@ -101,17 +141,19 @@ pub struct CheckChange {
     pub verdict: Verdict,
     /// Pairs judged on both sides.
     pub pairs: u64,
+    /// The answers in them that were judged: as many as pairs, unless a run repeats.
+    pub answers: Counts,
     /// Of these, how many pass.
     pub passed: Counts,
-    /// The shares that pass; null without pairs.
+    /// The mean share of a pair's answers that pass; null without pairs.
     pub pass_rate: Option<[f64; 2]>,
-    /// Their Wilson intervals.
+    /// Their Wilson intervals, over the pairs.
     pub pass_rate_interval: Option<[Interval; 2]>,
-    /// Pairs that pass in the baseline alone.
+    /// Pairs that pass in the baseline alone; with repeats, more often.
     pub lost: u64,
-    /// Pairs that pass in the candidate alone.
+    /// Pairs that pass in the candidate alone; with repeats, more often.
     pub won: u64,
-    /// McNemar's exact p, two-sided; null without pairs.
+    /// How likely so great a difference would be by chance, two-sided; null without pairs.
     pub p: Option<f64>,
     /// The smallest change of the pass rate that would be found significant eight times of ten, over so many pairs that
     /// flip as often as these; null when none would.
@@ -137,10 +179,13 @@ pub struct Flips {
 /// A row that passes on one side alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Flip {
-    /// Its key.
+    /// Its key; that of the record, where a run repeats.
     pub row_key: String,
     /// Its number in the candidate.
     pub row_number: Option<u64>,
+    /// Where a run repeats, how many answers pass of how many that were judged: the baseline's, the candidate's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passed: Option<[[u64; 2]; 2]>,
     /// What was expected, where the check says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
@@ -153,7 +198,15 @@ pub struct Flip {
     pub reason: Option<String>,
 }
 
-/// A number in both runs, over the pairs where both have it.
+impl Flip {
+    /// Bytes of its texts.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = [&self.expected, &self.baseline, &self.candidate, &self.reason];
+        self.row_key.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    }
+}
+
+/// A number in both runs, over the pairs where both have it: of several answers, their mean.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NumberChange {
     /// How many pairs.
@@ -175,7 +228,7 @@ pub struct CostChange {
     pub unit: Option<String>,
     /// Pairs of which a cost is unknown; in no figure here.
     pub unknown_pairs: u64,
-    /// The baseline's exact sum; null when it does not fit.
+    /// The baseline's exact sum; null when it does not fit, or when a pair's sides do not have equally many answers.
     pub baseline: Option<Cost>,
     /// The candidate's.
     pub candidate: Option<Cost>,
@@ -185,7 +238,7 @@ pub struct CostChange {
     pub per_row: NumberChange,
 }
 
-/// Rows that ended one way and now another.
+/// Rows that ended one way and now another; not told where a run repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct OutcomeChange {
     /// In the baseline.

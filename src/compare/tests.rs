@@ -31,10 +31,11 @@ fn compare(pairs: &[(Value, Value)]) -> Comparison {
 }
 
 fn compare_sides(pairs: &[(Value, Value)], baseline: Side, candidate: Side) -> Comparison {
-    let mut all = Pairs::new(Options { flips: 2, seed: 1 });
+    let mut all = Pairs::new(Options { flips: 2, ..Options::default() });
     for (before, now) in pairs {
+        let key = now["row_key"].as_str().unwrap();
         let [before, now] = [before, now].map(|row| serde_json::to_vec(row).unwrap());
-        all.add(&Row::read(&before).unwrap(), &Row::read(&now).unwrap());
+        all.add(key, &[Row::read(&before).unwrap()], &[Row::read(&now).unwrap()]);
     }
     all.finish(baseline, candidate, Seen::default(), Seen::default())
 }
@@ -156,6 +157,14 @@ fn costs_are_added_exactly_and_unknown_ones_are_in_no_figure() {
     assert_eq!(found.cost.baseline.map(|cost| cost.to_string()).as_deref(), Some("2.9"));
     assert_eq!(found.cost.difference.as_deref(), Some("5.80000000000000116"));
     assert_eq!(found.cost.per_row.significant, Some(true));
+    // Where no pair has both costs, nothing is said of them.
+    for (_, now) in &mut pairs {
+        now["cost"] = Value::Null;
+    }
+    assert!(!render_markdown(&compare(&pairs)).contains("| Cost |"));
+    for (_, now) in &mut pairs {
+        now["cost"] = json!("0.2");
+    }
     // What is in another unit is not subtracted.
     let side = |unit: &str| Side { cost_unit: Some(unit.to_owned()), ..Side::default() };
     let found = compare_sides(&pairs, side("credit"), side("USD"));
@@ -207,16 +216,127 @@ fn pairs_that_were_not_asked_the_same_are_counted() {
 #[test]
 fn keys_say_which_rows_are_alone_and_which_are_there_again() {
     let mut keys = Keys::default();
-    for (at, key) in ["a", "b", "a", "c", "c", "d"].iter().enumerate() {
-        keys.add(key, at as u64);
+    for (at, key) in ["c", "a", "b", "a", "c", "d"].iter().enumerate() {
+        keys.add(key, key, at as u64);
     }
     keys.seal();
-    let places = keys.find("a");
-    assert_eq!(places.iter().map(|(_, offset)| *offset).collect::<Vec<_>>(), [0, 2]);
-    assert!(keys.take(places[0].0) && !keys.take(places[0].0));
+    assert_eq!(keys.find("a"), [1, 3]);
     assert!(keys.find("z").is_empty());
-    // `a` is paired once and there again; `b`, `c` and `d` are alone, `c` twice.
-    assert_eq!(keys.seen(), Seen { alone: 3, again: 2 });
+    assert_eq!(keys.records().collect::<Vec<_>>(), [vec![0, 4], vec![1, 3], vec![2], vec![5]]);
+    // With `a` paired, `b`, `c` and `d` are alone; `a` and `c` are there twice.
+    assert_eq!(keys.seen(1), Seen { alone: 3, again: 2 });
+    // Repeats of a record are no duplicates.
+    let mut keys = Keys::default();
+    for (at, key) in ["k#1", "k#2", "k#2"].iter().enumerate() {
+        keys.add("k", key, at as u64);
+    }
+    keys.seal();
+    assert_eq!((keys.find("k"), keys.seen(0)), (vec![0, 1, 2], Seen { alone: 1, again: 1 }));
+}
+
+/// Records of which so many answers pass in either run, of so many.
+fn repeated(records: &[([u64; 2], [u64; 2])]) -> Comparison {
+    let mut all = Pairs::new(Options { flips: 1, ..Options::default() });
+    for (at, (before, now)) in records.iter().enumerate() {
+        let rows = |[passed, of]: [u64; 2]| {
+            let row = |repeat: u64| {
+                let mut row = row(&format!("r{at}#{repeat}"), Some(repeat <= passed));
+                row["repeat"] = json!(repeat);
+                row["latency_ms"] = json!(100 * repeat);
+                serde_json::to_vec(&row).unwrap()
+            };
+            (1..=of).map(row).collect::<Vec<_>>()
+        };
+        let (before, now) = (rows(*before), rows(*now));
+        let read = |rows: &[Vec<u8>]| -> Vec<Row<'static>> {
+            rows.iter().map(|row| Row::read(row).unwrap().kept(400)).collect()
+        };
+        all.add(&format!("r{at}"), &read(&before), &read(&now));
+    }
+    all.finish(Side::default(), Side::default(), Seen::default(), Seen::default())
+}
+
+#[test]
+fn a_record_is_one_pair_however_often_it_was_invoked() {
+    // Four records always answered otherwise than before, five times each: four pairs, and no twenty.
+    let mut records = vec![([5, 5], [0, 5]); 4];
+    records.extend(vec![([5, 5], [5, 5]); 20]);
+    let found = repeated(&records);
+    let check = &found.checks[0];
+    assert_eq!((found.unit, found.test), (Unit::Record, Test::SignFlip));
+    assert_eq!((found.rows.paired, check.pairs, check.lost, check.won), (24, 24, 4, 0));
+    assert_eq!((check.answers.candidate, check.passed.candidate), (120, 100));
+    assert_eq!((check.p, check.verdict), (Some(0.125), Verdict::NoDifference));
+    assert_eq!(check.flips.lost[0].passed, Some([[5, 5], [0, 5]]));
+    assert_eq!(check.flips.lost[0].candidate.as_deref(), Some(r#"{"label":"fail"}"#));
+    assert_eq!(found.latency_ms.pairs, 24);
+    assert_eq!(found.latency_ms.mean, Some([300.0, 300.0]));
+    // Six records of which each passes a little less often are too many to be chance.
+    records.extend(vec![([5, 5], [4, 5]); 2]);
+    let found = repeated(&records);
+    assert_eq!((found.checks[0].p, found.checks[0].verdict), (Some(0.03125), Verdict::Worse));
+    let text = render_text(&found, Style { colour: false, width: 200 });
+    for part in [
+        "26 records paired by key",
+        "p: sign-flip test over pairs of records",
+        "r0 (row 1): 5 of 5 → 0 of 5 pass",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    let markdown = render_markdown(&found);
+    assert!(markdown.contains("p: sign-flip test over pairs of records"), "{markdown}");
+    assert!(markdown.contains("| 5 of 5: `{\"label\":\"pass\"}` | 0 of 5: `"), "{markdown}");
+}
+
+#[test]
+fn one_run_may_repeat_and_the_other_not() {
+    // The same share of another number of answers is the same; costs are then no totals of the same.
+    let records: Vec<_> =
+        (0..30).map(|at| ([u64::from(at % 3 > 0), 1], [5 * u64::from(at % 3 > 0), 5])).collect();
+    let found = repeated(&records);
+    let check = &found.checks[0];
+    assert_eq!((check.lost, check.won, check.p), (0, 0, Some(1.0)));
+    assert_eq!((check.answers, found.cost.difference), (Counts { baseline: 30, candidate: 150 }, None));
+    assert_eq!(found.cost.per_row.difference.map(|it| it.abs() < 1e-12), Some(true));
+    assert!(
+        found.notes[0].starts_with("a record that was invoked several times is one pair"),
+        "{:?}",
+        found.notes
+    );
+}
+
+#[test]
+fn a_key_loses_only_the_number_of_its_repeat() {
+    let check = |key: &str, repeat, repeats, expected: &str| {
+        assert_eq!(row::record_key(key, repeat, repeats), expected, "{key} {repeat:?} {repeats:?}");
+    };
+    check("k#2", Some(2), Some(3), "k");
+    check("k#2#2", Some(2), None, "k#2");
+    check("k#2", Some(1), Some(3), "k#2");
+    check("k#2", None, Some(3), "k");
+    check("k#4", None, Some(3), "k#4");
+    check("k#2", None, Some(1), "k#2");
+    check("k#2", None, None, "k#2");
+    check("k#x", None, Some(3), "k#x");
+}
+
+#[test]
+fn inputs_of_which_a_part_is_kept_out_of_sight_are_not_said_to_differ() {
+    let mut pairs = split(12, 0, 0, 0);
+    pairs[3].1["input"]["text"] = json!("[redacted]");
+    let found = compare(&pairs);
+    assert_eq!((found.rows.input_differs, found.notes.len()), (None, 0));
+}
+
+#[test]
+fn flips_beyond_their_room_are_counted_alone() {
+    let mut all = Pairs::new(Options { flips: 100, room: 50, ..Options::default() });
+    for (before, now) in split(0, 9, 0, 0) {
+        let [before, now] = [before, now].map(|row| serde_json::to_vec(&row).unwrap());
+        all.add("k", &[Row::read(&before).unwrap()], &[Row::read(&now).unwrap()]);
+    }
+    let found = all.finish(Side::default(), Side::default(), Seen::default(), Seen::default());
+    assert_eq!((found.checks[0].lost, found.checks[0].flips.lost.len()), (9, 1));
 }
 
 #[test]

@@ -45,9 +45,10 @@ pub fn render_text(comparison: &Comparison, style: Style) -> String {
     page.heading("Checks");
     let titles = ["", "baseline", "candidate", "lost", "won", "p", "detectable", ""].map(str::to_owned);
     page.table(&titles, comparison.check_cells());
+    page.hanging("  ", comparison.test_said());
     let numbers = comparison.number_cells();
     if !numbers.is_empty() {
-        page.heading("Numbers per row");
+        page.heading(&format!("Numbers per {}", comparison.unit_said()));
         let titles = ["", "baseline", "candidate", "difference", "95% interval"].map(str::to_owned);
         page.table(&titles, numbers);
     }
@@ -153,7 +154,11 @@ impl Page {
 
     fn flip(&mut self, flip: &Flip) {
         let number = flip.row_number.map_or(String::new(), |number| format!(" (row {})", grouped(&number)));
-        self.hanging("  ", &format!("{}{number}", flip.row_key));
+        let passed = flip.passed.map_or(String::new(), |sides| {
+            let [before, now] = sides.map(|[passed, judged]| format!("{passed} of {judged}"));
+            format!(": {before} → {now} pass")
+        });
+        self.hanging("  ", &format!("{}{number}{passed}", flip.row_key));
         let parts = [
             ("expected", &flip.expected),
             ("baseline", &flip.baseline),

@@ -1,6 +1,7 @@
 //! The words and numbers that text and Markdown share.
 
-use crate::compare::summary::{CheckChange, Comparison, NumberChange, Verdict};
+use crate::compare::Side;
+use crate::compare::summary::{CheckChange, Comparison, NumberChange, Unit, Verdict};
 use crate::model::Outcome;
 use crate::report::{grouped, time, unit};
 
@@ -15,9 +16,19 @@ impl Comparison {
     /// The verdict in a word or two, and what it rests on, a sentence each.
     pub(super) fn verdict(&self) -> (&'static str, Vec<String>) {
         let all = || std::iter::once(&self.succeeded).chain(&self.checks);
-        let mut said: Vec<_> = all().filter(|check| check.verdict == Verdict::Worse).map(sentence).collect();
+        let mut said: Vec<_> =
+            all().filter(|check| check.verdict == Verdict::Worse).map(|check| self.sentence(check)).collect();
         said.extend(self.undecided.iter().map(|name| match name.as_str() {
-            "rows" => "no row can be compared".to_owned(),
+            "rows" if self.succeeded.pairs == 0 => "no row can be compared".to_owned(),
+            "rows" => {
+                let open = |side: &Side| side.complete == Some(false);
+                let which = match (open(&self.baseline), open(&self.candidate)) {
+                    (true, true) => "neither run is complete",
+                    (true, false) => "the baseline is not complete",
+                    _ => "the candidate is not complete",
+                };
+                format!("{which}: what it lacks can't be compared")
+            }
             name => format!("{name}: no row was judged on both sides"),
         }));
         if !self.regressions.is_empty() {
@@ -26,25 +37,67 @@ impl Comparison {
         if !self.undecided.is_empty() {
             return ("Undecided", said);
         }
-        let better: Vec<_> = all().filter(|check| check.verdict == Verdict::Better).map(sentence).collect();
+        let better: Vec<_> = all()
+            .filter(|check| check.verdict == Verdict::Better)
+            .map(|check| self.sentence(check))
+            .collect();
         if better.is_empty() {
             let what = match self.checks.len() {
-                0 => "no more or fewer rows succeed".to_owned(),
+                0 => format!("no more or fewer {}s succeed", self.unit_said()),
                 1 => format!("neither rows that succeed nor the check {} differ", self.checks[0].name),
                 count => format!("neither rows that succeed nor any of {count} checks differ"),
             };
             return (
                 "No difference",
-                vec![format!("{what} by more than chance, over {}", pairs(self.rows.paired))],
+                vec![format!("{what} by more than chance, over {}", self.pairs(self.rows.paired))],
             );
         }
         ("Better", better)
     }
 
+    /// A check that changed, in one sentence.
+    fn sentence(&self, check: &CheckChange) -> String {
+        let [before, now] = check.pass_rate.map(|rates| rates.map(percent)).unwrap_or_default();
+        let p = check.p.map(p_shown).unwrap_or_default();
+        let (lost, won) = (grouped(&check.lost), grouped(&check.won));
+        let pairs = self.pairs(check.pairs);
+        format!("{}: {before} → {now} of {pairs} ({lost} lost, {won} won, p {p})", check.name)
+    }
+
+    fn pairs(&self, count: u64) -> String {
+        format!("{} {}{}", grouped(&count), self.unit_said(), if count == 1 { "" } else { "s" })
+    }
+
+    /// What one pair is, in a word.
+    pub(super) fn unit_said(&self) -> &'static str {
+        match self.unit {
+            Unit::Row => "row",
+            Unit::Record => "record",
+        }
+    }
+
+    /// Which test p is of, over what.
+    pub(super) fn test_said(&self) -> &'static str {
+        match self.unit {
+            Unit::Row => "p: McNemar's exact test over pairs of rows",
+            Unit::Record => {
+                "p: sign-flip test over pairs of records, by the share of a record's answers that pass"
+            }
+        }
+    }
+
     /// Which rows were compared, in one sentence.
     pub(super) fn rows_said(&self) -> String {
         let rows = &self.rows;
-        let mut said = vec![format!("{} paired by key", grouped(&rows.paired))];
+        let mut said = vec![match self.unit {
+            Unit::Row => format!("{} paired by key", grouped(&rows.paired)),
+            Unit::Record => {
+                let times = |side: &Side| side.repeat.map_or("several times".to_owned(), times);
+                let (before, now) = (times(&self.baseline), times(&self.candidate));
+                let each = if before == now { format!("each {now}") } else { format!("{before} and {now}") };
+                format!("{} paired by key, {each}", self.pairs(rows.paired))
+            }
+        }];
         let parts = [
             (rows.only_baseline, "only in the baseline"),
             (rows.only_candidate, "only in the candidate"),
@@ -76,26 +129,37 @@ impl Comparison {
 
     /// A line for each number: name, means, mean difference, interval.
     pub(super) fn number_cells(&self) -> Vec<[String; 5]> {
+        self.number_lines().into_iter().map(|(cells, _)| cells).collect()
+    }
+
+    /// The same, each with what became of the number: none when that is no more than chance.
+    pub(super) fn number_lines(&self) -> Vec<([String; 5], Option<Verdict>)> {
         let cost = match &self.cost.unit {
             Some(name) => format!("cost ({})", unit("2", name)),
             None => "cost".to_owned(),
         };
+        let line = |name: &str, change: &NumberChange, kind, more_is_better: bool| {
+            let significant = change.difference.filter(|_| change.significant == Some(true));
+            let is_better = |difference: f64| (difference > 0.0) == more_is_better;
+            let became = |is_better| if is_better { Verdict::Better } else { Verdict::Worse };
+            (number_line(name, change, kind), significant.map(is_better).map(became))
+        };
         let mut lines = vec![
-            number_line(&cost, &self.cost.per_row, Kind::Plain),
-            number_line("tokens", &self.tokens, Kind::Plain),
-            number_line("latency", &self.latency_ms, Kind::Milliseconds),
+            line(&cost, &self.cost.per_row, Kind::Plain, false),
+            line("tokens", &self.tokens, Kind::Plain, false),
+            line("latency", &self.latency_ms, Kind::Milliseconds, false),
         ];
         for check in &self.checks {
-            let line = |score| number_line(&format!("{} (score)", check.name), score, Kind::Plain);
-            lines.extend(check.score.as_ref().map(line));
+            let name = format!("{} (score)", check.name);
+            lines.extend(check.score.as_ref().map(|score| line(&name, score, Kind::Plain, true)));
         }
-        lines.retain(|line| line[1] != "-");
+        lines.retain(|(cells, _)| cells[1] != "-");
         lines
     }
 
-    /// The exact totals of cost, in one sentence.
+    /// The exact totals of cost, in one sentence; none where no pair has costs on both sides.
     pub(super) fn cost_said(&self) -> Option<String> {
-        let cost = &self.cost;
+        let cost = Some(&self.cost).filter(|cost| cost.per_row.pairs > 0)?;
         let (baseline, candidate) = (cost.baseline?, cost.candidate?);
         let (baseline, candidate) = (baseline.to_string(), candidate.to_string());
         let difference = cost.difference.as_ref()?;
@@ -105,10 +169,10 @@ impl Comparison {
             "{} → {} ({sign}{difference}{name}) over {}",
             grouped(&baseline),
             grouped(&candidate),
-            pairs(cost.per_row.pairs)
+            self.pairs(cost.per_row.pairs)
         );
         if cost.unknown_pairs > 0 {
-            said.push_str(&format!("; unknown for {}", pairs(cost.unknown_pairs)));
+            said.push_str(&format!("; unknown for {}", self.pairs(cost.unknown_pairs)));
         }
         Some(said)
     }
@@ -123,13 +187,11 @@ impl Comparison {
     }
 }
 
-/// A check that changed, in one sentence.
-fn sentence(check: &CheckChange) -> String {
-    let rates = check.pass_rate.map(|rates| rates.map(percent));
-    let [before, now] = rates.unwrap_or_default();
-    let p = check.p.map(p_shown).unwrap_or_default();
-    let (lost, won) = (grouped(&check.lost), grouped(&check.won));
-    format!("{}: {before} → {now} of {} ({lost} lost, {won} won, p {p})", check.name, pairs(check.pairs))
+fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{} times", grouped(&count)),
+    }
 }
 
 fn number_line(name: &str, change: &NumberChange, kind: Kind) -> [String; 5] {
@@ -150,10 +212,6 @@ fn number_line(name: &str, change: &NumberChange, kind: Kind) -> [String; 5] {
         format!("{} … {}", signed(interval.low), signed(interval.high))
     });
     [name.to_owned(), mean(0), mean(1), difference, interval]
-}
-
-fn pairs(count: u64) -> String {
-    format!("{} row{}", grouped(&count), if count == 1 { "" } else { "s" })
 }
 
 fn verdict_shown(verdict: Verdict) -> &'static str {

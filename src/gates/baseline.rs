@@ -12,11 +12,14 @@ use crate::model::Cost;
 /// The format's name, in the first line.
 const FORMAT: &str = "flowbatch-baseline/1";
 
+/// The name under which a baseline has whether rows succeeded, beside those of its checks; none of these may have it.
+pub const SUCCEEDED: &str = "succeeded";
+
 /// The longest label that is kept, in characters.
 const LABEL: usize = 64;
 
 /// What of a report is kept.
-const KEPT: [&str; 15] = [
+const KEPT: [&str; 16] = [
     "coverage",
     "success_rate",
     "score",
@@ -26,6 +29,7 @@ const KEPT: [&str; 15] = [
     "polls",
     "throttled",
     "cost",
+    "bill",
     "tokens",
     "latency_ms",
     "server_ms",
@@ -65,12 +69,15 @@ pub struct Identity {
     pub workflow_versions: BTreeMap<String, u64>,
 }
 
-/// The verdicts of rows by their keys, a byte each, in the order of the checks' names.
+/// The verdicts of rows by their keys, a byte each, in the order of the checks' names. The first is whether they succeeded.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Verdicts {
     names: Vec<String>,
     rows: HashMap<Box<str>, Box<[u8]>>,
 }
+
+/// Repeats that are looked for: a manifest has no more.
+const MOST_REPEATS: u64 = 1_000;
 
 const PASSED: u8 = b'p';
 const NOT_PASSED: u8 = b'n';
@@ -79,7 +86,7 @@ const NOT_JUDGED: u8 = b'-';
 /// What is kept of a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BaselineRow {
-    /// Its key, or its number.
+    /// Its key.
     pub row_key: String,
     /// The digest of the input as it was sent.
     pub input_sha256: Option<String>,
@@ -111,6 +118,8 @@ pub enum BaselineError {
 #[derive(Deserialize)]
 struct RowVerdicts {
     row_key: String,
+    #[serde(default)]
+    outcome: Option<String>,
     checks: Map<String, Value>,
 }
 
@@ -157,13 +166,21 @@ impl Baseline {
         self.verdicts.names.iter().position(|name| name == check)
     }
 
-    /// Says whether a row passed the check at a place; none when the row is not there, or was not judged.
-    pub fn passed(&self, row_key: &str, place: usize) -> Option<bool> {
-        match *self.verdicts.rows.get(row_key)?.get(place)? {
-            PASSED => Some(true),
-            NOT_PASSED => Some(false),
-            _ => None,
+    /// Gives how many rows of a record were judged by the check at a place, and how many of them pass.
+    pub fn of_record(&self, record_key: &str, place: usize) -> (u64, u64) {
+        let verdict = |key: &str| self.verdicts.rows.get(key).and_then(|codes| codes.get(place)).copied();
+        let times = self.identity.repeat.unwrap_or(1);
+        let mut found = (0, 0);
+        let mut add = |verdict: Option<u8>| {
+            found.0 += u64::from(matches!(verdict, Some(PASSED | NOT_PASSED)));
+            found.1 += u64::from(verdict == Some(PASSED));
+        };
+        if times < 2 {
+            add(verdict(record_key));
+        } else {
+            (1..=times.min(MOST_REPEATS)).for_each(|repeat| add(verdict(&format!("{record_key}#{repeat}"))));
         }
+        found
     }
 
     /// Writes the file: the figures, then a line for each row.
@@ -185,7 +202,15 @@ impl Baseline {
 
 impl Verdicts {
     fn take(&mut self, row: RowVerdicts) {
+        if self.names.is_empty() {
+            self.names.push(SUCCEEDED.to_owned());
+        }
         let mut codes = vec![NOT_JUDGED; self.names.len()];
+        codes[0] = match row.outcome.as_deref() {
+            Some("succeeded") => PASSED,
+            None | Some("not_run") => NOT_JUDGED,
+            Some(_) => NOT_PASSED,
+        };
         for (name, verdict) in row.checks {
             let place = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
                 self.names.push(name);

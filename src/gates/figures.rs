@@ -48,6 +48,7 @@ pub const TOP_LEVEL: &[&str] = &[
     "verdict",
     "coverage",
     "success_rate",
+    "succeeded",
     "score",
     "rows",
     "attempts",
@@ -56,6 +57,7 @@ pub const TOP_LEVEL: &[&str] = &[
     "throttled",
     "concurrency",
     "judges",
+    "bill",
     "cost",
     "tokens",
     "budget",
@@ -85,7 +87,7 @@ const TIMES: [&str; 5] = ["p50", "p90", "p95", "p99", "max"];
 /// All figures that are there in every report, in the words of gates.
 fn fixed() -> impl Iterator<Item = (String, FigureKind)> {
     let of = |kind, names: &'static [&'static str]| names.iter().map(move |name| ((*name).to_owned(), kind));
-    let shares = of(FigureKind::Share, &["coverage", "success_rate", "score"]);
+    let shares = of(FigureKind::Share, &["coverage", "success_rate", "score", "succeeded.baseline.p_worse"]);
     let counts = of(
         FigureKind::Count,
         &[
@@ -104,11 +106,28 @@ fn fixed() -> impl Iterator<Item = (String, FigureKind)> {
             "tokens.total",
             "tokens.known_rows",
             "tokens.unknown_rows",
+            "succeeded.baseline.rows",
+            "succeeded.baseline.better",
+            "succeeded.baseline.worse",
+            "judges.cost.unknown_rows",
+            "judges.tokens.total",
+            "judges.tokens.unknown_rows",
+            "judges.calls",
+            "judges.errors",
+            "bill.cost.unknown_rows",
         ],
     );
     let costs = of(
         FigureKind::Cost,
-        &["cost.total", "cost.per_row.mean", "cost.per_row.p50", "cost.per_row.p95", "cost.per_row.max"],
+        &[
+            "cost.total",
+            "cost.per_row.mean",
+            "cost.per_row.p50",
+            "cost.per_row.p95",
+            "cost.per_row.max",
+            "judges.cost.total",
+            "bill.cost.total",
+        ],
     );
     let times = ["latency", "server", "queue", "backoff"]
         .into_iter()
@@ -166,9 +185,12 @@ pub(super) fn find(
     Err(of_checks.chain(fixed().map(|(name, _)| name)).chain(of_repeats).collect())
 }
 
-/// Gives a figure's path in report.json, where times have `_ms` in their names.
+/// Gives a figure's path in report.json, where times have `_ms` in their names, and all judges together are in the bill.
 fn full(name: &str, kind: FigureKind) -> Vec<String> {
     let mut path: Vec<String> = name.split('.').map(str::to_owned).collect();
+    if name.starts_with("judges.") {
+        path.insert(0, "bill".to_owned());
+    }
     if let (FigureKind::Ms, Some(first)) = (kind, path.first_mut()) {
         first.push_str("_ms");
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::gates::Baseline;
-use crate::gates::figures::{Figure, FigureKind, lookup};
+use crate::gates::figures::{Figure, FigureKind, GROUPS, lookup};
 use crate::mapping::decimal;
 use crate::mapping::expression::{Comparison, exact_sum};
 use crate::stats::{Interval, wilson};
@@ -51,6 +51,16 @@ pub struct GateResult {
     pub passed: Option<bool>,
     /// Why it could not be told, or what a reader should know of it.
     pub reason: Option<String>,
+}
+
+/// How the reason of a gate begins that could not be told.
+const UNDECIDED: &str = "undecided: ";
+
+impl GateResult {
+    /// Says whether it could not be told whether the gate holds: then it is not shown to hold, and does not.
+    pub fn is_undecided(&self) -> bool {
+        self.reason.as_ref().is_some_and(|reason| reason.starts_with(UNDECIDED))
+    }
 }
 
 impl Comparison {
@@ -108,13 +118,13 @@ impl Gate {
                     Term::Number(_) | Term::ShareOfFirst(_) => None,
                 });
                 if let Some(unknown) = unknown {
-                    result.reason = Some(format!("undecided: {unknown}"));
+                    result.reason = Some(format!("{UNDECIDED}{unknown}"));
                 } else {
                     result.passed = complete.then(|| self.comparison.holds(value.cmp(&bound)));
                     result.reason = self.doubt(report, value, bound);
                 }
             }
-            (Err(why), _) | (_, Err(why)) => result.reason = Some(format!("undecided: {why}")),
+            (Err(why), _) | (_, Err(why)) => result.reason = Some(format!("{UNDECIDED}{why}")),
         }
         if !complete {
             result.reason = Some("the run is not complete".to_owned());
@@ -192,21 +202,37 @@ fn read(report: &Value, figure: &Figure) -> Result<Decimal, String> {
         Some(Value::Number(number)) => {
             decimal(&number.to_string()).or_else(|| Decimal::from_f64(number.as_f64()?))
         }
-        _ => return Err(format!("`{}` has no value, for want of rows that have it", figure.written)),
+        found => {
+            let why = match (found, figure.path.first().map(String::as_str)) {
+                (Some(_), Some("bill")) => {
+                    "judges cost in another unit than the run, or it has more digits than can be kept"
+                }
+                _ => "for want of rows that have it",
+            };
+            return Err(format!("`{}` has no value: {why}", figure.written));
+        }
     };
     value.ok_or_else(|| format!("`{}` has more digits than can be kept exactly", figure.written))
 }
 
 /// Says whether a figure of costs or tokens leaves rows out whose own are not known.
 fn unknown(figure: &Figure, report: &Value) -> Option<String> {
-    let money = |step: &String| step == "cost" || step == "tokens";
-    let end = figure.path.iter().position(money)?;
-    let what = figure.path[end].as_str();
+    // Subtle: a group, or what it is a group by, may be called `cost`.
+    let path: Vec<&str> = figure.path.iter().map(String::as_str).collect();
+    let way = match path.as_slice() {
+        [GROUPS, ..] => 3,
+        ["bill", "judges", ..] => 2,
+        ["bill", ..] => 1,
+        _ => 0,
+    };
     // How many rows are known or not is itself known.
-    if !matches!(figure.path.get(end + 1).map(String::as_str), Some("total" | "per_row")) {
-        return None;
-    }
-    let sums = lookup(report, &figure.path[..=end])?;
+    let (what, sums) = match path.get(way..)? {
+        [what @ ("cost" | "tokens"), "total" | "per_row", ..] => {
+            (*what, lookup(report, &figure.path[..=way])?)
+        }
+        ["repeats", "cost", ..] => ("cost", report.get("cost")?),
+        _ => return None,
+    };
     let rows = sums["unknown_rows"].as_u64().filter(|rows| *rows > 0)?;
     let (rows, are) = if rows == 1 { ("1 row".to_owned(), "is") } else { (format!("{rows} rows"), "are") };
     let are = if what == "cost" { "is" } else { are };

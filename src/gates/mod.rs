@@ -6,7 +6,7 @@ mod figures;
 mod judge;
 mod parser;
 
-pub use baseline::{Baseline, BaselineError, BaselineRow, Identity};
+pub use baseline::{Baseline, BaselineError, BaselineRow, Identity, SUCCEEDED};
 pub use figures::{FigureKind, KnownCheck, TOP_LEVEL};
 pub use judge::{Gate, GateResult};
 pub use parser::{MoneyUnits, Names};

@@ -142,6 +142,39 @@ fn a_baseline_whose_costs_are_not_all_known_is_no_bound() {
 }
 
 #[test]
+fn a_group_that_is_called_cost_hides_no_unknown_costs() {
+    let (checks, groups) = (checks(), ["cost".to_owned()]);
+    let repeats = Repeats::new(2).unwrap();
+    let names = Names { checks: &checks, groups: &groups, baseline: false, repeats, money: &money };
+    let check = |text: &str, report: &Value, told: &str| {
+        let result = Gate::parse(text, names).unwrap().judge(report, None, true);
+        assert_eq!(result.passed, Some(told.is_empty()), "{text}: {result:?}");
+        assert_eq!(result.is_undecided(), !told.is_empty(), "{text}: {result:?}");
+        assert!(result.reason.unwrap_or_default().ends_with(told), "{text}");
+    };
+    let report = |unknown: u64| {
+        json!({
+            "groups": [{"by": "cost", "value": "tokens", "rows": 4, "cost": {"total": "2", "unknown_rows": unknown}}],
+            "cost": {"total": "2", "unknown_rows": unknown},
+            "repeats": {"cost": {"cv": 0.1}, "latency_ms": {"cv": 0.1}},
+            "bill": {"cost": {"total": "3", "unknown_rows": unknown},
+                     "judges": {"cost": {"total": "1", "unknown_rows": unknown}}},
+        })
+    };
+    for text in [
+        "groups.cost.tokens.cost.total <= 9",
+        "repeats.cost.cv <= 20%",
+        "judges.cost.total <= 9",
+        "bill.cost.total <= 9",
+    ] {
+        check(text, &report(0), "");
+        check(text, &report(1), "undecided: the cost of 1 row is not known");
+    }
+    check("groups.cost.tokens.rows == 4", &report(1), "");
+    check("repeats.latency.cv <= 20%", &report(1), "");
+}
+
+#[test]
 fn a_chance_that_is_next_to_none_is_still_a_number() {
     let gate = parse("label.baseline.p_worse >= 5%").unwrap();
     for p in [1.234_567_890_123_456e-17, 4.9e-324, 1e-40] {
@@ -254,9 +287,10 @@ fn a_baseline_is_read_as_it_was_written_and_holds_no_texts() {
     assert_eq!(read.identity, identity);
     let place = read.place("label").unwrap();
     assert_eq!(
-        (read.passed("t-1", place), read.passed("t-2", place), read.place("other")),
-        (Some(true), None, None)
+        (read.of_record("t-1", place), read.of_record("t-2", place), read.place("other")),
+        ((1, 1), (0, 0), None)
     );
+    assert_eq!(read.of_record("t-1", read.place(SUCCEEDED).unwrap()), (1, 1));
     assert_eq!(Baseline::parse(&format!("{written}\n{{}}\n")), Err(BaselineError::Row(4)));
     let lines: Vec<_> = written.lines().collect();
     for text in ["confusion", "p_worse", "made up", "example", "a text of the model"] {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
-use crate::manifest::{Concurrency, RateSpec, Retry, ReuseSpec, SecretSource, SecretText, Span};
+use crate::manifest::{Concurrency, RateSpec, Retry, ReuseSpec, Schedule, SecretSource, SecretText, Span};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
 use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, Repeats, RowNumber};
 
@@ -60,6 +60,8 @@ pub struct Manifest {
     pub output: OutputSpec,
     /// `report.group_by`, in the order written.
     pub group_by: Vec<(String, Template)>,
+    /// `schedule`.
+    pub schedule: Option<Schedule>,
     /// Every template and condition that can name a column, with its place: what the header is checked against.
     pub references: Vec<ColumnReference>,
     /// Where things stand that are checked once the header is known.

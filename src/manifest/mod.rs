@@ -16,6 +16,7 @@ mod rates;
 mod read;
 mod reuse;
 mod scalar;
+mod schedule;
 mod schema;
 mod secret;
 mod settings;
@@ -35,9 +36,10 @@ pub use meant::{
 pub use rates::{PerTime, RateSpec, RatesSpec};
 pub use read::KEPT;
 pub use reuse::ReuseSpec;
+pub use schedule::{CatchUp, KeepRuns, Overlap, Schedule};
 pub use schema::{reference, schema};
 pub use secret::{Secret, SecretError, SecretSource, SecretText};
-pub use units::{row_range, sample_size};
+pub use units::{row_range, sample_size, write_duration};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::manifest::files;
+use crate::manifest::{Manifest, Provider, files};
 
 /// Bytes of a secret's file at most.
 const MAX_BYTES: usize = 64 * 1024;
@@ -128,6 +128,23 @@ impl SecretText {
             SecretPart::Text(_) => None,
             SecretPart::Secret(source) => Some(source),
         })
+    }
+}
+
+impl Manifest {
+    /// Gives where the secrets come from that a run of the manifest needs.
+    pub fn secret_sources(&self) -> Vec<&SecretSource> {
+        let api_key = match &self.workflow.provider {
+            Provider::Gptbots { api_key, .. } => Some(api_key),
+            Provider::Emulator { .. } => None,
+        };
+        let webhook = self.workflow.webhook.iter();
+        let receivers = webhook.clone().filter_map(|webhook| webhook.receiver.as_ref()?.public_url.as_ref());
+        let forward = webhook.flat_map(|webhook| &webhook.forward);
+        let forward = forward.flat_map(|forward| {
+            std::iter::once(&forward.url).chain(forward.headers.iter().map(|(_, value)| value))
+        });
+        api_key.into_iter().chain(receivers.chain(forward).flat_map(SecretText::sources)).collect()
     }
 }
 

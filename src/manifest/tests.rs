@@ -9,6 +9,7 @@ use super::{
 use crate::model::{Cost, Limit};
 
 mod checks;
+mod schedule;
 
 /// A folder with a manifest and the files that it names.
 struct Bench {
@@ -502,7 +503,6 @@ fn sections_refuse_what_they_can_not_mean() {
     refused("limits: {timeout: }", &["`limits.timeout` has no value"]);
     refused("limits: {concurrency: '9'}", &["a number is written without quotes"]);
     refused("accept: {failed: 101%}", &["a share lies between 0% and 100%"]);
-    refused("schedule: {cron: \"0 6 * * *\"}", &["`schedule` is not supported by this version"]);
     refused("output: {csv: {encoding: utf-16le}}", &["can be read but not written"]);
     refused("output: {csv: {bom: true, encoding: gbk}}", &["has no byte order mark"]);
     refused("output: {csv: {bom: no}}", &["must be `true` or `false`", "write `false`"]);

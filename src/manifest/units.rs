@@ -39,7 +39,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Writes a duration as it can be read.
-pub(super) fn write_duration(duration: Duration) -> String {
+pub fn write_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let parts = [
         (millis / 3_600_000, "h"),

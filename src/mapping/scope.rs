@@ -74,6 +74,11 @@ impl Scope {
         Self { names: Value::Object(names), env: BTreeMap::new() }
     }
 
+    /// Says whether a name stands for nothing here.
+    pub(crate) fn is_null(&self, name: &str) -> bool {
+        self.names.get(name).is_none_or(Value::is_null)
+    }
+
     /// Gives all names, as one object.
     pub(super) fn names(&self) -> &Value {
         &self.names

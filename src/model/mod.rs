@@ -18,6 +18,7 @@ mod row_event;
 mod row_set;
 mod state;
 mod tally;
+mod throttling;
 mod verdict;
 
 pub use doubt::Doubt;
@@ -41,4 +42,5 @@ pub use row_event::{
 pub use row_set::RowSet;
 pub use state::{Impossible, RunState};
 pub use tally::{Counts, ReusedTally, Tally};
+pub use throttling::Throttling;
 pub use verdict::{Accept, ExitCode, Limit, Reason, Retry, StopCause, Verdict};

@@ -63,6 +63,15 @@ impl Repeats {
     pub fn key(self, of_record: String, row: RowNumber) -> RowKey {
         RowKey(if self.is_once() { of_record } else { format!("{of_record}#{}", self.repeat(row)) })
     }
+
+    /// Gives the key of a row's record from the row's own.
+    pub fn record_key(self, key: &str, row: RowNumber) -> &str {
+        let of_repeat = |place: &str| place.parse() == Ok(self.repeat(row));
+        match key.rsplit_once('#') {
+            Some((record, place)) if !self.is_once() && of_repeat(place) => record,
+            _ => key,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +87,7 @@ mod tests {
             for (at, (row, key)) in (1..).zip(rows) {
                 assert_eq!((repeats.record(*row), repeats.repeat(*row)), (record, at));
                 assert_eq!(repeats.key("k".to_owned(), *row).0, *key);
+                assert_eq!(repeats.record_key(key, *row), "k");
             }
         };
         check(1, 7, &[(7, "k")]);

@@ -12,7 +12,7 @@ use crate::model::life::{RowState, step};
 use crate::model::state::costs::Unknowns;
 use crate::model::{
     Cost, Intended, Opened, Outcome, Places, Reopened, Reservation, Reserved, RowNumber, RowSet, RunEvent,
-    Selected, SettingsChanged, Stopped, Tally, WithdrawnWhy,
+    Selected, SettingsChanged, Stopped, Tally, Throttling, WithdrawnWhy,
 };
 
 /// An event that can't have happened after the ones before it: a damaged journal, or a bug.
@@ -90,6 +90,7 @@ pub struct RunState {
     past_polls: (u64, u64),
     process: Option<(u64, u64)>,
     places: Option<Places>,
+    throttling: Throttling,
 }
 
 impl RunState {
@@ -140,7 +141,13 @@ impl RunState {
                 self.changed.push(changed.clone());
                 Ok(())
             }
-            _ => self.apply_to_row(event),
+            _ => {
+                self.apply_to_row(event)?;
+                if matches!(event, RunEvent::Refused(e) if e.throttled) {
+                    self.throttling.note(t_ms);
+                }
+                Ok(())
+            }
         }
     }
 

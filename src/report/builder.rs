@@ -12,8 +12,9 @@ use crate::report::row::{ResultRow, answer_of};
 use crate::report::scores::Scores;
 use crate::report::spread::Spread;
 use crate::report::{
-    BudgetSummary, ConcurrencySummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary, JudgeReport,
-    JudgeSummary, JudgedRow, Money, Rate, ReportContext, ReusedSummary, Summary, TokenSummary,
+    Bill, BudgetSummary, ConcurrencySummary, CostSummary, DoubtfulCost, ErrorSummary, GroupSummary,
+    JudgeReport, JudgeSummary, JudgedRow, Money, Rate, ReportContext, ReusedSummary, Summary, TokenSummary,
+    sentences,
 };
 
 /// Characters of an error's example.
@@ -34,9 +35,24 @@ pub(super) struct SummaryBuilder<'a> {
     errors: BTreeMap<(String, Outcome), Errors>,
     groupings: Vec<Grouping<'a>>,
     scores: Scores<'a>,
-    /// For each judge, the rows that it has still to judge.
-    waiting: Vec<u64>,
+    /// How it went with each judge.
+    judged: Vec<Judged>,
     repeats: Option<RunTally>,
+}
+
+/// Rows that a judge has still to judge, and those that it gave no usable answer about.
+#[derive(Clone, Copy, Debug, Default)]
+struct Judged {
+    waiting: u64,
+    errors: u64,
+}
+
+impl Judged {
+    fn add(&mut self, judge: &JudgeReport, read: &JudgedRow) {
+        let said = || read.judged.iter().filter(|(name, _)| judge.checks.contains(name));
+        self.waiting += u64::from(said().any(|(_, said)| *said == Judgement::Waiting));
+        self.errors += u64::from(said().any(|(_, said)| matches!(said, Judgement::Unusable(_))));
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -62,7 +78,7 @@ impl<'a> SummaryBuilder<'a> {
             errors: BTreeMap::new(),
             groupings: context.group_by.iter().map(Grouping::new).collect(),
             scores: Scores::new(&context.checks, context.repeats, context.baseline.as_ref()),
-            waiting: vec![0; context.judges.len()],
+            judged: vec![Judged::default(); context.judges.len()],
             repeats: RunTally::new(context.repeats),
         }
     }
@@ -70,10 +86,8 @@ impl<'a> SummaryBuilder<'a> {
     /// Takes a row in; `scope` is needed when there are groups.
     pub(super) fn add(&mut self, row: &ResultRow<'_>, read: &JudgedRow, scope: Option<&Scope>) {
         let facts = &read.facts;
-        for (waiting, judge) in self.waiting.iter_mut().zip(&self.context.judges) {
-            let waits =
-                |(name, said): &(_, _)| judge.checks.first() == Some(name) && *said == Judgement::Waiting;
-            *waiting += u64::from(read.judged.iter().any(waits));
+        for (judged, judge) in self.judged.iter_mut().zip(&self.context.judges) {
+            judged.add(judge, read);
         }
         self.counts.add(row.outcome);
         let executed = answer_of(facts).is_some_and(|answer| answer.executed);
@@ -93,7 +107,7 @@ impl<'a> SummaryBuilder<'a> {
         self.queue.add(row.queue_ms);
         self.backoff.add(row.backoff_ms.filter(|_| row.queue_ms.is_some()));
         self.note_error(row);
-        self.scores.add(row.row_number, row.row_key, &row.checks);
+        self.scores.add(row);
         if let Some(scope) = scope {
             for grouping in &mut self.groupings {
                 grouping.add(row, scope);
@@ -119,23 +133,33 @@ impl<'a> SummaryBuilder<'a> {
     }
 
     /// Ends the summary with what the run's events say as a whole.
-    pub(super) fn finish(self, state: &RunState, mut notes: Vec<String>) -> Summary {
+    pub(super) fn finish(mut self, state: &RunState, mut notes: Vec<String>) -> Summary {
         let context = self.context;
         let (counts, tally) = (self.counts, state.tally());
         let stop = state.stopped().map(|stopped| (stopped.cause, stopped.detail.as_str()));
         notes.extend(self.groupings.iter().filter_map(Grouping::note));
-        if tally.contradictions > 0 {
-            let count = tally.contradictions;
-            notes.push(format!(
-                "the service delivered {count} times something else than the answer that counts"
-            ));
-        }
+        notes.extend(contradicted(tally));
         notes.extend(context.rate.iter().map(|rate| format!("requests were held to {rate} (`limits.rate`)")));
         notes.extend(context.pin.iter().filter_map(|pin| drifted(pin, tally)));
+        let succeeded = self.scores.succeeded();
+        let changed = succeeded.map(|it| it.baseline).filter(|it| it.better + it.worse > 0);
+        notes.extend(changed.map(|paired| format!("rows that succeed: {}", sentences::paired(&paired))));
         let money = self.money(tally.cost, &mut notes);
         let known_rows = self.costs.rows();
         let per_row = self.costs.per_row();
         let budget = context.budget.as_ref();
+        let cost = CostSummary {
+            total: tally.cost,
+            unit: context.cost_unit.clone(),
+            known_rows,
+            unknown_rows: state.cost_unknown_rows(),
+            failed: self.failed_cost,
+            per_row,
+            in_doubt: DoubtfulCost::of(state, budget, &per_row),
+            money,
+        };
+        let judges: Vec<_> = context.judges.iter().zip(self.judged).map(judge).collect();
+        notes.extend(judges.iter().filter_map(|judge| other_unit(judge, &cost.unit)));
         Summary {
             run_id: context.run_id.clone(),
             manifest: context.manifest_name.clone(),
@@ -145,6 +169,7 @@ impl<'a> SummaryBuilder<'a> {
             verdict: Verdict::of_run(&context.run_id, &counts, state.unsettled(), stop, &context.accept),
             coverage: Rate::of(counts.answered(), counts.total),
             success_rate: Rate::of(counts.succeeded, counts.total),
+            succeeded,
             score: self.scores.mean(),
             rows: counts,
             attempts: tally.attempts,
@@ -153,17 +178,9 @@ impl<'a> SummaryBuilder<'a> {
             throttled: tally.throttled,
             concurrency: concurrency(context, state),
             reused: reused(tally.reused),
-            cost: CostSummary {
-                total: tally.cost,
-                unit: context.cost_unit.clone(),
-                known_rows,
-                unknown_rows: state.cost_unknown_rows(),
-                failed: self.failed_cost,
-                per_row,
-                in_doubt: DoubtfulCost::of(state, budget, &per_row),
-                money,
-            },
-            judges: context.judges.iter().zip(self.waiting).map(judge).collect(),
+            bill: Some(Bill::of(&cost, &judges)),
+            cost,
+            judges,
             tokens: TokenSummary {
                 total: tally.tokens,
                 known_rows: self.token_rows,
@@ -198,14 +215,30 @@ impl<'a> SummaryBuilder<'a> {
     }
 }
 
-fn judge((judge, waiting): (&JudgeReport, u64)) -> (String, JudgeSummary) {
+fn judge((judge, judged): (&JudgeReport, Judged)) -> (String, JudgeSummary) {
+    let Judged { waiting, errors } = judged;
     let name = judge.checks.first().map(ToString::to_string).unwrap_or_default();
     let complete = judge.open.is_none() && waiting == 0;
-    (name, JudgeSummary { complete, waiting, ..judge.summary.clone() })
+    (name, JudgeSummary { complete, waiting, errors, ..judge.summary.clone() })
+}
+
+/// Says that a judge's cost can't be added to the run's.
+fn other_unit((name, judge): &(String, JudgeSummary), unit: &str) -> Option<String> {
+    (!judge.runs.is_empty() && judge.cost.unit != unit).then(|| {
+        format!(
+            "judge `{name}` costs in {}, and the run in {unit}: there is no sum of them (`bill`)",
+            judge.cost.unit
+        )
+    })
 }
 
 fn reused(ReusedTally { rows, cost, unknown_rows, tokens }: ReusedTally) -> Option<ReusedSummary> {
     (rows > 0).then_some(ReusedSummary { rows, cost, unknown_rows, tokens })
+}
+
+fn contradicted(tally: &Tally) -> Option<String> {
+    let count = Some(tally.contradictions).filter(|count| *count > 0)?;
+    Some(format!("the service delivered {count} times something else than the answer that counts"))
 }
 
 fn concurrency(context: &ReportContext, state: &RunState) -> ConcurrencySummary {

@@ -108,8 +108,8 @@ where
             let JudgedRow { facts, .. } = &read;
             bytes += payload_of(facts);
             let (row, record) = (ResultRow::of(facts), record_of(facts));
-            let hidden = context.redact.hide(&row, record);
-            let (row, record) = shown(row, record, hidden.as_ref());
+            let mut hidden = context.redact.hide(&row, record);
+            let (row, record) = shown(row, record, hidden.as_mut());
             layout.see(record, row.output.as_deref());
             sample.push(read);
         }
@@ -126,8 +126,8 @@ where
         let facts = &read.facts;
         last = next_row(last, facts.number)?;
         let (row, scope) = scopes.row(&read, files.needs_a_scope());
-        let hidden = context.redact.hide(&row, record_of(facts));
-        let (row, record) = shown(row, record_of(facts), hidden.as_ref());
+        let mut hidden = context.redact.hide(&row, record_of(facts));
+        let (row, record) = shown(row, record_of(facts), hidden.as_mut());
         builder.add(&row, &read, scope.as_ref());
         if let Some(each) = &mut each {
             each(&row, facts);
@@ -143,8 +143,8 @@ where
             let read = facts.map_err(Error::Rows)?.into();
             let facts = &read.facts;
             let (row, scope) = scopes.row(&read, files.sheets.needs_a_scope());
-            let hidden = context.redact.hide(&row, record_of(facts));
-            let (row, record) = shown(row, record_of(facts), hidden.as_ref());
+            let mut hidden = context.redact.hide(&row, record_of(facts));
+            let (row, record) = shown(row, record_of(facts), hidden.as_mut());
             let written = files.sheets.write(&row, record, scope.as_ref());
             written.map_err(Failed::into_error)?;
         }
@@ -152,7 +152,7 @@ where
     let mut notes = files.sheets.finish().map_err(Failed::into_error)?;
     notes.extend(context.redact.note());
     let summary = judged_by_gates(with_judges(builder.finish(state, notes), context), context);
-    files.pages.finish(&summary).map_err(Failed::into_error)?;
+    files.pages.finish(&summary, state.throttling()).map_err(Failed::into_error)?;
     Ok(summary)
 }
 
@@ -160,12 +160,11 @@ where
 fn shown<'a>(
     row: ResultRow<'a>,
     record: Option<&'a RawValue>,
-    hidden: Option<&'a Hidden>,
+    hidden: Option<&'a mut Hidden>,
 ) -> (ResultRow<'a>, Option<&'a RawValue>) {
-    match hidden {
-        Some(hidden) => (hidden.row(row), hidden.record(record)),
-        None => (row, record),
-    }
+    let Some(hidden) = hidden else { return (row, record) };
+    let (row, hidden) = hidden.row(row);
+    (row, hidden.or(record))
 }
 
 /// Holds the gates against the summary that readers see.

@@ -121,7 +121,7 @@ impl Group {
             cost: KnownCost { total: self.cost, unknown_rows: self.cost_unknown },
             tokens: KnownTokens { total: self.tokens, unknown_rows: self.tokens_unknown },
             latency_ms: self.latency.percentiles(),
-            checks: self.checks.iter().map(|(name, sum)| (name.to_string(), *sum)).collect(),
+            checks: self.checks.iter().map(|(name, sum)| (name.to_string(), sum.rated())).collect(),
         }
     }
 }

@@ -86,6 +86,62 @@ fn exact_below(raw: &RawValue, depth: u32) -> Value {
     }
 }
 
+/// Reads a value so that whatever is written of it is read back the same by the strictest reader: a number that can't be
+/// carried exactly, and what lies deeper than is looked into, is its own text; of members of one name the last counts; half of
+/// a surrogate pair is U+FFFD.
+pub(super) fn carried(text: &str) -> Value {
+    let whole = whole_characters(text);
+    let raw = RawValue::from_string(whole.into_owned());
+    raw.map_or_else(|_| text.into(), |raw| carried_below(&raw, 0))
+}
+
+fn carried_below(raw: &RawValue, depth: u32) -> Value {
+    let text = raw.get();
+    let as_text = || Value::String(text.to_owned());
+    match text.as_bytes().first() {
+        Some(b'{') if depth < EXACT_DEPTH => members(raw).map_or_else(as_text, |members| {
+            let members = members.into_iter();
+            let map: Map<_, _> =
+                members.map(|(name, value)| (name.into_owned(), carried_below(value, depth + 1))).collect();
+            Value::Object(map)
+        }),
+        Some(b'[') if depth < EXACT_DEPTH => serde_json::from_str::<Vec<&RawValue>>(text).map_or_else(
+            |_| as_text(),
+            |items| items.into_iter().map(|item| carried_below(item, depth + 1)).collect(),
+        ),
+        Some(b'{' | b'[') => as_text(),
+        Some(b'-' | b'0'..=b'9') => exact_number(text),
+        _ => serde_json::from_str(text).unwrap_or_else(|_| as_text()),
+    }
+}
+
+/// Writes U+FFFD for each half of a surrogate pair that stands alone.
+fn whole_characters(text: &str) -> Cow<'_, str> {
+    if !text.contains("\\u") {
+        return text.into();
+    }
+    let unit = |at: usize| {
+        let digits = text.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let (mut whole, mut at) = (String::with_capacity(text.len()), 0);
+    while let Some(found) = text[at..].find('\\') {
+        whole.push_str(&text[at..at + found]);
+        at += found;
+        let (written, length) = match (unit(at), unit(at + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (None, 12),
+            (Some(0xd800..=0xdfff), _) => (Some("\\ufffd"), 6),
+            (Some(_), _) => (None, 6),
+            // A backslash, and what it makes another character of.
+            (None, _) => (None, 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8)),
+        };
+        whole.push_str(written.unwrap_or(&text[at..at + length]));
+        at += length;
+    }
+    whole.push_str(&text[at..]);
+    whole.into()
+}
+
 /// `1.50` and `1e3` are other ways to write a number that is carried exactly; what is more than that stays text.
 fn exact_number(text: &str) -> Value {
     let digits = text.split(['e', 'E']).next().unwrap_or(text).bytes().filter(u8::is_ascii_digit).count();
@@ -165,6 +221,24 @@ mod tests {
     fn what_is_too_deep_for_the_parser_is_cut_short_and_no_overflow() {
         let deep = raw(&format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)));
         assert!(exact(&deep).to_string().len() < 1_000);
+    }
+
+    #[test]
+    fn what_no_dataset_may_have_is_carried_all_the_same() {
+        let check = |text: &str, expected: &str| assert_eq!(carried(text).to_string(), expected, "{text}");
+        check(r#"{"a":0.12345678901234567890}"#, r#"{"a":"0.12345678901234567890"}"#);
+        check(
+            r#"{"a":12345678901234567890123,"b":[1e999]}"#,
+            r#"{"a":"12345678901234567890123","b":["1e999"]}"#,
+        );
+        check(r#"{"a":1,"a":{"b":1,"b":2}}"#, r#"{"a":{"b":2}}"#);
+        check(r#"{"\ud83d":"\ud83d \ude00 \ud83d\ude00"}"#, "{\"\u{fffd}\":\"\u{fffd} \u{fffd} \u{1f600}\"}");
+        check(r#"["\\ud83d \u00e9 \\\ud83d"]"#, "[\"\\\\ud83d é \\\\\u{fffd}\"]");
+        check(r#"{"a":1.5,"b":null,"c":[true]}"#, r#"{"a":1.5,"b":null,"c":[true]}"#);
+        let deep = format!("{}1{}", "[".repeat(70), "]".repeat(70));
+        assert_eq!(carried(&deep).to_string().matches('"').count(), 2);
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(serde_json::from_str::<Value>(&carried(&deep).to_string()).is_ok());
     }
 
     #[test]

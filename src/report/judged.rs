@@ -56,6 +56,12 @@ pub struct JudgeSummary {
     pub complete: bool,
     /// Rows that are still to be judged.
     pub waiting: u64,
+    /// Rows that it gave no usable answer about: it failed, is in doubt, or said no score.
+    #[serde(default)]
+    pub errors: u64,
+    /// How often its workflow was called.
+    #[serde(default)]
+    pub calls: u64,
     /// The rows of its runs by outcome.
     pub rows: Counts,
     /// What its runs cost, which is not in the judged run's own cost.
@@ -90,8 +96,18 @@ pub struct Question {
     pub row_number: RowNumber,
     /// The digest of what is asked, which the record has too.
     pub sha256: String,
-    /// The record: a line of JSON, with its line feed.
-    pub line: Vec<u8>,
+    /// The record, in the texts of dataset and reply.
+    asked: String,
+}
+
+impl Question {
+    /// Gives the record as a line of a dataset, with its line feed. Replies come from anywhere: what a dataset may not have -
+    /// a number that can't be carried exactly, a name that stands twice - is written so that it can be read.
+    pub fn line(&self) -> Vec<u8> {
+        let mut line = json::carried(&self.asked).to_string().into_bytes();
+        line.push(b'\n');
+        line
+    }
 }
 
 #[derive(Serialize)]
@@ -143,8 +159,8 @@ impl<'a> Questions<'a> {
         line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
         let sha256 = hex::encode(Sha256::digest(&line));
         line.pop();
-        line.extend_from_slice(format!(",\"sha256\":\"{sha256}\"}}\n").as_bytes());
-        Some(Question { row_number: row.row_number, sha256, line })
+        line.extend_from_slice(format!(",\"sha256\":\"{sha256}\"}}").as_bytes());
+        Some(Question { row_number: row.row_number, sha256, asked: String::from_utf8(line).ok()? })
     }
 }
 

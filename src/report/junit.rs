@@ -1,8 +1,11 @@
 //! junit.xml: a test case for each check of a row, for each row without checks, and for each gate, in the form that
 //! CI systems read (Jenkins' schema of `JUnit`'s results).
 
+mod properties;
+
 use std::fmt;
 use std::io::{self, SeekFrom, Write};
+use std::sync::Arc;
 
 use crate::checks::{CheckResult, CheckVerdict};
 use crate::model::Outcome;
@@ -16,6 +19,8 @@ const MAX_TEXT: usize = 1_000;
 pub struct JunitWriter<'a> {
     spool: io::BufWriter<&'a mut dyn Spool>,
     suite: String,
+    /// The classes of checks by their places, written once: a row has a case for each.
+    classes: Vec<(Arc<str>, String)>,
     room: Room,
     counts: Counts,
 }
@@ -49,6 +54,7 @@ impl<'a> JunitWriter<'a> {
         Self {
             spool: io::BufWriter::new(spool),
             suite: manifest.to_owned(),
+            classes: Vec::new(),
             room: Room::default(),
             counts: Counts::default(),
         }
@@ -60,14 +66,16 @@ impl<'a> JunitWriter<'a> {
             return Ok(());
         }
         let number = row.row_number.to_string();
-        let name = row.row_key.map_or(number.as_str(), |key| &key.0);
-        let suite = self.suite.clone();
+        // A case without a name is refused by readers.
+        let key = row.row_key.map(|key| key.0.as_str()).filter(|key| !key.trim().is_empty());
+        let name = attribute(key.unwrap_or(&number));
         // The row's time stands once, or the sum over its checks would be a multiple of it.
         let mut latency = row.latency_ms;
         if row.outcome != Outcome::Succeeded || row.checks.0.is_empty() {
-            self.case(&suite, name, latency.take(), ending_of(row))?;
+            let class = attribute(&self.suite);
+            self.case(&class, &name, latency.take(), ending_of(row))?;
         }
-        for (check, result) in &row.checks.0 {
+        for (at, (check, result)) in row.checks.0.iter().enumerate() {
             let text = compared(result);
             let told = result.reason.as_deref().unwrap_or_default();
             let ending = match result.verdict {
@@ -76,13 +84,29 @@ impl<'a> JunitWriter<'a> {
                 CheckVerdict::Skipped => Ending::Skipped { message: told },
                 CheckVerdict::Error => Ending::Error { kind: "check", message: told },
             };
-            self.case(&format!("{suite}.{check}"), name, latency.take(), ending)?;
+            let class = self.class_of(at, check);
+            let written = self.case(&class, &name, latency.take(), ending);
+            self.classes[at].1 = class;
+            written?;
         }
         Ok(())
     }
 
+    /// Takes the class of the check at a place, to be put back.
+    fn class_of(&mut self, at: usize, check: &Arc<str>) -> String {
+        if self.classes.len() <= at {
+            self.classes.resize_with(at + 1, Default::default);
+        }
+        let (there, class) = &mut self.classes[at];
+        if there != check || class.is_empty() {
+            *class = attribute(&format!("{}.{check}", self.suite));
+            *there = Arc::clone(check);
+        }
+        std::mem::take(class)
+    }
+
+    /// Writes a case; class and name are attributes already.
     fn case(&mut self, class: &str, name: &str, time_ms: Option<u64>, ending: Ending<'_>) -> io::Result<()> {
-        let (class, name) = (attribute(class), attribute(name));
         write!(self.spool, "<testcase classname=\"{class}\" name=\"{name}\"")?;
         if let Some(ms) = time_ms {
             write!(self.spool, " time=\"{}\"", seconds(ms))?;
@@ -112,18 +136,20 @@ impl<'a> JunitWriter<'a> {
 
     /// Writes the file.
     pub fn finish(mut self, summary: &Summary, target: &mut dyn Write) -> io::Result<()> {
-        let class = format!("{}.gates", self.suite);
+        let class = attribute(&format!("{}.gates", self.suite));
         for gate in &summary.gates {
             let told = sentences::gate(gate, &summary.cost.unit);
             let ending = match gate.passed {
                 Some(true) => Ending::Passed,
-                Some(false) => Ending::Failure { kind: "gate", message: &told, text: "" },
-                None => Ending::Error { kind: "gate", message: &told },
+                Some(false) if !gate.is_undecided() => {
+                    Ending::Failure { kind: "gate", message: &told, text: "" }
+                }
+                Some(false) | None => Ending::Error { kind: "gate", message: &told },
             };
-            self.case(&class, &gate.gate, None, ending)?;
+            self.case(&class, &attribute(&gate.gate), None, ending)?;
         }
         self.spool.flush()?;
-        let Self { spool, suite, room, counts: Counts { tests, failures, errors, skipped } } = self;
+        let Self { spool, suite, room, counts: Counts { tests, failures, errors, skipped }, .. } = self;
         let totals = format!(
             "name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"{}\"",
             attribute(&suite),
@@ -137,11 +163,11 @@ impl<'a> JunitWriter<'a> {
         )?;
         writeln!(target, "<properties>")?;
         let mut property = |name: &str, value: &str| {
-            writeln!(target, "<property name=\"{name}\" value=\"{}\"/>", attribute(value))
+            writeln!(target, "<property name=\"{}\" value=\"{}\"/>", attribute(name), attribute(value))
         };
-        property("run_id", &summary.run_id)?;
-        property("verdict", &summary.verdict.message)?;
-        property("cost", &format!("{} {}", summary.cost.total, summary.cost.unit))?;
+        for (name, value) in properties::of(summary) {
+            property(&name, &value)?;
+        }
         if room.left_out() > 0 {
             let (held, left_out) = (room.held(), room.left_out());
             property(
@@ -187,7 +213,7 @@ fn attribute(text: &str) -> String {
     content(&words::harmless(&short)).replace('"', "&quot;")
 }
 
-/// A text as an element's content, without the characters that XML 1.0 (section 2.2) has no way to write.
+/// A text as an element's content. Characters that XML 1.0 (section 2.2) has no way to write stand as their codes.
 fn content(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     for character in text.chars() {
@@ -195,7 +221,9 @@ fn content(text: &str) -> String {
             '&' => written.push_str("&amp;"),
             '<' => written.push_str("&lt;"),
             '>' => written.push_str("&gt;"),
-            '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
+            '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
+                written.push_str(&format!("\\u{{{:x}}}", u32::from(character)));
+            }
             _ => written.push(character),
         }
     }

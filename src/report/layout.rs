@@ -8,6 +8,9 @@ use serde_json::value::RawValue;
 use crate::report::row::ResultRow;
 use crate::report::{ReportContext, json};
 
+/// Of what flowbatch knows of a row, the columns that are numbers: by their places in it, where `repeat` comes last.
+pub(super) const OWN_NUMBERS: [usize; 6] = [2, 3, 4, 5, 7, 9];
+
 /// What flowbatch knows of a row, after the columns of dataset and output.
 const OWN: [&str; 9] = [
     "outcome",
@@ -62,6 +65,8 @@ pub(super) struct Cells<'a> {
     pub(super) dataset: Vec<Cow<'a, str>>,
     /// All others.
     pub(super) others: Vec<Cow<'a, str>>,
+    /// From where on these are what flowbatch knows of a row.
+    pub(super) own: usize,
     /// Whether the row has a field without a column.
     pub(super) missed: bool,
 }
@@ -113,9 +118,10 @@ impl Layout {
             Cow::Owned(name)
         };
         let output = self.output.as_ref().map_or(&self.columns, |fields| &fields.names);
+        let own = output.len() + self.checks.len();
         let output = output.iter().chain(&self.checks);
         let others = output.map(String::as_str).chain(OWN).chain(self.repeat).map(&mut free).collect();
-        Cells { recorded: true, dataset, others, missed: false }
+        Cells { recorded: true, dataset, others, own, missed: false }
     }
 
     /// Gives the cells of a row; `columns` are those of the manifest, rendered.
@@ -151,9 +157,10 @@ impl Layout {
         }
         let verdict = |at: usize| row.checks.0.get(at).map_or("", |(_, result)| result.verdict.as_str());
         others.extend((0..self.checks.len()).map(|at| Cow::Borrowed(verdict(at))));
+        let own = others.len();
         others.extend(own_cells(row));
         others.extend(self.repeat.map(|_| number(row.repeat)));
-        Cells { recorded, dataset, others, missed }
+        Cells { recorded, dataset, others, own, missed }
     }
 
     /// Says what found no place.

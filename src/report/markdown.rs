@@ -1,5 +1,6 @@
 //! The summary as Markdown (GitHub's): report.md, short enough for a comment on a pull request.
 
+mod repeats;
 mod scores;
 
 use std::fmt::Write;
@@ -33,6 +34,7 @@ pub fn render_markdown(summary: &Summary) -> String {
     head(&mut page, summary, &phrases);
     scores::gates(&mut page, summary);
     scores::checks(&mut page, summary);
+    repeats::repeats(&mut page, summary);
     scores::judges(&mut page, summary);
     times(&mut page, &phrases);
     errors(&mut page, summary);
@@ -123,7 +125,7 @@ fn groups(page: &mut String, summary: &Summary, phrases: &Phrases<'_>) {
                 "| {} | {} | {} | {} | {} |{}",
                 code(&group.value),
                 group.rows,
-                words::percent(group.success_rate),
+                words::percent_in_table(group.success_rate),
                 escape(&phrases.known_cost(&group.cost)),
                 words::time_or_dash(group.latency_ms.p95),
                 scores::cells(group)

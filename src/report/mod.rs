@@ -19,6 +19,7 @@ mod money;
 mod open_bill;
 mod openmetrics;
 mod pages;
+mod paired;
 mod phrases;
 mod redact;
 mod repeats;
@@ -30,6 +31,7 @@ mod sheets;
 mod spread;
 mod summary;
 mod table;
+mod taken;
 mod templates;
 mod terminal;
 mod words;
@@ -39,6 +41,7 @@ mod zip;
 pub use context::{CsvOptions, Price, ReportContext};
 pub use derive::{Each, Error, Targets, derive};
 pub use html::{HtmlWriter, PAGE_CELL_BYTES, served_page};
+pub(crate) use html::{data_page, readable};
 pub use judged::{
     JUDGED_COLUMNS, JudgeCost, JudgeReport, JudgeSummary, JudgedRow, Question, QuestionId, Questions,
     judgement,
@@ -46,16 +49,17 @@ pub use judged::{
 pub use junit::JunitWriter;
 pub use markdown::render_markdown;
 pub(crate) use markdown::{code, escape};
-pub use open_bill::{Basis, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost};
+pub use open_bill::{
+    Basis, Bill, BudgetLimits, BudgetLine, BudgetSummary, CostEstimate, DoubtfulCost, JudgesBill,
+};
 pub use openmetrics::render_openmetrics;
 pub use pages::PageTarget;
+pub use paired::{PairedSummary, SucceededSummary};
 pub use redact::Redaction;
 pub use repeats::{CheckRepeats, RunRepeats, Within};
 pub use room::{PAGE_FURTHER_ROWS, PAGE_ROWS, Spool};
 pub use row::{ResultError, ResultRow};
-pub use scores::{
-    CheckExample, CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary, PairedSummary,
-};
+pub use scores::{CheckExample, CheckSummary, ClassSummary, ConfusionSummary, GroupCheck, LabelSummary};
 pub use summary::{
     ConcurrencySummary, CostPerRow, CostSummary, ErrorSummary, GroupSummary, KnownCost, KnownTokens, Money,
     Percentiles, Rate, ReusedSummary, Summary, TokenSummary, write_json,

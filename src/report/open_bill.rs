@@ -1,9 +1,9 @@
-//! What the total does not say: what rows in doubt may have cost, and how a budget stands.
+//! What the total does not say: what rows in doubt may have cost, how a budget stands, and what judges cost beside the run.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Cost, RunState};
-use crate::report::CostPerRow;
+use crate::report::{CostPerRow, CostSummary, JudgeCost, JudgeSummary, KnownTokens};
 
 /// `limits.budget`, as it is in force.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,59 @@ pub struct CostEstimate {
     pub at_mean: Option<Cost>,
     /// If each cost as much as the dearest of them.
     pub at_max: Option<Cost>,
+}
+
+/// What a run and its judges cost together, in the run's unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bill {
+    /// The run and its judges.
+    pub cost: JudgeCost,
+    /// The judges alone.
+    pub judges: JudgesBill,
+}
+
+/// What all judges of a run came to. All is 0 where there are none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgesBill {
+    /// What they cost; no total where one of them has another unit than the run.
+    pub cost: JudgeCost,
+    /// The tokens that they used.
+    pub tokens: KnownTokens,
+    /// How often they were called.
+    pub calls: u64,
+    /// Rows that one of them gave no usable answer about, for each judge.
+    pub errors: u64,
+}
+
+impl Bill {
+    /// Adds up what a run and its judges cost.
+    pub(super) fn of(run: &CostSummary, judges: &[(String, JudgeSummary)]) -> Self {
+        let unit = || run.unit.clone();
+        let mut sum = JudgesBill {
+            cost: JudgeCost { total: Some(Cost::ZERO), unit: unit(), unknown_rows: 0 },
+            tokens: KnownTokens { total: 0, unknown_rows: 0 },
+            calls: 0,
+            errors: 0,
+        };
+        for (_, judge) in judges {
+            // One that was not asked yet cost nothing, in whatever unit.
+            if !judge.runs.is_empty() {
+                let more = judge.cost.total.filter(|_| judge.cost.unit == run.unit);
+                sum.cost.total = sum.cost.total.zip(more).and_then(|(sum, more)| sum.checked_add(more));
+            }
+            sum.cost.unknown_rows += judge.cost.unknown_rows;
+            sum.tokens.total = sum.tokens.total.saturating_add(judge.tokens.total);
+            sum.tokens.unknown_rows += judge.tokens.unknown_rows;
+            sum.calls += judge.calls;
+            sum.errors += judge.errors;
+        }
+        let cost = JudgeCost {
+            total: sum.cost.total.and_then(|judges| run.total.checked_add(judges)),
+            unit: unit(),
+            unknown_rows: run.unknown_rows + sum.cost.unknown_rows,
+        };
+        Self { cost, judges: sum }
+    }
 }
 
 /// How a budget stands.

@@ -1,14 +1,18 @@
 //! The summary as `OpenMetrics` text (`OpenMetrics` 1.0, section "Text Format"), also read by the textfile collector of
 //! Prometheus' node exporter. All are gauges: each says how the latest run came out.
 
+mod scores;
+
+use std::collections::HashSet;
+
 use crate::report::{Percentiles, Rate, Summary};
 
-/// Characters of a label's value.
-const MAX_LABEL: usize = 200;
+/// Characters of a label's value: no gate is longer.
+const MAX_LABEL: usize = 1_000;
 
 /// Gives the metrics of a run.
 pub fn render_openmetrics(summary: &Summary) -> String {
-    let mut page = Page { text: String::new(), manifest: summary.manifest.clone() };
+    let mut page = Page { text: String::new(), manifest: summary.manifest.clone(), series: HashSet::new() };
     page.family("run", "The run that these figures are of.", None);
     page.sample("run", &[("run_id", &summary.run_id)], "1");
     page.single("exit_code", "The exit code of the run's verdict.", None, &summary.verdict.exit_code);
@@ -20,6 +24,7 @@ pub fn render_openmetrics(summary: &Summary) -> String {
     );
     page.maybe("coverage_ratio", "Rows with a definite answer of all rows.", share(summary.coverage));
     page.maybe("success_ratio", "Rows that succeeded of all rows.", share(summary.success_rate));
+    page.maybe("score_ratio", "The mean of the rows' scores.", summary.score);
     page.family("rows", "Rows by outcome.", None);
     let rows = &summary.rows;
     for (outcome, count) in [
@@ -54,6 +59,8 @@ pub fn render_openmetrics(summary: &Summary) -> String {
         }
     }
     verdicts(&mut page, summary);
+    scores::repeats(&mut page, summary);
+    scores::judges(&mut page, summary);
     page.text.push_str("# EOF\n");
     page.text
 }
@@ -104,12 +111,19 @@ fn verdicts(page: &mut Page, summary: &Summary) {
                 page.sample("check_pass_ratio", &[("check", name)], &rate.to_string());
             }
         }
+        page.family("check_score_ratio", "The mean score of the rows that have one.", Some("ratio"));
+        for (name, check) in &summary.checks {
+            if let Some(score) = check.mean_score {
+                page.sample("check_score_ratio", &[("check", name)], &score.to_string());
+            }
+        }
     }
     if !summary.gates.is_empty() {
-        page.family("gate_passed", "Whether a gate holds; one that is undecided does not.", None);
+        page.family("gate_passed", "Whether a gate holds, once the run is complete.", None);
         for gate in &summary.gates {
-            let passed = u8::from(gate.passed == Some(true));
-            page.sample("gate_passed", &[("gate", &gate.gate)], &passed.to_string());
+            if let Some(passed) = gate.passed {
+                page.sample("gate_passed", &[("gate", &gate.gate)], &u8::from(passed).to_string());
+            }
         }
     }
 }
@@ -121,6 +135,7 @@ fn share(rate: Option<Rate>) -> Option<f64> {
 struct Page {
     text: String,
     manifest: String,
+    series: HashSet<String>,
 }
 
 impl Page {
@@ -133,11 +148,16 @@ impl Page {
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: &str) {
-        self.text.push_str(&format!("flowbatch_{name}{{manifest=\"{}\"", escaped(&self.manifest)));
+        let mut series = format!("flowbatch_{name}{{manifest=\"{}\"", escaped(&self.manifest));
         for (label, value) in labels {
-            self.text.push_str(&format!(",{label}=\"{}\"", escaped(value)));
+            series.push_str(&format!(",{label}=\"{}\"", escaped(value)));
         }
-        self.text.push_str(&format!("}} {value}\n"));
+        series.push('}');
+        // A reader refuses the whole file when a series stands in it twice, as the same gate may.
+        if !self.series.contains(&series) {
+            self.text.push_str(&format!("{series} {value}\n"));
+            self.series.insert(series);
+        }
     }
 
     fn single(&mut self, name: &str, help: &str, unit: Option<&str>, value: &dyn ToString) {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::Write;
 
+use crate::model::Throttling;
 use crate::report::derive::Failed;
 use crate::report::html::HtmlWriter;
 use crate::report::junit::JunitWriter;
@@ -51,11 +52,12 @@ impl<'t> Pages<'t> {
     }
 
     /// Writes the pages.
-    pub(super) fn finish(self, summary: &Summary) -> Result<(), Failed> {
+    pub(super) fn finish(self, summary: &Summary, throttling: &Throttling) -> Result<(), Failed> {
         if let Some((junit, page)) = self.junit {
             junit.finish(summary, page).map_err(|error| Failed(JUNIT_XML, error))?;
         }
-        if let Some((html, page)) = self.html {
+        if let Some((mut html, page)) = self.html {
+            html.throttled(throttling);
             html.finish(summary, page).map_err(|error| Failed(REPORT_HTML, error))?;
         }
         Ok(())

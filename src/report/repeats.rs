@@ -28,7 +28,8 @@ pub struct CheckRepeats {
     /// The chance that all of k answers pass, by k.
     #[serde(with = "named")]
     pub pass_hat_k: Vec<(String, Option<f64>)>,
-    /// The share of the most frequent answer: of labels where the check compares labels, else of verdicts.
+    /// The share of the most frequent answer: of labels where the check compares labels, and null when these are kept
+    /// out; else of verdicts.
     pub agreement: Option<f64>,
 }
 
@@ -57,7 +58,7 @@ pub struct Within {
 }
 
 /// A figure without the noise of adding it up, so that nine of ten are 90 %.
-fn rounded(figure: f64) -> f64 {
+pub(super) fn rounded(figure: f64) -> f64 {
     const DIGITS: f64 = 1e12;
     (figure * DIGITS).round() / DIGITS
 }
@@ -78,6 +79,8 @@ pub(super) struct CheckTally {
     at: Vec<Moments>,
     hat: Vec<Moments>,
     agreement: Moments,
+    /// Whether labels, and not verdicts, are to agree.
+    by_labels: bool,
 }
 
 /// The answers of one row of the dataset.
@@ -91,7 +94,7 @@ struct Answers {
 
 impl CheckTally {
     /// Begins; none where each record is one row.
-    pub(super) fn new(repeats: Repeats) -> Option<Self> {
+    pub(super) fn new(repeats: Repeats, by_labels: bool) -> Option<Self> {
         let none = vec![Moments::default(); repeats.steps().count()];
         (!repeats.is_once()).then(|| Self {
             repeats,
@@ -101,6 +104,7 @@ impl CheckTally {
             at: none.clone(),
             hat: none,
             agreement: Moments::default(),
+            by_labels,
         })
     }
 
@@ -134,8 +138,8 @@ impl CheckTally {
         }
         take(&mut self.rates, pass_at_k(judged, passed, 1));
         let labels: Vec<u32> = labels.into_values().collect();
-        let agreed = agreement(if labels.is_empty() { &verdicts } else { &labels });
-        take(&mut self.agreement, agreed);
+        // Labels that are kept out are not known: that all differ is no less likely than that they agree.
+        take(&mut self.agreement, agreement(if self.by_labels { &labels } else { &verdicts }));
     }
 
     /// Gives the rows of the dataset that were judged so far.

@@ -3,12 +3,13 @@
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
-use crate::checks::{Check, CheckResult, CheckVerdict, Checks};
-use crate::gates::Baseline;
-use crate::model::{Repeats, RowKey, RowNumber};
-use crate::report::repeats::CheckTally;
-use crate::report::{CheckRepeats, Rate};
-use crate::stats::{Confusion, Interval, mcnemar, wilson, wilson_of_share};
+use crate::checks::{Check, CheckResult, CheckVerdict};
+use crate::gates::{Baseline, SUCCEEDED};
+use crate::model::{Outcome, Repeats, RowNumber};
+use crate::report::paired::{PairedSummary, Pairing, SucceededSummary};
+use crate::report::repeats::{CheckTally, rounded};
+use crate::report::{CheckRepeats, Rate, ResultRow};
+use crate::stats::{Confusion, Interval, wilson, wilson_of_share};
 
 /// Labels told apart in a report; the others are gathered.
 const MAX_LABELS: usize = 50;
@@ -48,20 +49,6 @@ pub struct CheckSummary {
     /// How well labels were given, when the check compares labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelSummary>,
-}
-
-/// How rows do against the same rows of the baseline.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PairedSummary {
-    /// Rows that were judged in both.
-    pub rows: u64,
-    /// Rows that pass now, and did not.
-    pub better: u64,
-    /// Rows that passed, and do not now.
-    pub worse: u64,
-    /// How likely so uneven a split would be by chance (McNemar's exact test, two-sided) when more rows got worse than
-    /// better; else 1.
-    pub p_worse: f64,
 }
 
 /// A row that did not pass a check.
@@ -134,7 +121,12 @@ impl GroupCheck {
             CheckVerdict::Error => self.error += 1,
             CheckVerdict::Skipped => {}
         }
-        self.pass_rate = Rate::of(self.passed, self.passed + self.failed + self.error);
+    }
+
+    /// Gives the figures once all rows are in, with their rate.
+    pub(super) fn rated(self) -> Self {
+        let pass_rate = Rate::of(self.passed, self.passed + self.failed + self.error);
+        Self { pass_rate, ..self }
     }
 }
 
@@ -148,7 +140,10 @@ pub(super) struct Scores<'a> {
     repeats: Repeats,
     /// The dataset's row that the last row taken in was of.
     record: RowNumber,
+    /// Its key, when there is a baseline and it has one.
+    record_key: Option<String>,
     baseline: Option<&'a Baseline>,
+    succeeded: Option<Pairing>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -160,13 +155,7 @@ struct Tally {
     labels: Confusion,
     example: Option<CheckExample>,
     repeats: Option<CheckTally>,
-    /// Where the baseline has the check.
-    place: Option<usize>,
-    /// Of the current row of the dataset: its pairs, and how many pass in the baseline and here.
-    pair: (u64, u64, u64),
-    both: u64,
-    better: u64,
-    worse: u64,
+    pairing: Option<Pairing>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -182,19 +171,21 @@ impl Mean {
     }
 
     fn value(self) -> Option<f64> {
-        (self.weight > 0.0).then(|| self.sum / self.weight)
+        (self.weight > 0.0).then(|| rounded(self.sum / self.weight))
     }
 }
 
 impl<'a> Scores<'a> {
     pub(super) fn new(checks: &'a [Check], repeats: Repeats, baseline: Option<&'a Baseline>) -> Self {
         let tally = |check: &Check| Tally {
-            repeats: CheckTally::new(repeats),
-            place: baseline.and_then(|baseline| baseline.place(&check.name)),
+            repeats: CheckTally::new(repeats, check.compares_labels()),
+            pairing: Pairing::with(baseline, &check.name),
             ..Tally::default()
         };
         Self {
             baseline,
+            succeeded: Pairing::with(baseline, SUCCEEDED),
+            record_key: None,
             checks,
             weights: checks.iter().map(|check| check.weight.to_f64().unwrap_or(1.0)).collect(),
             tallies: checks.iter().map(tally).collect(),
@@ -205,23 +196,30 @@ impl<'a> Scores<'a> {
     }
 
     /// Takes a row in; one without an answer has no results.
-    pub(super) fn add(&mut self, number: RowNumber, key: Option<&RowKey>, results: &Checks) {
+    pub(super) fn add(&mut self, row: &ResultRow<'_>) {
+        let (number, results) = (row.row_number, &row.checks);
         let record = self.repeats.record(number);
         if record != self.record {
+            self.end_record();
             self.record = record;
-            self.tallies.iter_mut().for_each(Tally::next_row);
+        }
+        if self.baseline.is_some() && self.record_key.is_none() {
+            self.record_key = row.row_key.map(|key| self.repeats.record_key(&key.0, number).to_owned());
+        }
+        if let Some(pairing) = &mut self.succeeded {
+            pairing.add((row.outcome != Outcome::NotRun).then_some(row.outcome == Outcome::Succeeded));
         }
         if results.0.is_empty() {
             self.tallies.iter_mut().for_each(|tally| tally.unscored += 1);
             return;
         }
         let mut row = Mean::default();
-        let key = self.baseline.map(|_| key.map_or_else(|| number.to_string(), |key| key.0.clone()));
         for ((tally, weight), (_, result)) in self.tallies.iter_mut().zip(&self.weights).zip(&results.0) {
             tally.counts.add(result);
             tally.repeats.iter_mut().for_each(|repeats| repeats.add(result));
-            if let (Some(baseline), Some(key), Some(place)) = (self.baseline, &key, tally.place) {
-                tally.compare(result.verdict, baseline.passed(key, place));
+            if let Some(pairing) = &mut tally.pairing {
+                let judged = result.verdict != CheckVerdict::Skipped;
+                pairing.add(judged.then_some(result.verdict == CheckVerdict::Pass));
             }
             tally.skipped += u64::from(result.verdict == CheckVerdict::Skipped);
             if tally.example.is_none() && matches!(result.verdict, CheckVerdict::Fail | CheckVerdict::Error) {
@@ -249,39 +247,36 @@ impl<'a> Scores<'a> {
         self.rows.value()
     }
 
+    /// Ends a record of the dataset, whose rows are one pair: they are not independent.
+    fn end_record(&mut self) {
+        let key = self.record_key.take();
+        let pairings = self.tallies.iter_mut().filter_map(|tally| tally.pairing.as_mut());
+        for pairing in pairings.chain(&mut self.succeeded) {
+            match (self.baseline, &key) {
+                (Some(baseline), Some(key)) => pairing.end(baseline, key),
+                _ => pairing.forget(),
+            }
+        }
+        self.tallies.iter_mut().filter_map(|tally| tally.repeats.as_mut()).for_each(CheckTally::next_row);
+    }
+
+    /// Gives whether rows succeeded, against the baseline.
+    pub(super) fn succeeded(&mut self) -> Option<SucceededSummary> {
+        self.end_record();
+        Some(SucceededSummary { baseline: self.succeeded.as_ref()?.summary()? })
+    }
+
     /// Gives the figures by check, in the manifest's order.
-    pub(super) fn finish(self) -> Vec<(String, CheckSummary)> {
+    pub(super) fn finish(mut self) -> Vec<(String, CheckSummary)> {
+        self.end_record();
         let named = self.checks.iter().zip(self.tallies);
         named.map(|(check, tally)| (check.name.to_string(), tally.summary(check.compares_labels()))).collect()
     }
 }
 
 impl Tally {
-    /// Ends a row of the dataset, whose invocations are one pair: they are not independent.
-    fn next_row(&mut self) {
-        self.repeats.iter_mut().for_each(CheckTally::next_row);
-        let (pairs, before, now) = std::mem::take(&mut self.pair);
-        self.both += u64::from(pairs > 0);
-        self.better += u64::from(now > before);
-        self.worse += u64::from(now < before);
-    }
-
-    fn compare(&mut self, verdict: CheckVerdict, before: Option<bool>) {
-        let (Some(before), false) = (before, verdict == CheckVerdict::Skipped) else { return };
-        let (pairs, was, is) = self.pair;
-        let now = verdict == CheckVerdict::Pass;
-        self.pair = (pairs + 1, was + u64::from(before), is + u64::from(now));
-    }
-
-    fn paired(&self) -> Option<PairedSummary> {
-        let (rows, better, worse) = (self.both, self.better, self.worse);
-        let p_worse = if worse > better { mcnemar(worse, better) } else { 1.0 };
-        (rows > 0).then_some(PairedSummary { rows, better, worse, p_worse })
-    }
-
-    fn summary(mut self, compares_labels: bool) -> CheckSummary {
-        self.next_row();
-        let GroupCheck { passed, failed, error, pass_rate } = self.counts;
+    fn summary(self, compares_labels: bool) -> CheckSummary {
+        let GroupCheck { passed, failed, error, pass_rate } = self.counts.rated();
         let judged = passed + failed + error;
         let interval = match &self.repeats {
             None => wilson(passed, judged, Interval::CONFIDENCE),
@@ -297,7 +292,7 @@ impl Tally {
             pass_rate_interval: interval.map(Into::into),
             mean_score: self.score.value(),
             repeats: self.repeats.as_ref().map(CheckTally::summary),
-            baseline: self.paired(),
+            baseline: self.pairing.as_ref().and_then(Pairing::summary),
             example: self.example,
             labels: compares_labels.then(|| LabelSummary::of(&self.labels)).flatten(),
         }
@@ -310,8 +305,12 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 impl LabelSummary {
-    /// None where nearly every row has a label of its own: then they are texts, and no labels.
+    /// None where nearly every row has a label of its own: then they are texts, and no labels. None also where there were
+    /// more labels than are told apart, since accuracy is not known then.
     fn of(labels: &Confusion) -> Option<Self> {
+        if !labels.is_complete() {
+            return None;
+        }
         let different = labels.classes().len();
         if different > MAX_LABELS && u64::try_from(different).unwrap_or(u64::MAX) > labels.total() / 2 {
             return None;
@@ -327,7 +326,7 @@ impl LabelSummary {
         };
         Some(Self {
             accuracy: labels.accuracy(),
-            macro_f1: labels.macro_f1(),
+            macro_f1: labels.macro_f1().map(rounded),
             classes: shown.classes().into_iter().map(class).collect(),
             confusion: ConfusionSummary { labels: matrix.labels, counts: matrix.counts },
         })
@@ -358,5 +357,24 @@ pub(super) mod named {
         let map = Map::<String, Value>::deserialize(deserializer)?;
         let read = map.into_iter().map(|(name, value)| Ok((name, serde_json::from_value(value)?)));
         read.collect::<Result<_, serde_json::Error>>().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::MAX_LABELS;
+
+    #[test]
+    fn accuracy_is_left_out_where_there_are_more_labels_than_are_told_apart() {
+        let told = |labels: usize| {
+            let mut confusion = Confusion::default();
+            for label in (0..labels).map(|label| label.to_string()) {
+                (0..3).for_each(|_| confusion.add(&label, &label));
+            }
+            LabelSummary::of(&confusion).map(|labels| labels.accuracy)
+        };
+        assert_eq!(told(MAX_LABELS), Some(Some(1.0)));
+        assert_eq!(told(MAX_LABELS + 1), None);
     }
 }

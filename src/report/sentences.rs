@@ -1,30 +1,49 @@
 //! The sentences about checks and gates that terminal and Markdown share.
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde_json::Value;
 
 use crate::gates::{FigureKind, GateResult};
 use crate::report::{
-    CheckRepeats, CheckSummary, JudgeSummary, LabelSummary, PairedSummary, RunRepeats, words,
+    CheckRepeats, CheckSummary, JudgeCost, JudgeSummary, LabelSummary, PairedSummary, RunRepeats, Summary,
+    words,
 };
 
 /// What a judge came to, and what it cost.
 pub(super) fn judge(judge: &JudgeSummary) -> String {
     let mut told = vec![format!("{} judged", judge.rows.succeeded)];
-    let others = judge.rows.failed + judge.rows.in_doubt + judge.rows.rejected;
-    for (count, what) in [(others, "without an answer"), (judge.waiting, "still to be judged")] {
+    for (count, what) in [(judge.errors, "without a usable answer"), (judge.waiting, "still to be judged")] {
         told.extend((count > 0).then(|| format!("{count} {what}")));
     }
-    let cost = judge.cost.total.map(|total| total.to_string());
-    told.push(match &cost {
-        Some(total) => format!("{total} {}", words::unit(total, &judge.cost.unit)),
-        None => "a cost that can't be added up exactly".to_owned(),
-    });
-    if judge.cost.unknown_rows > 0 {
-        told.push(format!("cost unknown for {}", judge.cost.unknown_rows));
-    }
+    told.push(cost(&judge.cost));
     told.push(format!("{} tokens", judge.tokens.total));
+    if judge.tokens.unknown_rows > 0 {
+        told.push(format!("tokens unknown for {}", rows(judge.tokens.unknown_rows)));
+    }
+    told.push(format!("{} calls", judge.calls));
     told.join(", ")
+}
+
+/// What a run and its judges cost together; none without judges.
+pub(super) fn bill(summary: &Summary) -> Option<String> {
+    let bill = summary.bill.as_ref().filter(|_| !summary.judges.is_empty())?;
+    Some(format!("Run and judges together: {}", cost(&bill.cost)))
+}
+
+fn rows(count: u64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+}
+
+fn cost(cost: &JudgeCost) -> String {
+    let mut told = match cost.total.map(|total| total.to_string()) {
+        Some(total) => format!("{total} {}", words::unit(&total, &cost.unit)),
+        None => "a cost that can't be added up exactly".to_owned(),
+    };
+    if cost.unknown_rows > 0 {
+        told.push_str(&format!(", cost unknown for {}", rows(cost.unknown_rows)));
+    }
+    told
 }
 
 /// What a check came to.
@@ -95,16 +114,17 @@ pub(super) fn run_repeats(repeats: &RunRepeats) -> String {
 pub(super) fn paired(paired: &PairedSummary) -> String {
     let PairedSummary { rows, better, worse, p_worse } = paired;
     let chance = match *p_worse {
-        p if p >= 0.05 => format!(": no more than chance would do (p = {p:.2})"),
-        p if p >= 0.001 => format!(": more than chance would do (p = {p:.3})"),
-        _ => ": more than chance would do (p < 0.001)".to_owned(),
+        p if p >= 0.05 => format!(": no more than chance would do (one-sided p = {p:.2})"),
+        p if p >= 0.001 => format!(": more than chance would do (one-sided p = {p:.3})"),
+        _ => ": more than chance would do (one-sided p < 0.001)".to_owned(),
     };
     let chance = if worse > better { chance } else { String::new() };
     format!("against the baseline, {better} of {rows} rows got better and {worse} worse{chance}")
 }
 
 /// How well labels were given, with the labels that were given worst.
-pub(super) fn labels(labels: &LabelSummary) -> String {
+/// `named` writes a label, which is a text from outside.
+pub(super) fn labels(labels: &LabelSummary, named: impl Fn(&str) -> String) -> String {
     const SHOWN: usize = 3;
     let figure = |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), share);
     let mut text = format!("accuracy {}, macro-F1 {}", figure(labels.accuracy), figure(labels.macro_f1));
@@ -112,7 +132,8 @@ pub(super) fn labels(labels: &LabelSummary) -> String {
         labels.classes.iter().filter(|class| class.support > 0 && class.recall < 1.0).collect();
     worst.sort_by(|a, b| a.recall.total_cmp(&b.recall));
     if !worst.is_empty() {
-        let told = worst.iter().take(SHOWN).map(|class| format!("{} {}", class.label, share(class.recall)));
+        let told =
+            worst.iter().take(SHOWN).map(|class| format!("{} {}", named(&class.label), share(class.recall)));
         text.push_str(&format!("; lowest recall: {}", told.collect::<Vec<_>>().join(", ")));
     }
     text
@@ -146,10 +167,16 @@ pub(super) fn figure(value: &Value, kind: FigureKind, unit: &str) -> Option<Stri
         FigureKind::Count => text,
         FigureKind::Cost => format!("{text} {}", words::unit(&text, unit)),
         FigureKind::Ms => match text.strip_prefix('-') {
-            Some(ms) => format!("-{}", words::time(ms.parse().ok()?)),
-            None => words::time(text.parse().ok()?),
+            Some(ms) => format!("-{}", words::time(whole(ms)?)),
+            None => words::time(whole(&text)?),
         },
     })
+}
+
+/// A bound such as `baseline + 10%` is seldom a whole number of milliseconds.
+fn whole(text: &str) -> Option<u64> {
+    let number: Decimal = Decimal::from_scientific(text).or_else(|_| text.parse()).ok()?;
+    number.round().to_u64()
 }
 
 /// A share as percent, with two digits behind the point where they say something.
@@ -160,6 +187,7 @@ fn percent(text: &str) -> Option<Decimal> {
     Some(percent.trunc_with_scale(2).normalize())
 }
 
-fn share(share: f64) -> String {
+/// A share with one digit behind the point.
+pub(super) fn share(share: f64) -> String {
     format!("{:.1}%", share * 100.0)
 }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::gates::GateResult;
 use crate::model::{Cost, Counts, Outcome, RowNumber, Verdict};
 use crate::report::scores::named;
-use crate::report::{BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck, JudgeSummary, RunRepeats};
+use crate::report::{
+    Bill, BudgetSummary, CheckSummary, DoubtfulCost, GroupCheck, JudgeSummary, RunRepeats, SucceededSummary,
+};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct Summary {
     pub coverage: Option<Rate>,
     /// Rows that succeeded of all rows; null for no rows.
     pub success_rate: Option<Rate>,
+    /// Whether rows succeeded, against the baseline; absent without one that has rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succeeded: Option<SucceededSummary>,
     /// The mean of the rows' scores, from 0 to 1, each the weighted mean of its checks' scores; absent without checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
@@ -54,6 +59,9 @@ pub struct Summary {
     /// What judges came to, by the first of the checks that ask them; their cost is not in `cost`. Absent without judges.
     #[serde(default, with = "named", skip_serializing_if = "Vec::is_empty")]
     pub judges: Vec<(String, JudgeSummary)>,
+    /// What the run and its judges cost together; absent in what an older version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bill: Option<Bill>,
     /// Tokens used.
     pub tokens: TokenSummary,
     /// How `limits.budget` stands; null without one.

@@ -188,7 +188,7 @@ fn group_cells(group: &GroupSummary, phrases: &Phrases<'_>) -> Vec<String> {
     let cells = [
         words::harmless(value).into_owned(),
         words::grouped(&group.rows),
-        words::percent(group.success_rate),
+        words::percent_in_table(group.success_rate),
         words::harmless(&phrases.known_cost(&group.cost)).into_owned(),
         words::time_or_dash(group.latency_ms.p95),
     ];

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use rust_decimal::Decimal;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::Outcome;
@@ -11,8 +12,10 @@ use crate::report::Rate;
 /// Gives a decimal number with its whole part in groups of three: `1,385.60`.
 pub(crate) fn grouped<N: ToString + ?Sized>(number: &N) -> String {
     let text = number.to_string();
-    let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
-    let mut grouped = String::with_capacity(text.len() + text.len() / 3);
+    let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |text| ("-", text));
+    let (whole, fraction) = text.split_once('.').map_or((text, None), |(w, f)| (w, Some(f)));
+    let mut grouped = String::with_capacity(text.len() + text.len() / 3 + 1);
+    grouped.push_str(sign);
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) {
             grouped.push(',');
@@ -32,14 +35,24 @@ pub fn unit(amount: &str, unit: &str) -> String {
     if word && !unit.is_empty() && amount != "1" { format!("{unit}s") } else { unit.to_owned() }
 }
 
-/// Gives a share in per cent, cut off after two digits, so that 100% is said only of all.
+/// Gives a share in per cent, cut off after two digits, so that 100% is said only of all: `99.79%`, `92.5%`, `100%`.
 pub(super) fn percent(rate: Option<Rate>) -> String {
+    let text = percent_in_table(rate);
+    let Some(number) = text.strip_suffix('%') else { return text };
+    format!("{}%", number.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// The same with both digits, as shares stand below each other: `99.79%`, `92.50%`, `100.00%`.
+pub(super) fn percent_in_table(rate: Option<Rate>) -> String {
     let Some(rate) = rate else { return "-".to_owned() };
     let hundredths = rate.millionths() / 100;
-    match (hundredths / 100, hundredths % 100) {
-        (whole, 0) => format!("{whole}%"),
-        (whole, rest) => format!("{whole}.{rest:02}%"),
-    }
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
+}
+
+/// Gives a number of statistics for the eye: six digits that count.
+pub(super) fn short(figure: f64) -> String {
+    let rounded = Decimal::from_f64_retain(figure).and_then(|figure| figure.round_sf(6));
+    rounded.map_or_else(|| format!("{figure:.3e}"), |figure| figure.normalize().to_string())
 }
 
 /// Gives a time: `950ms`, `1.20s`, `12.3s`, `4m 12s`, `5h 03m`; rounded to the nearest.
@@ -157,6 +170,19 @@ mod tests {
         check("20000", "20,000");
         check("1234567.8901", "1,234,567.8901");
         check("0.6928", "0.6928");
+        check("-123", "-123");
+        check("-1234.5", "-1,234.5");
+    }
+
+    #[test]
+    fn figures_of_statistics_have_six_digits_that_count() {
+        let check = |figure: f64, expected: &str| assert_eq!(short(figure), expected);
+        check(0.0, "0");
+        check(0.3, "0.3");
+        check(0.020_833_333_333, "0.0208333");
+        check(1_234_567.0, "1234570");
+        check(1e300, "1.000e300");
+        check(f64::NAN, "NaN");
     }
 
     #[test]
@@ -197,6 +223,18 @@ mod tests {
         check(1, 2, "50%");
         check(1, 20, "5%");
         check(101, 10_000, "1.01%");
+        check(37, 40, "92.5%");
+    }
+
+    #[test]
+    fn percents_in_a_table_have_the_same_digits() {
+        let check =
+            |part, total, expected: &str| assert_eq!(percent_in_table(Rate::of(part, total)), expected);
+        check(0, 0, "-");
+        check(0, 5, "0.00%");
+        check(37, 40, "92.50%");
+        check(999_999, 1_000_000, "99.99%");
+        check(5, 5, "100.00%");
     }
 
     #[test]

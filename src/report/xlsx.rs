@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use crate::report::layout::Cells;
+use crate::report::layout::{Cells, OWN_NUMBERS};
 use crate::report::zip::{Archive, EntryWriter};
 
 /// Rows of a sheet, the header among them.
@@ -17,9 +17,6 @@ const MAX_CELL: usize = 32_767;
 
 /// Digits that a spreadsheet's number carries exactly.
 const EXACT_DIGITS: usize = 15;
-
-/// Columns that are numbers, by their place from the last one.
-const NUMBERS: [usize; 5] = [7, 6, 5, 4, 2];
 
 /// Bytes kept for the end of a sheet.
 const TAIL: u64 = 1 << 20;
@@ -118,7 +115,8 @@ impl<W: Write> Workbook<W> {
         self.line.clear();
         self.line.push_str("<row>");
         for (place, cell) in inputs.iter().chain(&cells.others).enumerate().take(MAX_COLUMNS) {
-            let number = !header && NUMBERS.contains(&(columns - place)) && place >= inputs.len();
+            let own = place.checked_sub(inputs.len() + cells.own);
+            let number = !header && own.is_some_and(|own| OWN_NUMBERS.contains(&own));
             let cut = push_cell(&mut self.line, cell, number, if header { 2 } else { 1 });
             self.unfit.cells += u64::from(cut);
         }
@@ -229,7 +227,7 @@ mod tests {
 
     fn cells<'a>(dataset: &[&'a str], others: &[&'a str]) -> Cells<'a> {
         let own = |cells: &[&'a str]| cells.iter().map(|cell| (*cell).into()).collect();
-        Cells { recorded: true, dataset: own(dataset), others: own(others), missed: false }
+        Cells { recorded: true, dataset: own(dataset), others: own(others), own: 1, missed: false }
     }
 
     /// The archive's entries, each read at the place that the directory gives.
@@ -295,6 +293,15 @@ mod tests {
         ];
         assert_eq!(row, format!("<row>{}</row>", expected.concat()));
         assert!(!text.contains("<f>"));
+    }
+
+    #[test]
+    fn keys_and_run_ids_stay_texts_where_rows_say_which_repeat_they_are() {
+        let own = ["x", "succeeded", "", "0.25", "12", "1", "950", "0123", "7", "0007", "2"];
+        let (text, _) = sheet(&[cells(&["1"], &own)]);
+        let row = text.lines().nth(2).unwrap();
+        assert!(row.contains(">0123</t>") && row.contains(">0007</t>"), "{row}");
+        assert!(row.contains("<c><v>7</v></c>") && row.ends_with("<c><v>2</v></c></row>"), "{row}");
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Pages over HTTP: the runs below a folder, each one's report, and how a living run stands. Reads run folders and
-//! changes nothing.
+//! Pages over HTTP: the runs below a folder, each one's report, how a living run stands, and two runs compared. Reads run
+//! folders and changes nothing.
 //!
 //! Whoever reaches the port sees the runs, so it listens on loopback unless told otherwise, and answers only to names
 //! that it goes by: a page of another site that points a name of its own here reads nothing.
 
+mod comparison;
 mod pages;
 mod progress;
 mod watch;
@@ -20,6 +21,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::serve::watch::Watch;
@@ -48,6 +50,8 @@ struct Shared {
     watch: Watch,
     address: SocketAddr,
     names: Vec<String>,
+    /// Comparisons are made one after the other: each reads the rows of two runs.
+    comparing: Semaphore,
 }
 
 impl Server {
@@ -55,7 +59,12 @@ impl Server {
     pub async fn start(options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind(options.address).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { watch: Watch::below(options.dir), address, names: options.names });
+        let shared = Arc::new(Shared {
+            watch: Watch::below(options.dir),
+            address,
+            names: options.names,
+            comparing: Semaphore::new(1),
+        });
         let routes = routes(shared);
         let serving = tokio::spawn(async move {
             // It ends only when it is aborted.
@@ -80,6 +89,7 @@ fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/", get(pages::list))
         .route("/runs.json", get(pages::list_json))
+        .route("/compare", get(comparison::page))
         .route("/runs/{manifest}/{run}/", get(pages::run))
         .route("/runs/{manifest}/{run}/events", get(pages::events))
         .route("/healthz", get(|| async { "ok\n" }))

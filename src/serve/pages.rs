@@ -23,21 +23,21 @@ const LIVE: &str = include_str!("live.js");
 /// Between two events of a run that somebody looks at.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-type Here = State<Arc<Shared>>;
+pub(super) type Here = State<Arc<Shared>>;
 
 /// Reading folds journals, which is no work for the thread that answers.
-async fn read<T: Send + 'static>(
+pub(super) async fn read<T: Send + 'static>(
     shared: Arc<Shared>,
     work: impl FnOnce(&Shared) -> T + Send + 'static,
 ) -> Option<T> {
     tokio::task::spawn_blocking(move || work(&shared)).await.ok()
 }
 
-fn broken() -> Response {
+pub(super) fn broken() -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, "the runs could not be read\n").into_response()
 }
 
-fn missing() -> Response {
+pub(super) fn missing() -> Response {
     (StatusCode::NOT_FOUND, "there is no such run\n").into_response()
 }
 

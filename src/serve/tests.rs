@@ -79,3 +79,65 @@ async fn only_names_of_its_own_are_answered_and_nothing_is_changed() {
     drop(temp);
     check("localhost", "/readyz", "503").await;
 }
+
+/// A run of three rows as its process left it, with results written by hand.
+fn ended(root: &std::path::Path, run_id: &str, passing: u64) {
+    let folder = crate::journal::Runs::below(root).folder("triage", run_id);
+    let selection = vec![RunEvent::Selected(Selected { count: 3, ranges: vec![(1, 3)] })];
+    let claim = folder.claim().unwrap();
+    drop(folder.begin(claim, &RunLock::example(run_id, 3), b"", selection, Durability::Process).unwrap());
+    let rows = (1..=3).map(|row| {
+        let word = if row <= passing { "pass" } else { "fail" };
+        format!(
+            "{{\"row_key\":\"k{row}\",\"outcome\":\"succeeded\",\"output\":{{\"a\":\"<script>\"}},\"checks\":{{\"label\":\"{word}\"}}}}\n"
+        )
+    });
+    std::fs::write(folder.file("results.jsonl"), rows.collect::<String>()).unwrap();
+    std::fs::write(folder.file("report.json"), "{}").unwrap();
+}
+
+/// All files below a folder, with their sizes and times.
+fn files(below: &std::path::Path) -> Vec<(std::path::PathBuf, u64, std::time::SystemTime)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(below).unwrap().map(|entry| entry.unwrap()) {
+        let meta = entry.path().symlink_metadata().unwrap();
+        if meta.is_dir() {
+            found.extend(files(&entry.path()));
+        }
+        found.push((entry.path(), meta.len(), meta.modified().unwrap()));
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn two_runs_are_compared_and_nothing_is_written() {
+    let temp = tempfile::tempdir().unwrap();
+    ended(temp.path(), "before", 3);
+    ended(temp.path(), "after", 1);
+    let before = files(temp.path());
+    let server = server(temp.path()).await;
+    let page = get_by(&server, "localhost", "/compare?a=triage/before&b=triage%2Fafter").await;
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("content-type: text/html"), "{page}");
+    assert!(page.contains("\"/runs/triage/before/\",\"/runs/triage/after/\""), "{page}");
+    assert!(page.contains("\"count\":2") && !page.contains("<script>\\\""), "{page}");
+    assert!(page.contains("default-src 'none'; script-src"), "{page}");
+    let check = async |query: &str, status: &str, told: &str| {
+        let answer = get_by(&server, "localhost", &format!("/compare{query}")).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(told),
+            "{query}: {answer}"
+        );
+    };
+    check("?a=triage/before&b=triage/none", "404", "no such run").await;
+    check("?a=triage/before&b=../../etc", "404", "no such run").await;
+    check("?a=before&b=after", "404", "no such run").await;
+    check("?a=triage/before", "400", "b").await;
+    let foreign = get_by(&server, "attacker.example", "/compare?a=triage/before&b=triage/after").await;
+    assert!(foreign.starts_with("HTTP/1.1 421"), "{foreign}");
+    assert_eq!(files(temp.path()), before);
+    // What is missing is not derived: that would be written.
+    std::fs::remove_file(temp.path().join("triage/after/results.jsonl")).unwrap();
+    check("?a=triage/before&b=triage/after", "409", "triage/after: results.jsonl is missing or older").await;
+    assert!(!temp.path().join("triage/after/results.jsonl").exists());
+}

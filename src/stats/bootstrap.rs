@@ -74,7 +74,7 @@ fn interval_of(differences: &[f64], how: &Resampling) -> Option<Interval> {
     if differences.len() < MIN_PAIRS || !sound {
         return None;
     }
-    let mut draws = Draws { state: how.seed };
+    let mut draws = Draws::begin(how.seed);
     let count = u64::try_from(differences.len()).ok()?;
     let mut means = Vec::new();
     for _ in 0..how.resamples {
@@ -97,12 +97,16 @@ fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
 }
 
 /// `SplitMix64`: small, the same everywhere, and good enough to draw rows.
-struct Draws {
+pub(super) struct Draws {
     state: u64,
 }
 
 impl Draws {
-    fn next(&mut self) -> u64 {
+    pub(super) fn begin(seed: u64) -> Self {
+        Self { state: seed }
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -76,13 +76,27 @@ impl Confusion {
         if let Some(place) = self.gathered {
             return place;
         }
-        let mut name = "other".to_owned();
-        while self.places.contains_key(&name) {
-            name = format!("({name})");
-        }
+        let name = self.name_of_the_rest();
+        self.gather_as(name)
+    }
+
+    fn gather_as(&mut self, name: String) -> u32 {
         let place = self.push(name);
         self.gathered = Some(place);
         place
+    }
+
+    fn name_of_the_rest(&self) -> String {
+        let mut name = "other".to_owned();
+        while self.places.get(&name).is_some_and(|place| Some(*place) != self.gathered) {
+            name = format!("({name})");
+        }
+        name
+    }
+
+    /// Says whether each label is told apart; else figures over all labels are not known.
+    pub fn is_complete(&self) -> bool {
+        self.gathered.is_none()
     }
 
     /// How many were taken in.
@@ -145,7 +159,7 @@ impl Confusion {
     }
 
     /// Gives the same with at most `most` labels, for showing: those that are expected or given least often are gathered
-    /// into one, `other`. Its figures are not those of the whole: take accuracy and macro-F1 before.
+    /// into one, `other`, or `(other)` when a label has that name. Its figures are not those of the whole: take accuracy and macro-F1 before.
     #[must_use]
     pub fn gathered(&self, most: usize) -> Self {
         if self.labels.len() <= most {
@@ -166,7 +180,8 @@ impl Confusion {
         for (place, label) in self.in_order().into_iter().filter(|(place, _)| kept.contains(place)) {
             moved.insert(place, fewer.push(label.to_owned()));
         }
-        let rest = fewer.gathering();
+        // Subtle: a label of that name may be among those that are gathered.
+        let rest = fewer.gather_as(self.name_of_the_rest());
         for ((expected, actual), count) in &self.counts {
             let to = |place| moved.get(place).copied().unwrap_or(rest);
             *fewer.counts.entry((to(expected), to(actual))).or_default() += count;

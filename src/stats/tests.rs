@@ -77,7 +77,7 @@ fn labels_beyond_those_shown_are_gathered_and_none_is_lost() {
         (0..times).for_each(|_| confusion.add(expected, actual));
     }
     let few = confusion.gathered(3);
-    assert_eq!(few.matrix().labels, ["a", "b", "other"]);
+    assert_eq!(few.matrix().labels, ["a", "b", "(other)"]);
     assert_eq!(few.matrix().counts, [[5, 0, 0], [0, 0, 3], [0, 0, 3]]);
     assert_eq!(few.total(), confusion.total());
     assert_eq!(confusion.gathered(6).matrix(), confusion.matrix());
@@ -85,6 +85,15 @@ fn labels_beyond_those_shown_are_gathered_and_none_is_lost() {
     // A label of that name is not mixed up with what is gathered.
     (0..9).for_each(|_| confusion.add("other", "other"));
     assert_eq!(confusion.gathered(3).matrix().labels, ["a", "other", "(other)"]);
+}
+
+#[test]
+fn what_is_gathered_is_not_called_by_the_name_of_a_label_that_is_gathered() {
+    let mut confusion = Confusion::default();
+    for (label, times) in [("a", 5), ("b", 4), ("c", 2), ("other", 1)] {
+        (0..times).for_each(|_| confusion.add(label, label));
+    }
+    assert_eq!(confusion.gathered(3).matrix().labels, ["a", "b", "(other)"]);
 }
 
 #[test]
@@ -213,6 +222,7 @@ proptest! {
     #[test]
     fn nothing_panics_whatever_the_counts(a in any::<u64>(), b in any::<u64>(), k in 0_u64..50, c in any::<f64>()) {
         let p = mcnemar(a, b);
+        prop_assert!((0.0..=1.0).contains(&mcnemar_worse(a, b)));
         prop_assert!((0.0..=1.0).contains(&p));
         prop_assert_eq!(p.to_bits(), mcnemar(b, a).to_bits());
         if let Some(interval) = wilson(a.min(b), a.max(b), c.abs().fract()) {
@@ -268,7 +278,7 @@ fn a_null_change_is_called_a_difference_about_as_often_as_stated() {
 #[test]
 fn a_change_of_the_smallest_size_is_found_about_eight_times_of_ten() {
     for (pairs, discordant) in [(200_u32, 20_u32), (400, 80), (150, 0)] {
-        let change = smallest_change(pairs.into(), discordant.into()).unwrap();
+        let change = smallest_change(pairs.into(), f64::from(discordant)).unwrap();
         let both = (f64::from(discordant) / f64::from(pairs)).max(change);
         let (lost, won) = (f64::midpoint(both, change), (both - change) / 2.0);
         let mut draw = fastrand::Rng::with_seed(pairs.into());
@@ -282,12 +292,115 @@ fn a_change_of_the_smallest_size_is_found_about_eight_times_of_ten() {
         let found = found.count();
         assert!((190..275).contains(&found), "{found} of 300 at {change} of {pairs}");
     }
-    assert_eq!((smallest_change(0, 0), smallest_change(3, 4), smallest_change(3, 0)), (None, None, None));
-    assert!(smallest_change(10_000, 500) < smallest_change(1_000, 50));
+    assert_eq!(
+        (smallest_change(0, 0.0), smallest_change(3, 4.0), smallest_change(3, 0.0)),
+        (None, None, None)
+    );
+    assert!(smallest_change(10_000, 500.0) < smallest_change(1_000, 50.0));
 }
 
 #[test]
 fn a_planted_regression_is_found() {
     let (exact, drawn) = times(0.3);
     assert!(exact >= 285 && drawn >= 285, "{exact} and {drawn} of 300");
+}
+
+/// C(n, k) / 2^n, by its factors.
+fn even_chance(n: u32, k: u32) -> f64 {
+    (0..k).map(|i| f64::from(n - i) / f64::from(i + 1)).product::<f64>() / 2_f64.powf(f64::from(n))
+}
+
+#[test]
+fn the_one_sided_p_is_the_share_of_splits_at_least_so_uneven_to_the_worse() {
+    for n in 0..=20_u32 {
+        for worse in 0..=n {
+            let expected: f64 = (worse..=n).map(|k| even_chance(n, k)).sum();
+            let [lost, won] = [worse, n - worse].map(u64::from);
+            let found = mcnemar_worse(lost, won);
+            assert!((found - expected).abs() < 1e-12, "{worse} of {n}: {found} for {expected}");
+            if lost > won {
+                assert!((2.0 * found - mcnemar(lost, won)).abs() < 1e-12);
+            }
+        }
+    }
+    assert!(mcnemar_worse(u64::MAX, 0).abs() < 1e-300 && (mcnemar_worse(0, u64::MAX) - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn p_of_one_side_and_of_flipped_signs_is_that_of_scipy() {
+    for case in golden("one_sided") {
+        let [worse, better] = ["worse", "better"].map(|key| case[key].as_u64().unwrap());
+        near(mcnemar_worse(worse, better), &case["p"], &case);
+    }
+    for case in golden("sign_flips") {
+        let differences: Vec<f64> = list(&case["differences"]);
+        let ours = sign_flips(&differences, &Resampling::of(differences.len(), 1));
+        near(ours.two_sided, &case["two_sided"], &case);
+        near(ours.lower, &case["lower"], &case);
+    }
+}
+
+fn flipped(lost: usize, won: usize, zeros: usize, seed: u64) -> SignFlips {
+    let all = [vec![-1.0; lost], vec![1.0; won], vec![0.0; zeros], vec![f64::NAN]].concat();
+    sign_flips(&all, &Resampling::of(all.len(), seed))
+}
+
+#[test]
+fn flipping_signs_of_single_answers_is_mcnemars_test() {
+    for (lost, won) in [(0, 0), (5, 0), (6, 0), (3, 9), (8, 8), (16, 0), (1, 4)] {
+        let found = flipped(lost, won, 30, 1);
+        let exact = (mcnemar(lost as u64, won as u64), mcnemar_worse(lost as u64, won as u64));
+        assert!((found.two_sided - exact.0).abs() < 1e-12, "{lost} {won}: {found:?} {exact:?}");
+        assert!((found.lower - exact.1).abs() < 1e-12, "{lost} {won}: {found:?} {exact:?}");
+    }
+    // Drawn beyond sixteen: within the chance of 10,000 draws.
+    for (lost, won) in [(15, 5), (30, 20), (12, 40)] {
+        let (found, exact) = (flipped(lost, won, 5, 7), mcnemar(lost as u64, won as u64));
+        assert!((found.two_sided - exact).abs() < 0.015, "{lost} {won}: {found:?} {exact}");
+        assert!((found.lower - mcnemar_worse(lost as u64, won as u64)).abs() < 0.015);
+        assert_eq!(found, flipped(lost, won, 5, 7), "the same seed gives the same p");
+    }
+    let many = sign_flips_of_many(-196.0, 10_000.0);
+    assert!((many.two_sided - 0.049_996).abs() < 1e-5 && (many.lower - 0.024_998).abs() < 1e-5, "{many:?}");
+    let many = sign_flips_of_many(100.0, 10_000.0);
+    assert!((many.lower - 0.841_345).abs() < 1e-5, "{many:?}");
+    assert_eq!(sign_flips_of_many(0.0, 0.0).two_sided.to_bits(), 1.0_f64.to_bits());
+    assert!(sign_flips_of_many(-5_000.0, 10_000.0).two_sided < 1e-12);
+}
+
+/// How often of 400 a change is called significant: records with a chance of their own to pass, the same in all answers to them (and mostly
+/// the same answer), asked `before` times in the one run and `now` times in the other.
+fn called_with_repeats(records: usize, before: u32, now: u32, worse: f64) -> (usize, usize) {
+    let called = (0..400).map(|seed| {
+        let mut draw = fastrand::Rng::with_seed(seed);
+        let differences: Vec<f64> = (0..records)
+            .map(|_| {
+                // Near 0 or 1 most often: the answers to one record are alike.
+                let chance: f64 =
+                    if draw.f64() < 0.3 { draw.f64() } else { f64::from(u8::from(draw.f64() < 0.8)) };
+                let mut share = |times: u32, chance: f64| {
+                    f64::from((0..times).map(|_| u32::from(draw.f64() < chance)).sum::<u32>())
+                        / f64::from(times)
+                };
+                share(now, chance - worse) - share(before, chance)
+            })
+            .collect();
+        let how = Resampling { resamples: 500, ..Resampling::of(records, seed) };
+        let p = sign_flips(&differences, &how);
+        (p.two_sided < 0.05, p.lower < 0.05)
+    });
+    called.fold((0, 0), |(two, one), (is_two, is_one)| (two + usize::from(is_two), one + usize::from(is_one)))
+}
+
+#[test]
+fn repeated_answers_to_the_same_records_do_not_make_a_null_change_significant() {
+    // 5 % of 400 is 20, with a standard deviation of 4.4: three of them above is 33.
+    for (records, before, now) in
+        [(60, 5, 5), (200, 3, 3), (60, 1, 5), (60, 5, 1), (200, 1, 10), (25, 20, 20)]
+    {
+        let (two, one) = called_with_repeats(records, before, now, 0.0);
+        assert!(two <= 33 && one <= 33, "{records} records {before} and {now} times: {two} and {one} of 400");
+    }
+    let (two, one) = called_with_repeats(120, 5, 5, 0.12);
+    assert!(two >= 380 && one >= 380, "{two} and {one} of 400");
 }

@@ -10,7 +10,7 @@ use flowbatch::report::{HtmlWriter, ResultError, ResultRow, Summary};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-const TEXTS: [&str; 9] = [
+pub(crate) const TEXTS: [&str; 9] = [
     "<script>window.hit = 1</script>",
     "</script><script>window.hit = 1</script><!--",
     "<img src=x onerror=\"window.hit = 1\"><iframe srcdoc='<script>parent.hit = 1</script>'></iframe>",

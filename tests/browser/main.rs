@@ -11,6 +11,7 @@
     reason = "figures of a made-up run"
 )]
 
+mod comparison;
 mod driver;
 mod hostile;
 mod scene;
@@ -173,6 +174,12 @@ impl Drop for Running {
     }
 }
 
+/// Where a server says that it listens.
+fn listening(server: &mut Running) -> String {
+    let first = BufReader::new(server.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    first.strip_prefix("listening on ").unwrap().to_owned()
+}
+
 #[test]
 fn a_living_run_is_followed_until_its_report_takes_the_place() {
     let Some(browser) = Browser::start() else { return };
@@ -199,8 +206,7 @@ fn a_living_run_is_followed_until_its_report_takes_the_place() {
     let mut server = Running(
         program(&["serve", "runs", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap(),
     );
-    let first = BufReader::new(server.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
-    let address = first.strip_prefix("listening on ").unwrap().to_owned();
+    let address = listening(&mut server);
     browser.look(1280, 800, "light");
     browser.open_address(&address);
     browser.until("document.documentElement.dataset.ready === 'runs'");

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use fastrand::Rng;
 use flowbatch::checks::Checks;
-use flowbatch::model::{Cost, Outcome, RowKey};
+use flowbatch::model::{Cost, Outcome, RowKey, Throttling};
 use flowbatch::report::{HtmlWriter, ResultError, ResultRow, Summary};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -55,6 +55,7 @@ struct Counts {
     cost: Cost,
     tokens: u64,
     latencies: Vec<u64>,
+    throttling: Throttling,
 }
 
 /// Writes the page of so many rows.
@@ -69,11 +70,13 @@ pub(crate) fn write(path: &Path, rows: u64) -> Scene {
         cost: Cost::ZERO,
         tokens: 0,
         latencies: Vec::new(),
+        throttling: Throttling::default(),
     };
     let mut clock = 1_795_500_000_000_u64;
     for number in 1..=rows {
         add_row(&mut page, number, rows, &mut random, &mut counts, &mut clock);
     }
+    page.throttled(&counts.throttling);
     let summary = summary(rows, &mut counts);
     let mut target = File::create(path).unwrap();
     page.finish(&summary, &mut target).unwrap();
@@ -104,6 +107,9 @@ fn add_row(
     let latency = 600 + (-(1.0 - random.f64()).ln() * if slow { 2600.0 } else { 700.0 }) as u64;
     *clock += (40.0 * 60_000.0 / rows as f64 * if slow { 3.0 } else { 1.0 }) as u64;
     let backoff = if slow { random.u64(500..4_000) } else { 0 };
+    for _ in 0..if slow { random.u8(..4) } else { 0 } {
+        counts.throttling.note(*clock + random.u64(..2_000));
+    }
     let draw = random.u16(..1000);
     let outcome = match draw {
         0..18 => Outcome::Failed,
@@ -236,6 +242,8 @@ fn summary(rows: u64, counts: &mut Counts) -> Summary {
     let classes: Vec<_> = LABELS.iter().map(|name| json!({"label": name, "precision": 0.931, "recall": 0.934, "f1": 0.9325, "support": rows / 5})).collect();
     label["labels"] = json!({"accuracy": label["pass_rate"], "macro_f1": 0.9324, "classes": classes,
         "confusion": {"labels": LABELS, "counts": counts.confusion}});
+    label["repeats"] = json!({"n": 5, "rows": rows / 5, "flaky_rows": rows / 31, "pass_at_1": 0.936, "pass_at_k": {"1": 0.936, "2": 0.971, "5": 0.994},
+        "pass_hat_k": {"1": 0.936, "2": 0.902, "5": 0.841}, "agreement": 0.9412});
     let groups: Vec<_> = LANGUAGES.iter().map(|name| json!({"by": "lang", "value": name, "rows": rows / 6, "succeeded": rows / 6 - rows / 300,
         "success_rate": 0.98, "cost": {"total": "41.2", "unknown_rows": 0}, "tokens": {"total": 51_234, "unknown_rows": 0}, "latency_ms": times})).collect();
     serde_json::from_value(json!({
@@ -258,6 +266,12 @@ fn summary(rows: u64, counts: &mut Counts) -> Summary {
             {"kind": "timeout", "outcome": "in_doubt", "count": in_doubt, "example": "no result within 10m; it may still run", "row_number": 180}],
         "groups": groups,
         "checks": {"label": label, "polite": check(&counts.checks[1])},
+        "repeats": {"n": 5, "cost": {"rows": rows / 5, "mean": 0.0141, "variance": 0.000_004_2, "cv": 0.1453}, "latency_ms": {"rows": rows / 5, "mean": 1420.5, "variance": 512_330.25, "cv": 0.5039}},
+        "judges": {"polite": {"checks": ["polite"], "manifest": "politeness", "runs": ["20261124T070000Z-1a2b"], "complete": true, "waiting": 0, "errors": counts.checks[1][2], "calls": succeeded + 3,
+            "rows": {"total": succeeded, "succeeded": succeeded - 2, "failed": 2, "in_doubt": 0, "rejected": 0, "not_run": 0},
+            "cost": {"total": "3.3075", "unit": "credit", "unknown_rows": 1}, "tokens": {"total": 412_804, "unknown_rows": 1}}},
+        "bill": {"cost": {"total": "17.4075", "unit": "credit", "unknown_rows": in_doubt + 1}, "judges": {"cost": {"total": "3.3075", "unit": "credit", "unknown_rows": 1},
+            "tokens": {"total": 412_804, "unknown_rows": 1}, "calls": succeeded + 3, "errors": counts.checks[1][2]}},
         "gates": [
             {"gate": "label.pass_rate >= 95%", "unit": "share", "value": 0.936, "bound": 0.95, "margin": -0.014, "passed": false, "reason": null},
             {"gate": "coverage >= 98%", "unit": "share", "value": 0.991, "bound": 0.98, "margin": 0.011, "passed": true, "reason": null},

@@ -192,3 +192,50 @@ fn checks_of_real_runs_are_compared_with_a_run_and_with_the_baseline_that_report
     let told = bench.run(&["compare", "before", set.to_str().unwrap(), "--format", "json"]).exits(0).json();
     assert_eq!((&told["differences"], &told["checks"]["same"]["pairs"]), (&json!([]), &json!(40)));
 }
+
+#[test]
+fn a_candidate_that_was_halted_after_good_rows_has_not_been_shown_to_be_as_good() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.dataset(20);
+    bench.job(
+        &service.url,
+        "sync",
+        "checks: {there: {value: \"{{output.answer}}\", present: true}}\n\
+         limits: {concurrency: 1, budget: {cost: 100, cost_per_row: 1}}\n",
+    );
+    bench.run(&["run", "job.yaml", "--id", "before"]).exits(0);
+    bench.run(&["run", "job.yaml", "--id", "half", "--set", "limits.budget.cost=1"]).exits(4);
+    let args = ["compare", "before", "half", "--fail-on-regression", "--format"];
+    let told = bench.run(&[&args[..], &["json"]].concat()).exits(4).json();
+    assert_eq!((&told["regressions"], &told["undecided"]), (&json!([]), &json!(["rows"])));
+    let page = bench.run(&[&args[..], &["text"]].concat()).exits(4).stdout;
+    assert!(page.contains("the candidate is not complete: what it lacks can't be compared"), "{page}");
+    // Nor is it a baseline for others.
+    bench
+        .run(&["report", "half", "--format", "baseline"])
+        .exits(2)
+        .says(&["no baseline", "flowbatch resume"]);
+    let half = bench.run_dir().with_file_name("half");
+    bench.run(&["resume", half.to_str().unwrap(), "--set", "limits.budget.cost=100"]).exits(0);
+    bench.run(&args[..4]).exits(0);
+    bench.run(&["report", "half", "--format", "baseline"]).exits(0);
+}
+
+#[test]
+fn a_row_without_a_key_does_not_take_the_place_of_another_in_a_baseline() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.job(
+        &service.url,
+        "sync",
+        "checks: {there: {value: \"{{output.answer}}\", present: true}}\naccept: {rejected: 100%}\n",
+    );
+    bench.write("job.yaml", bench.read("job.yaml").replace("rows.csv", "rows.jsonl"));
+    // The second line is broken, and its number is the first one's key.
+    bench.write("rows.jsonl", "{\"id\":\"2\",\"text\":\"a\"}\n{\"id\":\n{\"id\":\"3\",\"text\":\"c\"}\n");
+    bench.run(&["run", "job.yaml", "--id", "a", "--set", "dataset.on_bad_row=reject"]);
+    let baseline = bench.run(&["report", "a", "--format", "baseline"]).exits(0).stdout;
+    let keys: Vec<_> = baseline.lines().skip(1).map(|line| line.split('"').nth(3).unwrap()).collect();
+    assert_eq!(keys, ["2", "3"], "{baseline}");
+}

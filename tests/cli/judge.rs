@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::SERVICE;
+use crate::support::hostile::{Hostile, Request, response};
 use crate::support::money::amount;
 use crate::support::{Bench, Emulator, by_user, rows_of};
 #[cfg(unix)]
@@ -144,6 +145,30 @@ fn scoring_again_asks_a_judge_only_what_it_was_not_asked() {
     assert_eq!(court.judge_runs().len(), 2);
     court.bench.run(&["score", &court.run_dir(), "--yes"]).exits(0).says(&["nothing was sent"]);
     assert_eq!((court.judge.accepted().len(), court.service.accepted().len()), (16, 8));
+}
+
+#[test]
+fn what_another_process_is_about_to_ask_is_not_asked_beside_it() {
+    let court = Court::of(3, GOOD, &quick(), "{}");
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    court.judge_yaml("again: {{row.output.answer}}", "{}");
+    // As it is when a run is laid out: locked, and with no row begun.
+    let other = court.bench.run_dir().join("judges/good/other");
+    let first = court.judge_runs().remove(0);
+    fs::create_dir(&other).unwrap();
+    fs::copy(first.join("run.lock.json"), other.join("run.lock.json")).unwrap();
+    let journal = fs::read_to_string(first.join("journal.jsonl")).unwrap();
+    let laid_out: String = journal.lines().take(2).map(|line| line.to_owned() + "\n").collect();
+    assert!(!laid_out.contains("process_started"), "{laid_out}");
+    fs::write(other.join("journal.jsonl"), laid_out).unwrap();
+    let locked = if cfg!(windows) { "journal.lock" } else { "journal.jsonl" };
+    let locked = fs::File::options().create(true).append(true).open(other.join(locked)).unwrap();
+    locked.lock().unwrap();
+    court.bench.run(&["score", &court.run_dir()]).exits(3).says(&["judges/good/other"]);
+    assert_eq!(court.judge.accepted().len(), 3);
+    drop(locked);
+    court.bench.run(&["score", &court.run_dir()]).exits(0).says(&["3 requests were sent"]);
+    assert_eq!(court.judge.accepted().len(), 6);
 }
 
 #[test]
@@ -317,6 +342,51 @@ fn a_run_that_is_judged_stands_in_no_way() {
 }
 
 #[test]
+fn replies_that_no_dataset_may_have_are_judged_all_the_same() {
+    let outputs = [
+        r#"{"answer":"a","n":0.12345678901234567890}"#,
+        r#"{"answer":"b","n":1,"n":2}"#,
+        r#"{"answer":"c","n":"\ud83d"}"#,
+        r#"{"answer":"d","n":1e999}"#,
+    ];
+    let service = Hostile::serve(move |request: &Request| {
+        let row = usize::try_from(request.row()).unwrap();
+        let output = outputs[row - 1];
+        let body = format!(
+            "{{\"workflowRunId\":\"r\",\"status\":\"SUCCEED\",\"output\":{output},\"totalCost\":0.25}}"
+        );
+        response("200 OK", "Content-Type: application/json", body)
+    });
+    let court = Court::of(4, GOOD, &quick(), "{}");
+    court.bench.job(&service.url, "sync", &format!("checks:\n{GOOD}"));
+    court.judge_yaml("{{row.output.answer}} {{row.output.n}}", "{}");
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    let asked: Vec<_> = court.asked().into_keys().collect();
+    assert_eq!(asked, ["a 0.12345678901234567890", "b 2", "c \u{fffd}", "d 1e999"]);
+    assert_eq!(court.bench.report()["checks"]["good"]["error"], 0);
+    // Nothing is asked again.
+    court.bench.run(&["resume", &court.run_dir()]).exits(0);
+    court.bench.run(&["score", &court.run_dir(), "--yes"]).exits(0).says(&["nothing was sent"]);
+    assert_eq!(court.judge.accepted().len(), 4);
+}
+
+#[test]
+fn a_question_of_another_type_than_the_judge_declares_stops_no_other() {
+    let court = Court::of(3, GOOD, &quick(), "{}");
+    let text = court.bench.read("judge.yaml").replace("key: key}", "key: key, types: {key: integer}}");
+    court.bench.write("judge.yaml", text);
+    court.bench.write("rows.csv", "id,text\n1,one\nk2,two\n3,three\n");
+    court.bench.run(&["run", "job.yaml"]).exits(0);
+    let verdicts: Vec<_> =
+        court.bench.results().iter().map(|row| row["checks"]["good"]["verdict"].clone()).collect();
+    assert_eq!(verdicts[1], "error");
+    assert!(verdicts[0] != "error" && verdicts[2] != "error", "{verdicts:?}");
+    assert_eq!(court.judge.accepted().len(), 2);
+    court.bench.run(&["resume", &court.run_dir()]).exits(0);
+    assert_eq!(court.judge.accepted().len(), 2);
+}
+
+#[test]
 fn mistakes_in_a_judge_s_manifest_stop_before_anything_is_sent() {
     let court = Court::of(3, GOOD, &quick(), "{}");
     let mistake = |from: &str, to: &str, told: &str| {
@@ -330,6 +400,19 @@ fn mistakes_in_a_judge_s_manifest_stop_before_anything_is_sent() {
     };
     mistake("row.output", "row.outptu", "the dataset has no column `outptu`");
     mistake("key: key}", "key: key, select: {limit: 1}}", "leave out `dataset.select`");
+    mistake("limits: {}", "repeat: 5", "leave out `repeat`");
+    for (more, told) in [
+        ("format: csv", "leave out `dataset.format`, or say `jsonl`"),
+        ("delimiter: ';'", "leave out `dataset.delimiter`"),
+        ("encoding: utf-16le", "leave out `dataset.encoding`"),
+        (
+            "sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "leave out `dataset.sha256`",
+        ),
+    ] {
+        mistake("key: key}", &format!("key: key, {more}}}"), told);
+    }
+    mistake("key: key}", "key: kee}", "the dataset has no column `kee` to be its key");
     mistake("limits: {}", "checks: {a: {judge: {manifest: judge.yaml}}}", "a judge can't be judged");
     mistake("version: 1", "version: 2", "this flowbatch knows version 1");
     fs::remove_file(court.bench.path("judge.yaml")).unwrap();

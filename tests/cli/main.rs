@@ -26,6 +26,7 @@ mod repeat;
 mod reproduce;
 mod resume;
 mod reuse;
+mod schedule;
 mod secrets;
 mod signals;
 mod spend;

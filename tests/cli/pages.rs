@@ -145,6 +145,25 @@ fn what_is_redacted_is_in_no_file_but_the_journal() {
     assert!(bench.report()["notes"][0].as_str().unwrap().contains("output.redact"));
     let shown = bench.run(&["report", "--format", "html"]).exits(0).stdout;
     assert!(!shown.contains("@example.com"));
+    // Whoever guesses a value is not told by a digest whether it is right.
+    let baseline = bench.run(&["report", "--format", "baseline"]).exits(0).stdout;
+    assert_eq!((baseline.matches("\"input_sha256\":null").count(), baseline.lines().count()), (4, 5));
+}
+
+#[test]
+fn what_a_run_keeps_out_stays_out_when_it_is_scored_by_another_manifest() {
+    let (bench, _server) = bench("output: {redact: [row.email, output.reply]}\n");
+    bench.run(&["run", "job.yaml"]).exits(1);
+    let open = bench.read("job.yaml").replace("output: {redact: [row.email, output.reply]}", "");
+    let open = open.split("input:").next().unwrap().to_owned()
+        + "input: {text: \"{{row.text}}\"}\nchecks: {said: {value: \"{{output.reply}}\", equals: \"{{row.email}}\"}}\n";
+    bench.write("open.yaml", open);
+    bench.run(&["score", "--manifest", "open.yaml"]).exits(1);
+    let set = fs::read_dir(bench.run_dir().join("scores")).unwrap().next().unwrap().unwrap().path();
+    for name in ["results.jsonl", "report.json", "report.md"] {
+        let text = fs::read_to_string(set.join(name)).unwrap();
+        assert!(!text.contains("@example.com"), "{name}: {text}");
+    }
 }
 
 #[test]
@@ -173,4 +192,50 @@ fn a_run_can_show_itself_while_it_lives_and_an_address_that_is_taken_stops_it_be
     bench.run(&["run", "job.yaml", "--new", &address]).exits(3).says(&["cannot serve on 127.0.0.1:"]);
     assert_eq!(entries(), before, "nothing was begun");
     bench.run(&["serve", "nowhere"]).exits(2).says(&["there is no such folder"]);
+}
+
+#[test]
+fn what_is_redacted_is_in_no_comparison() {
+    let more = "output: {redact: [row.email, output.reply]}\n\
+        checks:\n  said: {value: \"{{output.reply}}\", equals: \"Dear {{row.email}}!\"}\n";
+    let (bench, _server) = bench(more);
+    bench.run(&["run", "job.yaml", "--id", "a"]).exits(1);
+    let baseline = bench.run(&["report", "a", "--format", "baseline"]).exits(0).stdout;
+    bench.write(
+        "baseline.jsonl",
+        baseline
+            .replace("\"said\":\"error\"", "\"said\":\"pass\"")
+            .replace("\"said\":\"fail\"", "\"said\":\"pass\""),
+    );
+    for format in ["html", "json", "markdown", "text"] {
+        let told = bench.run(&["compare", "baseline.jsonl", "a", "--format", format]).exits(0).stdout;
+        assert!(!told.contains("@example") && !told.contains("Dear"), "{format}: {told}");
+        assert!(told.contains("[redacted]"), "{format}: {told}");
+    }
+    let page = bench.run(&["compare", "a", "a", "--format", "html"]).exits(0).stdout;
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("No difference"), "{page}");
+}
+
+#[test]
+fn a_run_that_is_gone_on_with_is_served_too() {
+    let (bench, _server) = bench("output: {formats: [jsonl, html]}\n");
+    bench.run(&["run", "job.yaml", "--id", "a", "--limit", "2"]).exits(0);
+    let folder = bench.run_dir();
+    for args in [
+        &["resume", "a", "--all", "--serve"][..],
+        &["resume", folder.to_str().unwrap(), "--retry", "failed", "--serve"],
+    ] {
+        let ended = bench.run(args).exits(1);
+        let said = ended.stderr.lines().find_map(|line| line.split("this run is shown at ").nth(1));
+        let page = said.expect("its address is said");
+        assert!(page.starts_with("http://127.0.0.1:") && page.ends_with("/runs/job/a/"), "{page}");
+    }
+    // `--id` of a run that is there goes on with it.
+    bench.run(&["run", "job.yaml", "--id", "b", "--set", "dataset.select.limit=2"]).exits(0);
+    let again = ["run", "job.yaml", "--id", "b", "--set", "dataset.select.limit=2", "--serve"];
+    let ended = bench.run(&again).exits(0);
+    assert!(ended.stderr.contains("nothing remains to be done"), "{}", ended.stderr);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("--serve={}", taken.local_addr().unwrap());
+    bench.run(&["resume", "a", "--retry", "failed", &address]).exits(3).says(&["cannot serve on"]);
 }

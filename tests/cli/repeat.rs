@@ -59,9 +59,51 @@ fn each_row_is_invoked_so_often_and_the_report_says_how_steady_it_is() {
     let same = bench.run(&["compare", "a", "b", "--format", "json"]).exits(0).json();
     assert_eq!(
         (&same["rows"]["paired"], &same["checks"]["steady"]["verdict"]),
-        (&json!(12), &json!("no_difference"))
+        (&json!(4), &json!("no_difference"))
     );
-    assert_eq!(same["notes"], json!([]));
+    assert_eq!((&same["unit"], &same["test"]), (&json!("record"), &json!("sign_flip")));
+    assert_eq!(same["checks"]["steady"]["pairs"], 4);
+    assert!(same["cost"]["difference"].is_string(), "{}", same["cost"]);
+}
+
+#[test]
+fn a_repeated_run_is_compared_with_one_that_is_not_and_with_a_baseline() {
+    let bench = Bench::new();
+    bench.dataset(12);
+    let service = Emulator::serve(&bench, SERVICE);
+    job(&bench, &service, REST);
+    let none = ["--set", "gates=[]"];
+    bench.run(&[&["run", "job.yaml", "--id", "thrice"][..], &none].concat()).exits(0);
+    bench.run(&[&["run", "job.yaml", "--id", "once", "--set", "repeat=1"][..], &none].concat()).exits(0);
+    let baseline = bench.run(&["report", "thrice", "--format", "baseline"]).exits(0).stdout;
+    assert!(baseline.lines().next().unwrap().contains("\"repeat\":3"), "{baseline}");
+    bench.write("baseline.jsonl", baseline);
+    let check = |before: &str, now: &str, answers: [u64; 2]| {
+        let told = bench.run(&["compare", before, now, "--format", "json"]).exits(0).json();
+        let rows = json!({"paired": 12, "only_baseline": 0, "only_candidate": 0, "input_differs": told["rows"]["input_differs"],
+            "duplicates": {"baseline": 0, "candidate": 0}, "without_key": {"baseline": 0, "candidate": 0}});
+        assert_eq!(told["rows"], rows, "{before} {now}");
+        let steady = &told["checks"]["steady"];
+        assert_eq!(
+            steady["answers"],
+            json!({"baseline": answers[0], "candidate": answers[1]}),
+            "{before} {now}"
+        );
+        assert_eq!((&steady["pairs"], &told["unit"]), (&json!(12), &json!("record")), "{before} {now}");
+        told
+    };
+    check("thrice", "thrice", [36, 36]);
+    check("baseline.jsonl", "thrice", [36, 36]);
+    let told = check("thrice", "once", [36, 12]);
+    // All answers of the first repeat pass, and two of three of the other run.
+    assert_eq!(
+        (&told["checks"]["steady"]["won"], &told["checks"]["steady"]["verdict"]),
+        (&json!(11), &json!("better"))
+    );
+    assert_eq!(told["cost"]["difference"], Value::Null);
+    let told = check("baseline.jsonl", "once", [36, 12]);
+    assert_eq!(told["checks"]["steady"]["won"], 11);
+    check("once", "thrice", [12, 36]);
 }
 
 #[test]

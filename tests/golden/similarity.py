@@ -1,7 +1,9 @@
 """Prints tests/golden/similarity.json: figures of rapidfuzz, rouge_score and sacrebleu that src/similarity/ is held to.
 
-    python3 -m venv venv && venv/bin/pip install rapidfuzz rouge_score sacrebleu
+    python3 -m venv venv && venv/bin/pip install -r tests/golden/requirements.txt
     venv/bin/python tests/golden/similarity.py > tests/golden/similarity.json
+
+`./test` runs it where these can be installed, and compares (compare.py).
 
 Token F1 is computed here as SQuAD's evaluation (v1.1, v2.0) defines it, with Python's own `re` and `string`.
 """

@@ -1,7 +1,9 @@
 """Prints tests/golden/stats.json: figures of scipy, scikit-learn, statsmodels and numpy that src/stats/ is held to.
 
-    python3 -m venv venv && venv/bin/pip install numpy scipy scikit-learn statsmodels
+    python3 -m venv venv && venv/bin/pip install -r tests/golden/requirements.txt
     venv/bin/python tests/golden/stats.py > tests/golden/stats.json
+
+`./test` runs it where these can be installed, and compares (compare.py).
 """
 
 import json
@@ -14,7 +16,7 @@ import numpy as np
 import scipy
 import sklearn
 import statsmodels
-from scipy.stats import bootstrap, norm
+from scipy.stats import binomtest, bootstrap, norm, permutation_test
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.inter_rater import fleiss_kappa
@@ -153,9 +155,31 @@ def bins():
         }
 
 
+def one_sided():
+    for worse, better in [(0, 0), (1, 0), (0, 3), (5, 5), (9, 3), (3, 9), (40, 22), (700, 650), (5000, 5100)]:
+        p = binomtest(worse, worse + better, alternative="greater").pvalue if worse + better else 1.0
+        yield {"worse": worse, "better": better, "p": float(p)}
+
+
+def sign_flips():
+    # Few enough that scipy, too, tries every way.
+    for records, before, now in [(8, 5, 5), (12, 3, 3), (14, 1, 5), (13, 10, 2)]:
+        passed = lambda times: sum(draw.random() < 0.7 for _ in range(times))
+        pairs = [(passed(now), passed(before)) for _ in range(records)]
+        values = [p / now - q / before for p, q in pairs]
+        # Whole numbers, where the same sum is the same sum whatever the order.
+        whole = [float(p * before - q * now) for p, q in pairs]
+        test = lambda side: permutation_test(
+            (whole,), lambda x, axis: np.sum(x, axis=axis), permutation_type="samples", vectorized=True,
+            n_resamples=np.inf, alternative=side,
+        ).pvalue
+        # scipy doubles the smaller tail, which is the same since the distribution is symmetric.
+        yield {"differences": values, "two_sided": float(test("two-sided")), "lower": float(test("less"))}
+
+
 versions = {m.__name__: m.__version__ for m in (np, scipy, sklearn, statsmodels)}
 quantiles = [{"confidence": c, "z": float(norm.ppf(0.5 + c / 2))} for c in (1e-9, 0.1, 0.5, 0.9, 0.95, 0.99, 0.9999999)]
-parts = [wilson, paired, labels, differences, repeats, kappas, moments, bins]
+parts = [wilson, paired, labels, differences, repeats, kappas, moments, bins, one_sided, sign_flips]
 print("{")
 print(f' "versions": {json.dumps(versions)},')
 print(f' "quantiles": {json.dumps(quantiles)},')

@@ -353,6 +353,11 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
+/// Says whether a file only carries the turn to begin a judge's run: it is empty.
+fn is_turn(name: &str) -> bool {
+    name.starts_with(JUDGES) && name.ends_with("/.starting.lock")
+}
+
 /// Lists what is in a run folder and is none of its files. `seen` has folders that were gone through with a `/` at the end.
 fn unexpected(
     folder: &Path,
@@ -368,7 +373,7 @@ fn unexpected(
             let inside = format!("{name}/");
             if is_folder && !seen.contains(&inside) {
                 folders.push(inside);
-            } else if !is_folder && !seen.contains(&name) {
+            } else if !is_folder && !seen.contains(&name) && !is_turn(&name) {
                 verified.unexpected.push(format!("{prefix}{name}"));
             }
         }

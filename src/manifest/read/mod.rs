@@ -17,6 +17,7 @@ mod reader;
 mod reuse;
 mod root;
 mod rules;
+mod schedule;
 mod section;
 mod templates;
 mod webhook;

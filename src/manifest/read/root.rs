@@ -10,7 +10,7 @@ use crate::manifest::names::{did_you_mean, is_plain_name, wrong_name};
 use crate::manifest::read::kept::Kept;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
-use crate::manifest::read::{checks, dataset, gates, input, limits, output, reuse, workflow};
+use crate::manifest::read::{checks, dataset, gates, input, limits, output, reuse, schedule, workflow};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node};
 use crate::manifest::{Diagnostic, Manifest};
@@ -39,7 +39,7 @@ pub(in crate::manifest) struct Context<'a> {
 pub const KEPT: &str = "kept";
 
 /// Sections that later versions have.
-pub(in crate::manifest) const LATER: [&str; 2] = ["schedule", "notify"];
+pub(in crate::manifest) const LATER: [&str; 1] = ["notify"];
 
 /// Reads a manifest from its tree. The list has every mistake; what is wrong or missing has a stand-in, and only a
 /// missing dataset leaves nothing to go on with.
@@ -105,6 +105,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
     let output = output::read(reader, root.take("output"), key.as_deref());
 
+    let schedule = schedule::read(reader, root.take("schedule"), name.as_deref());
     if let Some(workflow) = &workflow {
         workflow::check_secrets_stay(reader, workflow);
     }
@@ -136,6 +137,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         kept: std::mem::take(&mut reader.kept.files),
         output,
         group_by,
+        schedule,
         references: std::mem::take(&mut reader.references),
         places,
     })

@@ -9,6 +9,8 @@ mod raw_flow;
 #[expect(dead_code, reason = "as above")]
 mod raw_reuse;
 #[expect(dead_code, reason = "as above")]
+mod raw_schedule;
+#[expect(dead_code, reason = "as above")]
 mod raw_workflow;
 mod reference;
 mod values;

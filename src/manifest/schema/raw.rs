@@ -8,6 +8,7 @@ use crate::gates::TOP_LEVEL;
 use super::raw_checks::Check;
 use super::raw_flow::{Concurrency, RetryOf};
 use super::raw_reuse::Reuse;
+use super::raw_schedule::Schedule;
 use super::raw_workflow::Workflow;
 use super::values::{
     Boolean, ColumnType, Condition, Delimiter, Delivery, Durability, Duration, Durations, FilePath, Format,
@@ -61,6 +62,8 @@ pub(super) struct RawManifest {
     output: Output,
     /// How the report is laid out.
     report: Report,
+    /// When the manifest is run by `flowbatch schedule`. See docs/scheduling.md.
+    schedule: Schedule,
 }
 
 /// Checks by name.

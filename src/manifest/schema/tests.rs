@@ -66,6 +66,24 @@ fn full() -> Value {
             "csv": {"bom": true, "inputs": true, "safe": true, "encoding": "utf-8", "delimiter": ";"},
         },
         "report": {"group_by": {"lang": "{{row.lang}}"}},
+        "schedule": full_schedule(),
+    })
+}
+
+/// Every key of `schedule`.
+fn full_schedule() -> Value {
+    json!({
+        "cron": "30 2 * * MON-FRI",
+        "time_zone": "Europe/Rome",
+        "dst": "once",
+        "overlap": "skip",
+        "catch_up": {"missed": "all", "window": "12h"},
+        "start_deadline": "1h",
+        "jitter": "5m",
+        "starts": "2026-12-01",
+        "ends": "2027-12-31T23:00:00Z",
+        "pause_on_failure": true,
+        "keep": {"succeeded": 30, "failed": 10},
     })
 }
 
@@ -228,6 +246,12 @@ fn the_reader_and_the_schema_agree_on_good_values() {
         ("/output/formats", json!(["html", "xlsx"])),
         ("/output/redact", json!(["output", "output.reply", "input.[a b]"])),
         ("/output/csv/bom", json!(false)),
+        ("/schedule/cron", json!("@daily")),
+        ("/schedule/cron", json!("*/15,59 9-17/2 * JAN,dec 0-7")),
+        ("/schedule/time_zone", json!("UTC")),
+        ("/schedule/catch_up", json!("all")),
+        ("/schedule/starts", json!("2026-12-01T06:00")),
+        ("/schedule", json!({"cron": "0 6 * * *", "time_zone": "America/Argentina/Buenos_Aires"})),
     ] {
         bench.check(pointer, &value, true);
     }
@@ -308,6 +332,24 @@ fn mistakes_of_checks() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Values of `schedule` that both refuse.
+fn mistakes_of_schedule() -> Vec<(&'static str, Value)> {
+    vec![
+        ("/schedule", json!("0 6 * * *")),
+        ("/schedule", json!({"cron": "0 6 * * *"})),
+        ("/schedule", json!({"time_zone": "UTC"})),
+        ("/schedule/cron", json!("0 0 6 * * *")),
+        ("/schedule/cron", json!("CRON_TZ=UTC 0 6 * *")),
+        ("/schedule/time_zone", json!("+02:00")),
+        ("/schedule/dst", json!("skip")),
+        ("/schedule/overlap", json!("queue")),
+        ("/schedule/catch_up", json!({"window": "1h"})),
+        ("/schedule/jitter", json!("5 minutes")),
+        ("/schedule/starts", json!("tomorrow")),
+        ("/schedule/keep/failed", json!(0)),
+    ]
+}
+
 /// Values of other keys that both refuse.
 fn other_mistakes() -> Vec<(&'static str, Value)> {
     vec![
@@ -375,7 +417,7 @@ fn other_mistakes() -> Vec<(&'static str, Value)> {
 #[test]
 fn the_reader_and_the_schema_agree_on_mistakes() {
     let bench = Bench::new();
-    let mistakes = [mistakes_of_workflow(), mistakes_of_checks(), other_mistakes()];
+    let mistakes = [mistakes_of_workflow(), mistakes_of_checks(), mistakes_of_schedule(), other_mistakes()];
     for (pointer, value) in mistakes.into_iter().flatten() {
         bench.check(pointer, &value, false);
     }

@@ -311,6 +311,25 @@ kind!(
 );
 kind!(Delivery, "`at_most_once` or `at_least_once`", words(&["at_most_once", "at_least_once"]));
 kind!(Durability, "`power` or `process`", words(&["power", "process"]));
+kind!(Dst, "`once` or `literal`", words(&["once", "literal"]));
+kind!(
+    Overlap,
+    "`skip`, `queue_one`, `queue_all`, `cancel_other` or `allow`",
+    words(&["skip", "queue_one", "queue_all", "cancel_other", "allow"])
+);
+kind!(CatchUp, "`none`, `last` or `all`", words(&["none", "last", "all"]));
+kind!(
+    /// A cron text of five fields, or a name.
+    CronText, "cron text", matching(&[r" *@[A-Za-z]+ *", r"\s*[^\s@=]+(?:\s+[^\s=]+){4}\s*"])
+);
+kind!(
+    /// The IANA name of a time zone.
+    ZoneName, "IANA time zone", matching(&[r"[A-Za-z][A-Za-z0-9_+/-]*"])
+);
+kind!(
+    /// A date, a local time or an instant.
+    Instant, "date, local time or RFC 3339 instant", matching(&[r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9:.]+(?:[Zz]|[+-][0-9:]+)?)?"])
+);
 kind!(NoHalt, "`none`", words(&["none"]));
 
 /// A whole number within a range.

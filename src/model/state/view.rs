@@ -4,10 +4,15 @@ use crate::model::life::{RowState, step};
 use crate::model::state::{Impossible, OpenRow, Phase, RunState, print_of};
 use crate::model::{
     Cost, Counts, Doubt, Opened, Outcome, Places, Reservation, Reserved, RowNumber, RowSet, RunEvent,
-    SettingsChanged, Stopped, Tally,
+    SettingsChanged, Stopped, Tally, Throttling,
 };
 
 impl RunState {
+    /// Gives when sends were asked to slow down.
+    pub fn throttling(&self) -> &Throttling {
+        &self.throttling
+    }
+
     /// Says where a row stands.
     pub fn row(&self, row: RowNumber) -> RowState {
         if let Some(open) = self.open.get(&row) {

@@ -73,12 +73,15 @@ function grouped(number) {
   return whole.replace(/\B(?=(\d{3})+$)/g, ',') + (fraction === undefined ? '' : '.' + fraction);
 }
 
-/** A share in per cent, cut off, so that 100% is said only of all. */
-function percent(rate) {
+/** A share in per cent, cut off, so that 100% is said only of all; in a table all have two digits behind the point. */
+function percent(rate, inTable) {
   if (rate === null || rate === undefined) return '–';
-  const hundredths = Math.floor(rate * 10000 + 1e-7);
-  return hundredths % 100 === 0 ? hundredths / 100 + '%' : (hundredths / 100).toFixed(2) + '%';
+  const share = Math.floor(rate * 10000 + 1e-7) / 100;
+  return (inTable ? share.toFixed(2) : String(share)) + '%';
 }
+
+/** A unit in the number that fits the amount: `1 credit`, `1.5 credits`; `USD` stays as it is. */
+const unitOf = (amount, unit) => (/^[a-z]*[a-rt-z]$/.test(unit) && amount !== '1' ? unit + 's' : unit);
 
 function time(ms) {
   if (ms === null || ms === undefined) return '–';

@@ -80,7 +80,7 @@ pub(super) fn cut(text: Cow<'_, str>, bytes: usize) -> Cow<'_, str> {
 }
 
 /// JSON whose strings are written in characters: many services write `\u4e2d` for each character that isn't ASCII.
-fn readable(json: &str) -> Cow<'_, str> {
+pub(crate) fn readable(json: &str) -> Cow<'_, str> {
     if !json.contains("\\u") {
         return Cow::Borrowed(json);
     }

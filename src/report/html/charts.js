@@ -112,12 +112,12 @@ function stretchesOf(timeline) {
   let open = 0;
   let last = -1;
   const longest = Math.max(40, timeline.stretches.length);
-  for (const [place, started, finished, unsuccessful, backoff] of timeline.stretches) {
+  for (const [place, started, finished, unsuccessful, backoff, throttled] of timeline.stretches) {
     const missing = place - last - 1;
     if (missing > longest) stretches.push({ gap: missing * timeline.width_ms });
-    else for (let idle = 0; idle < missing; idle += 1) stretches.push({ at: last + 1 + idle, open, finished: 0, unsuccessful: 0, backoff: 0 });
+    else for (let idle = 0; idle < missing; idle += 1) stretches.push({ at: last + 1 + idle, open, finished: 0, unsuccessful: 0, backoff: 0, throttled: 0 });
     open += started;
-    stretches.push({ at: place, open, finished, unsuccessful, backoff });
+    stretches.push({ at: place, open, finished, unsuccessful, backoff, throttled });
     open -= finished;
     last = place;
   }
@@ -136,7 +136,10 @@ function timelineChart(timeline) {
       { name: perMinute ? 'Rows a minute' : 'Rows a second', height: 92, value: (part) => rate(part.finished), bars: true },
       { name: 'In flight', height: 64, value: (part) => part.open },
     ];
-    if (waits) lanes.push({ name: 'In back-off and pauses, of the rows that ended', height: 46, value: (part) => part.backoff / Math.max(1, part.finished), bars: true, wait: true, show: time });
+    if (parts.some((part) => part.throttled > 0)) {
+      lanes.push({ name: 'Answers that asked to slow down', height: 40, value: (part) => part.throttled, bars: true, wait: true, show: WHOLE.format, told: (count) => 'asked to slow down ' + plural(count, 'time') });
+    }
+    if (waits) lanes.push({ name: 'In back-off and pauses, of the rows that ended', height: 46, value: (part) => part.backoff / Math.max(1, part.finished), bars: true, wait: true, show: time, told: (ms) => time(ms) + ' a row' });
     const height = lanes.reduce((sum, lane) => sum + lane.height + 26, 20);
     const picture = draw('svg', { height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': 'timeline of the run' });
     const left = 44;
@@ -163,6 +166,7 @@ function narrowed(all, most) {
       last.finished += stretch.finished;
       last.unsuccessful += stretch.unsuccessful;
       last.backoff += stretch.backoff;
+      last.throttled += stretch.throttled;
       last.open = Math.max(last.open, stretch.open);
       last.joined += 1;
     }
@@ -194,7 +198,7 @@ function paintLane(picture, lane, parts, { left, step, top, width, rate }) {
     if (value <= 0) return;
     const bar = { x: at + (step > 3 ? 0.5 : 0), width: Math.max(0.7, step - (step > 3 ? 1 : 0)) };
     if (lane.wait) {
-      picture.append(draw('rect', { class: 'f-wait', y: y(value), height: floor - y(value), ...bar }, draw('title', {}, show(value) + ' a row')));
+      picture.append(draw('rect', { class: 'f-wait', y: y(value), height: floor - y(value), ...bar }, draw('title', {}, lane.told(value))));
       return;
     }
     const bad = rate(part.unsuccessful);

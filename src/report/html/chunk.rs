@@ -146,15 +146,21 @@ impl Chunks {
     }
 
     fn add_verdicts(&mut self, checks: &Checks) {
-        for (name, _) in &checks.0 {
-            place(&mut self.checks, name);
+        // As it is for each row with an answer: else a row of many checks would look each of them up among all.
+        let same = self.checks.len() == checks.0.len();
+        let in_order = same && self.checks.iter().zip(&checks.0).all(|(there, (name, _))| **there == **name);
+        if !in_order {
+            for (name, _) in &checks.0 {
+                place(&mut self.checks, name);
+            }
         }
         let before = self.index.n.len() - 1;
         let verdicts = &mut self.index.v;
         // One that is new in the middle of a chunk has no verdicts on the rows before.
         verdicts.resize_with(self.checks.len(), || "-".repeat(before));
-        for (name, verdicts) in self.checks.iter().zip(verdicts) {
-            let result = checks.0.iter().find(|(there, _)| **there == **name);
+        for (at, (name, verdicts)) in self.checks.iter().zip(verdicts).enumerate() {
+            let found = if in_order { checks.0.get(at) } else { None };
+            let result = found.or_else(|| checks.0.iter().find(|(there, _)| **there == **name));
             verdicts.push(match result.map(|(_, result)| result.verdict) {
                 Some(CheckVerdict::Pass) => 'p',
                 Some(CheckVerdict::Fail) => 'f',

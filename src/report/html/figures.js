@@ -40,7 +40,7 @@ function tiles() {
   return make('div', { class: 'tiles' },
     tile('Coverage', percent(report.coverage), '', [`${WHOLE.format(rows.succeeded + rows.failed)} of ${plural(rows.total, 'row')} answered`]),
     tile('Success rate', percent(report.success_rate), '', [`${WHOLE.format(rows.succeeded)} succeeded`, rows.failed > 0 && `${WHOLE.format(rows.failed)} failed`]),
-    tile('Cost', grouped(cost.total), cost.unit === 'credit' && cost.total !== '1' ? 'credits' : cost.unit, [money, mean, says.budget], [unknown(cost.unknown_rows)]),
+    tile('Cost', grouped(cost.total), unitOf(cost.total, cost.unit), [money, mean, says.budget], [unknown(cost.unknown_rows)]),
     tile('Tokens', WHOLE.format(tokens.total), '', [tokens.known_rows > 0 && `${short(tokens.total / tokens.known_rows)} a row`], [unknown(tokens.unknown_rows)]),
     tile('Latency p95', time(latency.p95), '', [latency.p50 !== null && `p50 ${time(latency.p50)}, max ${time(latency.max)}`]),
     tile('Time', time(report.wall_ms), '', [perMinute], [report.throttled > 0 && `throttled ${plural(report.throttled, 'time')}`]));
@@ -59,26 +59,6 @@ function outcomes() {
   return make('section', { class: 'card' }, bar, legend, says.in_doubt && outside('p', { class: 'small soft' }, 'In doubt: ' + says.in_doubt));
 }
 
-function card(title, ...content) {
-  return make('section', { class: 'card' }, make('h2', null, title), ...content);
-}
-
-function table(headings, rows, attributes) {
-  const cells = (tag, row) => row.map((cell, place) => {
-    const number = headings[place].startsWith('>');
-    if (cell instanceof Node && cell.nodeName === tag.toUpperCase()) return cell;
-    return make(tag, { class: number ? 'n' : undefined }, cell);
-  });
-  return make('div', { class: 'scroll' }, make('table', attributes || {},
-    make('thead', null, make('tr', null, ...cells('th', headings.map((name) => outside('span', null, name.replace(/^>/, '')))))),
-    make('tbody', null, ...rows.map((row) => make('tr', null, ...cells('td', row))))));
-}
-
-function sign(verdict) {
-  const signs = { pass: '✓', fail: '✗', error: '!', open: '?', skipped: '–', none: '·' };
-  return make('span', { class: 'sign ' + verdict, title: verdict === 'open' ? 'undecided' : verdict === 'none' ? 'not scored' : verdict }, signs[verdict]);
-}
-
 const figure = (value) => (value === null || value === undefined ? '–' : typeof value === 'number' ? short(value) : String(value));
 const signed = (text) => (/^[-–]/.test(text) ? text : '+' + text);
 
@@ -87,7 +67,7 @@ function inUnit(value, unit) {
   if (value === null || value === undefined) return '–';
   if (unit === 'share') return Number((value * 100).toFixed(3)) + '%';
   if (unit === 'ms') return (value < 0 ? '-' : '') + time(Math.abs(value));
-  if (unit === 'cost') return `${grouped(value)} ${report.cost.unit}`;
+  if (unit === 'cost') return `${grouped(value)} ${unitOf(value, report.cost.unit)}`;
   return figure(value);
 }
 
@@ -105,20 +85,6 @@ function gates() {
   return card('Gates', table(['Gate', '>Value', '>Bound', '>Margin', ''], rows, { id: 'gates' }));
 }
 
-function meter(rate, interval) {
-  const bar = make('span', { class: 'meter' });
-  const filled = make('i');
-  filled.style.width = (rate || 0) * 100 + '%';
-  bar.append(filled);
-  if (interval) {
-    const range = make('b');
-    range.style.left = interval[0] * 100 + '%';
-    range.style.width = Math.max(0.5, (interval[1] - interval[0]) * 100) + '%';
-    bar.append(range);
-  }
-  return bar;
-}
-
 function checks() {
   const names = Object.keys(report.checks);
   if (names.length === 0) return null;
@@ -127,10 +93,10 @@ function checks() {
   const rows = names.map((name) => {
     const check = report.checks[name];
     const interval = check.pass_rate_interval;
-    const range = interval ? make('span', { class: 'soft small' }, ` ${percent(interval[0])} to ${percent(interval[1])}`) : '';
+    const range = interval ? make('span', { class: 'soft small' }, ` ${percent(interval[0], true)} to ${percent(interval[1], true)}`) : '';
     return [
       outside('span', null, name),
-      make('td', { class: 'wide' }, meter(check.pass_rate, interval), percent(check.pass_rate), range),
+      make('td', { class: 'wide' }, meter(check.pass_rate, interval), percent(check.pass_rate, true), range),
       WHOLE.format(check.passed || 0), show(name, 'f', check.failed || 0), show(name, 'e', check.error || 0),
       WHOLE.format(check.skipped || 0), WHOLE.format(check.unscored || 0), figure(check.mean_score),
     ];
@@ -144,7 +110,7 @@ function checks() {
 function labels(name, told) {
   const share = (value) => percent(value);
   const classes = table(['Label', '>Precision', '>Recall', '>F1', '>Rows'], (told.classes || []).map((it) => [
-    outside('span', null, it.label), share(it.precision), share(it.recall), share(it.f1), WHOLE.format(it.support),
+    outside('span', null, it.label), percent(it.precision, true), percent(it.recall, true), percent(it.f1, true), WHOLE.format(it.support),
   ]));
   const summary = make('p', { class: 'soft small' }, `accuracy ${share(told.accuracy)}, macro F1 ${share(told.macro_f1)}`);
   return make('div', { class: 'labels' }, make('h3', null, 'Labels of ', outside('code', null, name)), summary,
@@ -170,7 +136,7 @@ function spreads() {
   const marks = (of) => [['p50', of.p50 === null ? null : Number(of.p50)], ['p95', of.p95 === null ? null : Number(of.p95)]];
   const charts = [
     ['Latency of a row', data.bars.latency_ms, marks(latency), time],
-    [`Cost of a row, in ${cost.unit}s`.replace('Ds', 'D'), data.bars.cost, marks(cost.per_row), short],
+    [`Cost of a row, in ${unitOf('', cost.unit)}`, data.bars.cost, marks(cost.per_row), short],
     ['Tokens of a row', data.bars.tokens, [], short],
   ].filter(([, bins]) => bins.length > 0);
   if (charts.length === 0) return null;
@@ -201,10 +167,10 @@ function groups() {
     const names = Object.keys(report.checks).filter((check) => all.some((group) => group.checks && group.checks[check])).slice(0, 6);
     const rows = all.slice(0, 100).map((group) => [
       outside('span', null, group.value === '' ? '(empty)' : group.value), WHOLE.format(group.rows),
-      make('td', { class: 'wide' }, meter(group.success_rate), percent(group.success_rate)),
+      make('td', { class: 'wide' }, meter(group.success_rate), percent(group.success_rate, true)),
       grouped(group.cost.total) + (group.cost.unknown_rows ? ` + ${WHOLE.format(group.cost.unknown_rows)} unknown` : ''),
       WHOLE.format(group.tokens.total), time(group.latency_ms.p50), time(group.latency_ms.p95),
-      ...names.map((check) => percent(group.checks[check] && group.checks[check].pass_rate)),
+      ...names.map((check) => percent(group.checks[check] && group.checks[check].pass_rate, true)),
     ]);
     const more = all.length > 100 && make('p', { class: 'soft small' }, `and ${all.length - 100} more in report.json`);
     return make('section', { class: 'card' }, make('h2', null, 'By ', outside('span', null, name)),
@@ -216,11 +182,3 @@ function notes() {
   if (report.notes.length === 0) return null;
   return card('Notes', make('ul', { class: 'notes' }, ...report.notes.map((note) => outside('li', null, note))));
 }
-
-function add(...sections) {
-  page.append(...sections.flat().filter(Boolean));
-}
-
-add(head(), tiles(), outcomes(), gates(), checks(), spreads(),
-  data.timeline && data.timeline.stretches.length > 1 && card('Timeline', timelineChart(data.timeline)));
-add(make('div', { class: 'pair' }, times(), errors()), groups(), notes());

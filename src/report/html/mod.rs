@@ -15,11 +15,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::model::Throttling;
+pub(crate) use crate::report::html::cells::readable;
 use crate::report::html::chunk::Chunks;
 use crate::report::html::pictures::{Bars, Pictures, Timeline};
 use crate::report::phrases::{Numbers, Phrases};
 use crate::report::room::Room;
-use crate::report::{ResultRow, Spool, Summary};
+use crate::report::{ResultRow, Spool, Summary, sentences};
 
 /// Bytes of an input, and of an output, that the page shows; results.jsonl has them whole.
 pub const PAGE_CELL_BYTES: usize = 32 * 1024;
@@ -32,8 +34,11 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(
     "'use strict';\n(() => {\n",
     include_str!("base.js"),
+    include_str!("parts.js"),
     include_str!("charts.js"),
     include_str!("figures.js"),
+    include_str!("texts.js"),
+    include_str!("judged.js"),
     include_str!("detail.js"),
     include_str!("rows.js"),
     "})();\n"
@@ -78,6 +83,11 @@ impl<'a> HtmlWriter<'a> {
         Ok(())
     }
 
+    /// Takes in when the service asked to slow down: once all rows are in.
+    pub fn throttled(&mut self, throttling: &Throttling) {
+        self.pictures.throttled(throttling);
+    }
+
     /// Writes the page.
     pub fn finish(self, summary: &Summary, target: &mut dyn Write) -> io::Result<()> {
         let Self { spool, mut chunks, mut pictures, room, full } = self;
@@ -114,6 +124,18 @@ pub fn served_page(title: &str, script: &str) -> String {
     // Writing to memory can't fail.
     let _ = write_page(&mut page, title, &script, "connect-src 'self'; ", "{}", |_| Ok(()));
     String::from_utf8_lossy(&page).into_owned()
+}
+
+/// Gives a page of the same look that needs no network: `script` fills it from `data`, with the functions of `base.js`,
+/// `parts.js` and `texts.js`. Nothing from outside may stand in `script`.
+pub(crate) fn data_page(title: &str, script: &str, data: &impl Serialize) -> serde_json::Result<String> {
+    let helpers = concat!(include_str!("base.js"), include_str!("parts.js"), include_str!("texts.js"));
+    let script = format!("'use strict';\n(() => {{\n{helpers}{script}}})();\n");
+    let data = in_script(&serde_json::to_string(data)?);
+    let mut page = Vec::new();
+    // Writing to memory can't fail.
+    let _ = write_page(&mut page, title, &script, "", &data, |_| Ok(()));
+    Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
 fn write_page(
@@ -167,6 +189,8 @@ struct Says {
     in_doubt: Option<String>,
     budget: Option<String>,
     versions: Option<String>,
+    repeats: Option<String>,
+    bill: Option<String>,
     times: Vec<(&'static str, [String; 5])>,
 }
 
@@ -184,6 +208,8 @@ impl Says {
             in_doubt: phrases.in_doubt(),
             budget: phrases.budget(),
             versions: phrases.versions(10),
+            repeats: summary.repeats.as_ref().map(sentences::run_repeats),
+            bill: sentences::bill(summary),
             times: phrases.times(),
         }
     }

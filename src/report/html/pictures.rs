@@ -6,7 +6,7 @@ use std::fmt;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
 
-use crate::model::Outcome;
+use crate::model::{Outcome, Throttling};
 use crate::report::ResultRow;
 
 /// Bits of a number's fraction that tell two bins apart: 64 bins between a number and its double.
@@ -21,11 +21,8 @@ const BINS: usize = 1 << (63 - SHIFT);
 /// Stretches of time that the timeline tells apart.
 const MAX_STRETCHES: usize = 480;
 
-/// Lengths of a stretch in ms: each is so many of the one before.
-const WIDTHS: [u64; 15] = [
-    10, 50, 100, 500, 1_000, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000,
-    21_600_000, 86_400_000,
-];
+/// Lengths of a stretch in ms.
+const WIDTHS: [u64; 15] = Throttling::WIDTHS_MS;
 
 /// What is counted as rows pass.
 #[derive(Debug, Default)]
@@ -50,6 +47,7 @@ struct Stretch {
     finished: u64,
     unsuccessful: u64,
     backoff_ms: u64,
+    throttled: u64,
 }
 
 /// The histograms: lower end, upper end and count of each bin that has any.
@@ -67,8 +65,8 @@ pub(super) struct Timeline {
     start_ms: u64,
     width_ms: u64,
     /// For each stretch with anything in it: its place from the start; rows begun; rows ended; of these, those that
-    /// did not succeed; ms that the rows that ended had spent in back-off and pauses.
-    stretches: Vec<(u64, u64, u64, u64, u64)>,
+    /// did not succeed; ms that the rows that ended had spent in back-off and pauses; answers that asked to slow down.
+    stretches: Vec<(u64, u64, u64, u64, u64, u64)>,
 }
 
 impl Pictures {
@@ -87,6 +85,21 @@ impl Pictures {
             ..Stretch::default()
         };
         self.note(1, finished, end);
+    }
+
+    /// Takes in when the service asked to slow down: after all rows.
+    pub(super) fn throttled(&mut self, throttling: &Throttling) {
+        self.settle_recent();
+        let asked = throttling
+            .stretches()
+            .map(|(t_ms, count)| (t_ms, Stretch { throttled: count, ..Stretch::default() }));
+        // What is known of a long stretch is not said of a short one.
+        while throttling.stretches().next().is_some() && WIDTHS[self.width] < throttling.width_ms() {
+            self.widen();
+        }
+        for (t_ms, asked) in asked {
+            self.stretch(t_ms).take(asked);
+        }
     }
 
     fn note(&mut self, which: usize, t_ms: u64, what: Stretch) {
@@ -111,13 +124,23 @@ impl Pictures {
             && self.width + 1 < WIDTHS.len()
             && !self.stretches.contains_key(&(t_ms / WIDTHS[self.width]))
         {
-            let times = WIDTHS[self.width + 1] / WIDTHS[self.width];
-            self.width += 1;
-            for (place, stretch) in std::mem::take(&mut self.stretches) {
-                self.stretches.entry(place / times).or_default().take(stretch);
-            }
+            self.widen();
         }
         self.stretches.entry(t_ms / WIDTHS[self.width]).or_default()
+    }
+
+    fn widen(&mut self) {
+        let times = WIDTHS[self.width + 1] / WIDTHS[self.width];
+        self.width += 1;
+        for (place, stretch) in std::mem::take(&mut self.stretches) {
+            self.stretches.entry(place / times).or_default().take(stretch);
+        }
+    }
+
+    fn settle_recent(&mut self) {
+        for (t_ms, sum) in std::mem::take(&mut self.recent) {
+            self.settle(t_ms, sum);
+        }
     }
 
     pub(super) fn bars(&self) -> Bars {
@@ -125,15 +148,12 @@ impl Pictures {
     }
 
     pub(super) fn timeline(&mut self) -> Option<Timeline> {
-        for (t_ms, sum) in std::mem::take(&mut self.recent) {
-            self.settle(t_ms, sum);
-        }
+        self.settle_recent();
         let (first, _) = self.stretches.first_key_value()?;
         let width = WIDTHS[self.width];
-        let stretches = self
-            .stretches
-            .iter()
-            .map(|(place, it)| (place - first, it.started, it.finished, it.unsuccessful, it.backoff_ms));
+        let stretches = self.stretches.iter().map(|(place, it)| {
+            (place - first, it.started, it.finished, it.unsuccessful, it.backoff_ms, it.throttled)
+        });
         Some(Timeline { start_ms: first * width, width_ms: width, stretches: stretches.collect() })
     }
 }
@@ -144,6 +164,7 @@ impl Stretch {
         self.finished += other.finished;
         self.unsuccessful += other.unsuccessful;
         self.backoff_ms = self.backoff_ms.saturating_add(other.backoff_ms);
+        self.throttled += other.throttled;
     }
 }
 
@@ -194,6 +215,26 @@ mod tests {
         assert_eq!(bins.iter().map(|bin| bin.2).sum::<u32>(), 8);
         assert_eq!((found(1000.0).2, found(0.0).2), (2, 1));
         assert!(bins.iter().skip(1).all(|(low, high, _)| high / low < 1.017), "{bins:?}");
+    }
+
+    #[test]
+    fn calls_to_slow_down_stand_where_they_came_and_in_stretches_that_are_as_long_as_theirs() {
+        let mut pictures = Pictures::default();
+        pictures.note(0, 1_000, Stretch { started: 1, ..Stretch::default() });
+        pictures.note(1, 61_000, Stretch { finished: 1, ..Stretch::default() });
+        let mut throttling = Throttling::default();
+        throttling.note(2_001);
+        throttling.note(2_002);
+        let mut fine = Pictures { stretches: pictures.stretches.clone(), ..Pictures::default() };
+        (fine.recent, fine.width) = (pictures.recent, pictures.width);
+        fine.throttled(&throttling);
+        let timeline = fine.timeline().unwrap();
+        assert_eq!(timeline.stretches, [(0, 1, 0, 0, 0, 0), (100, 0, 0, 0, 0, 2), (6_000, 0, 1, 0, 0, 0)]);
+        (0..1_000).for_each(|second| throttling.note(1_000 + second * 60));
+        pictures.throttled(&throttling);
+        let timeline = pictures.timeline().unwrap();
+        assert_eq!(timeline.width_ms, throttling.width_ms());
+        assert_eq!(timeline.stretches.iter().map(|it| it.5).sum::<u64>(), 1_002);
     }
 
     proptest::proptest! {

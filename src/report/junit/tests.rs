@@ -105,6 +105,7 @@ fn no_text_can_break_the_file_or_its_line() {
             json!({hostile: {"verdict": "fail", "reason": hostile, "expected": hostile, "actual": hostile}});
         file.add(&ResultRow { checks: judged(&checks), ..row }).unwrap();
     });
+    assert!(text.contains("\\u{ffff}"), "{text}");
     let forbidden = |c: char| (c < ' ' && c != '\n') || matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{202e}');
     assert!(!text.contains(forbidden), "{text:?}");
     assert_eq!((text.matches("</testsuite>").count(), text.matches("<!--").count()), (1, 0));

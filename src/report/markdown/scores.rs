@@ -7,7 +7,7 @@ use crate::report::markdown::{code, escape, more};
 use crate::report::{GroupSummary, LabelSummary, Summary, sentences, words};
 
 /// Checks shown; all are in report.json.
-const MAX_CHECKS: usize = 50;
+pub(super) const MAX_CHECKS: usize = 50;
 
 /// Checks whose pass rates stand in the tables of groups.
 const IN_GROUPS: usize = 4;
@@ -49,6 +49,9 @@ pub(super) fn judges(page: &mut String, summary: &Summary) {
         let _ = writeln!(page, "| {} | {} |", code(name), escape(&sentences::judge(judge)));
     }
     more(page, summary.judges.len(), MAX_CHECKS);
+    if let Some(bill) = sentences::bill(summary) {
+        let _ = writeln!(page, "\n{}", escape(&bill));
+    }
 }
 
 pub(super) fn checks(page: &mut String, summary: &Summary) {
@@ -66,7 +69,7 @@ pub(super) fn checks(page: &mut String, summary: &Summary) {
             page,
             "| {} | {} | {} | {} | {} | {} | {interval} | {} |",
             code(name),
-            words::percent(check.pass_rate),
+            words::percent_in_table(check.pass_rate),
             check.passed,
             check.failed,
             check.error,
@@ -75,7 +78,6 @@ pub(super) fn checks(page: &mut String, summary: &Summary) {
         );
     }
     more(page, summary.checks.len(), MAX_CHECKS);
-    repeats(page, summary);
     let paired = summary.checks.iter().filter_map(|(name, check)| Some((name, check.baseline.as_ref()?)));
     for (at, (name, paired)) in paired.take(MAX_CHECKS).enumerate() {
         let blank = if at == 0 { "\n" } else { "" };
@@ -89,43 +91,8 @@ pub(super) fn checks(page: &mut String, summary: &Summary) {
     }
     let labelled = summary.checks.iter().filter_map(|(name, check)| Some((name, check.labels.as_ref()?)));
     for (name, labels) in labelled.take(MAX_MATRICES) {
-        let _ = writeln!(page, "\n{}: {}", code(name), escape(&sentences::labels(labels)));
+        let _ = writeln!(page, "\n{}: {}", code(name), sentences::labels(labels, code));
         matrix(page, labels);
-    }
-}
-
-fn repeats(page: &mut String, summary: &Summary) {
-    let repeated: Vec<_> =
-        summary.checks.iter().filter_map(|(name, check)| Some((name, check.repeats.as_ref()?))).collect();
-    let Some((_, first)) = repeated.first() else { return };
-    let percent = |figure: Option<f64>| {
-        figure.map_or_else(|| "-".to_owned(), |figure| format!("{:.1}%", figure * 100.0))
-    };
-    let steps: Vec<_> = first.pass_hat_k.iter().map(|(k, _)| k.as_str()).collect();
-    let title =
-        |of: char| steps.iter().skip(1).map(|k| format!(" pass{of}{k} |")).collect::<Vec<_>>().concat();
-    let _ = writeln!(page, "\n| check | pass@1 |{}{} agreement | flaky rows |", title('@'), title('^'));
-    let _ = writeln!(page, "|---|{}--:|--:|--:|", "--:|".repeat(2 * (steps.len() - 1)));
-    for (name, repeats) in repeated.into_iter().take(MAX_CHECKS) {
-        let cells = |figures: &[(String, Option<f64>)]| {
-            figures
-                .iter()
-                .skip(1)
-                .map(|(_, figure)| format!(" {} |", percent(*figure)))
-                .collect::<Vec<_>>()
-                .concat()
-        };
-        let _ = writeln!(
-            page,
-            "| {} | {} |{}{} {} | {} of {} |",
-            code(name),
-            percent(repeats.pass_at_1),
-            cells(&repeats.pass_at_k),
-            cells(&repeats.pass_hat_k),
-            percent(repeats.agreement),
-            repeats.flaky_rows,
-            repeats.rows,
-        );
     }
 }
 
@@ -138,7 +105,9 @@ pub(super) fn titles(group: &GroupSummary) -> (String, String) {
 /// A group's pass rates.
 pub(super) fn cells(group: &GroupSummary) -> String {
     let rates = group.checks.iter().take(IN_GROUPS);
-    rates.flat_map(|(_, check)| [" ".to_owned(), words::percent(check.pass_rate), " |".to_owned()]).collect()
+    rates
+        .flat_map(|(_, check)| [" ".to_owned(), words::percent_in_table(check.pass_rate), " |".to_owned()])
+        .collect()
 }
 
 /// What was taken for what: a line for each expected label.

@@ -23,7 +23,7 @@ pub(super) fn checks(page: &mut Page, summary: &Summary) {
             page.hanging(&indent, None, &sentences::repeats(repeats));
         }
         if let Some(labels) = &check.labels {
-            page.hanging(&indent, None, &sentences::labels(labels));
+            page.hanging(&indent, None, &sentences::labels(labels, str::to_owned));
         }
         if let Some(paired) = &check.baseline {
             page.hanging(&indent, None, &sentences::paired(paired));
@@ -48,6 +48,9 @@ pub(super) fn judges(page: &mut Page, summary: &Summary) {
         let ink = if judge.complete { Ink::Green } else { Ink::Yellow };
         page.hanging(&format!("  {}  ", words::harmless(name)), Some(ink), &sentences::judge(judge));
     }
+    if let Some(bill) = sentences::bill(summary) {
+        page.hanging("  ", None, &bill);
+    }
 }
 
 /// The titles of the pass rates in a table of groups.
@@ -57,7 +60,7 @@ pub(super) fn titles(group: &GroupSummary) -> impl Iterator<Item = String> {
 
 /// A group's pass rates.
 pub(super) fn cells(group: &GroupSummary) -> impl Iterator<Item = String> {
-    group.checks.iter().take(IN_GROUPS).map(|(_, check)| words::percent(check.pass_rate))
+    group.checks.iter().take(IN_GROUPS).map(|(_, check)| words::percent_in_table(check.pass_rate))
 }
 
 pub(super) fn gates(page: &mut Page, summary: &Summary) {

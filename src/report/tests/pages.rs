@@ -112,7 +112,7 @@ Back-off             0ms       0ms       0ms       0ms       0ms
 
 By lang
             rows  succeeded          cost  latency p95
-  en           1       100%  0.25 credits        100ms
+  en           1    100.00%  0.25 credits        100ms
 
 Files         runs/support-triage/20261124T060000Z-7f3a
 ",
@@ -179,10 +179,10 @@ fn a_stopped_run_says_why_in_markdown_too() {
 
 | value | rows | succeeded | cost | latency p95 |
 |---|--:|--:|--:|--:|
-| `de` | 2 | 50% | 0 credits + 2 unknown | 500ms |
-| `en` | 2 | 50% | 0.35 credits | 200ms |
-| `fr` | 1 | 0% | 0 credits + 1 unknown | - |
-| `(unknown)` | 2 | 0% | 0 credits | - |
+| `de` | 2 | 50.00% | 0 credits + 2 unknown | 500ms |
+| `en` | 2 | 50.00% | 0.35 credits | 200ms |
+| `fr` | 1 | 0.00% | 0 credits + 1 unknown | - |
+| `(unknown)` | 2 | 0.00% | 0 credits | - |
 ",
     );
 }

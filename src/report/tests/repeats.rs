@@ -58,6 +58,36 @@ fn repeats_say_how_steadily_a_check_is_passed() {
     let header = "| check | pass@1 | pass@2 | pass@4 | pass^2 | pass^4 | agreement | flaky rows |";
     assert!(page.contains(header), "{page}");
     assert!(page.contains("| `label` | 66.7% | 94.4% | 100.0% | 38.9% | 50.0% | 66.7% | 2 of 3 |"), "{page}");
+    assert!(page.contains("| cost, credits | 3 | 0.3 | 0.0208333 | 48.1% |"), "{page}");
+    let page = render_openmetrics(&summary);
+    for line in [
+        r#"flowbatch_repeats{manifest="support-triage"} 4"#,
+        r#"flowbatch_check_pass_at_k_ratio{manifest="support-triage",check="label",k="4"} 1"#,
+        r#"flowbatch_check_pass_hat_k_ratio{manifest="support-triage",check="label",k="4"} 0.5"#,
+        r#"flowbatch_check_agreement_ratio{manifest="support-triage",check="label"} 0.666666666667"#,
+        r#"flowbatch_check_flaky_rows{manifest="support-triage",check="label"} 2"#,
+        r#"flowbatch_repeat_variance{manifest="support-triage",of="cost"} 0.020833333333"#,
+    ] {
+        assert!(page.lines().any(|it| it == line), "{line}\n{page}");
+    }
+    let derived = flaky().derive(&repeating());
+    for property in [
+        r#"<property name="repeats.cost.variance" value="0.020833333333"/>"#,
+        r#"<property name="checks.label.repeats.pass_hat_4" value="0.5"/>"#,
+    ] {
+        assert!(text(&derived.junit).contains(property), "{property}");
+    }
+}
+
+#[test]
+fn labels_that_are_kept_out_are_not_said_to_agree() {
+    let context = repeating();
+    let paths = [vec!["output".to_owned(), "label".to_owned()]];
+    let input = crate::mapping::InputTemplate::Literal(Value::Null);
+    let redact = Redaction::new(&paths, &input, &context.checks);
+    let summary = flaky().summary(&ReportContext { redact, ..context });
+    let repeats = summary.checks[0].1.repeats.clone().unwrap();
+    assert_eq!((repeats.agreement, repeats.rows, repeats.flaky_rows), (None, 3, 2));
 }
 
 #[test]

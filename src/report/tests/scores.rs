@@ -94,6 +94,30 @@ fn checks_are_counted_with_their_rates_labels_and_groups() {
 }
 
 #[test]
+fn a_mean_of_equal_figures_is_that_figure_and_meets_a_gate_of_it() {
+    let part = |value: &str, weight: &str| {
+        let rules = vec![Rule::Equals(shape("x"))];
+        let value = Template::parse(value).unwrap();
+        RuleSet { value, folding: Folding::default(), weight: weight.parse().unwrap(), rules }
+    };
+    let mut run = Run::of(15);
+    for (row, at) in (1..=15).zip([1, 2, 0].into_iter().cycle()) {
+        let label = ["a", "b", "c"][at];
+        let got = if row > 12 { ["b", "c", "a"][at] } else { label };
+        run.succeed(row, &format!(r#"{{"expected":"{label}"}}"#), &format!(r#"{{"label":"{got}"}}"#));
+    }
+    let graded = check("long", "{{output}}", Rule::All(vec![part("x", "0.7"), part("y", "0.3")]));
+    let label = check("label", "{{output.label}}", Rule::Equals(shape("{{row.expected}}")));
+    let gates = ["long.mean_score >= 70%", "score >= 70%", "label.macro_f1 <= 80%"].map(gate).to_vec();
+    let told = |checks, gates| run.summary(&ReportContext { checks, gates, ..context() });
+    let summary = told(vec![graded], gates[..2].to_vec());
+    assert_eq!((summary.checks[0].1.mean_score, summary.score), (Some(0.7), Some(0.7)));
+    assert!(summary.gates.iter().all(|gate| gate.passed == Some(true)), "{:?}", summary.gates);
+    let summary = told(vec![label], gates[2..].to_vec());
+    assert_eq!(summary.gates[0].passed, Some(true), "{:?}", summary.gates);
+}
+
+#[test]
 fn a_row_without_an_answer_is_unscored_and_has_no_verdicts() {
     let mut run = Run::of(3);
     run.succeed(1, r#"{"lang":"en","expected":"a"}"#, r#"{"label":"a"}"#)
@@ -173,7 +197,7 @@ fn pages_show_gates_and_checks_and_texts_of_models_stay_harmless() {
         "pass  cost.total <= 10: is 0.5 credits, against 10 credits, margin 9.5 credits",
         "label  50% passed: 1 of 2, 1 failed",
         "odd    0% passed: 0 of 2, 2 could not be judged",
-        "rows  succeeded          cost  latency p95  label  long",
+        "rows  succeeded          cost  latency p95   label    long",
     ] {
         assert!(shown.contains(part), "{part}\n{shown}");
     }
@@ -183,7 +207,8 @@ fn pages_show_gates_and_checks_and_texts_of_models_stay_harmless() {
         "| **FAIL** | `label.pass_rate >= 90%` | 50% | 90% | -40% |",
         "| expected \\\\ actual |",
         "`a\\|b<script>`",
-        "| `en` | 2 | 100% | 0.50 credits | 200ms | 50% | 50% |",
+        "lowest recall: `a\\|b<script>` 0.0%",
+        "| `en` | 2 | 100.00% | 0.50 credits | 200ms | 50.00% | 50.00% |",
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
@@ -206,7 +231,11 @@ fn rows_are_held_against_those_of_the_baseline() {
     let summary = labelled().summary(&context);
     let paired = summary.checks[0].1.baseline.unwrap();
     assert_eq!((paired.rows, paired.better, paired.worse), (4, 2, 2));
-    assert!((paired.p_worse - 1.0).abs() < 1e-12);
+    // At least two of four: 11 of 16 ways.
+    assert!((paired.p_worse - 0.6875).abs() < 1e-12);
+    let succeeded = summary.succeeded.unwrap().baseline;
+    assert_eq!((succeeded.rows, succeeded.better, succeeded.worse), (5, 0, 1));
+    assert!((succeeded.p_worse - 0.5).abs() < 1e-12);
     let passed: Vec<_> = summary.gates.iter().map(|gate| gate.passed).collect();
     assert_eq!(passed, [Some(true), Some(false), Some(false)]);
     assert!(
@@ -215,6 +244,55 @@ fn rows_are_held_against_those_of_the_baseline() {
     );
     let shown = render_text(&summary, Style { colour: false, width: 100 }, "runs/x");
     assert!(shown.contains("against the baseline, 2 of 4 rows got better and 2 worse\n"), "{shown}");
+}
+
+#[test]
+fn a_record_is_one_pair_with_the_baseline_however_often_either_run_invoked_it() {
+    let baseline = |repeat: u64, passing: &[u64]| {
+        let mut text =
+            format!(r#"{{"format":"flowbatch-baseline/1","manifest":"m","repeat":{repeat},"figures":{{}}}}"#);
+        for (record, passing) in (1..).zip(passing) {
+            for place in 1..=repeat {
+                let key = if repeat == 1 { format!("k{record}") } else { format!("k{record}#{place}") };
+                let verdict = if place <= *passing { "pass" } else { "fail" };
+                text += &format!(
+                    "\n{{\"row_key\":\"{key}\",\"outcome\":\"succeeded\",\"checks\":{{\"label\":\"{verdict}\"}}}}"
+                );
+            }
+        }
+        crate::gates::Baseline::parse(&text).unwrap()
+    };
+    // So many of three answers pass now, record by record.
+    let now = [0, 1, 3, 2];
+    let mut run = Run::of(12);
+    for (record, passing) in (0..).zip(now) {
+        for place in 1..=3 {
+            let label = if place <= passing { "a" } else { "b" };
+            run.succeed_as(
+                record * 3 + place,
+                &format!("k{}#{place}", record + 1),
+                r#"{"expected":"a"}"#,
+                &format!(r#"{{"label":"{label}"}}"#),
+            );
+        }
+    }
+    let check = |repeat: u64, before: &[u64], expected: (u64, u64, u64), p: f64| {
+        let context = ReportContext {
+            baseline: Some(baseline(repeat, before)),
+            repeats: Repeats::new(3).unwrap(),
+            ..with_checks(&[])
+        };
+        let paired = run.summary(&context).checks[0].1.baseline.unwrap();
+        assert_eq!((paired.rows, paired.better, paired.worse), expected, "{repeat} {before:?}");
+        assert!((paired.p_worse - p).abs() < 1e-12, "{repeat} {before:?}: {}", paired.p_worse);
+    };
+    // Three of three records that changed got worse: one of eight ways; and no pair for each answer.
+    check(3, &[3, 3, 3, 3], (4, 0, 3), 0.125);
+    check(3, &[0, 1, 3, 2], (4, 0, 0), 1.0);
+    // Against single answers a record is a pair by its share: -1, +1/3, 0, -1/3, and three ways of eight are so low.
+    check(1, &[1, 0, 1, 1], (4, 1, 2), 0.375);
+    // Against a baseline of two answers: 0, -2/3, 0, +1/6.
+    check(2, &[0, 2, 2, 1], (4, 1, 1), 0.5);
 }
 
 #[test]
