@@ -161,6 +161,7 @@ fn context() -> ReportContext {
         description: None,
         labels: Vec::new(),
         vars: serde_json::Map::new(),
+        slot: None,
         env: std::collections::BTreeMap::new(),
         types: ColumnTypes::default(),
         cost_unit: "credit".to_owned(),
@@ -265,8 +266,12 @@ fn dataset(criterion: &mut Criterion) {
         std::fs::write(folder.path().join(name), text).unwrap();
         let manifest = manifest(folder.path(), name);
         let dataset = Dataset::open(&manifest.dataset, None).unwrap();
-        let context =
-            SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
+        let context = SurveyContext {
+            vars: &manifest.vars,
+            manifest_name: &manifest.name,
+            slot: None,
+            env: &manifest.env,
+        };
         let survey = || dataset.survey(&manifest.dataset.select, &context).unwrap();
         group.bench_function(format!("survey {name}"), |bencher| bencher.iter(survey));
         let selection = survey().selection;
@@ -283,7 +288,8 @@ fn mapping(criterion: &mut Criterion) {
     std::fs::write(folder.path().join("rows.csv"), csv).unwrap();
     let manifest = Arc::new(manifest(folder.path(), "rows.csv"));
     let dataset = Dataset::open(&manifest.dataset, None).unwrap();
-    let context = SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
+    let context =
+        SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, slot: None, env: &manifest.env };
     let selection = dataset.survey(&manifest.dataset.select, &context).unwrap().selection;
     let renderer = Renderer::new(Arc::clone(&manifest), "bench".to_owned(), None);
     group(criterion, "mapping").bench_function("read and render rows.csv", |bencher| {

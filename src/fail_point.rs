@@ -117,6 +117,10 @@ points! {
     ProcessEnded "process-ended"
     /// `closed` is durable, and nothing derived.
     RunClosed "run-closed"
+    /// A slot's claim and that its process starts are durable, and no process is there.
+    SlotClaimed "slot-claimed"
+    /// A slot's process is started, and nobody waits for it.
+    SlotStarted "slot-started"
     /// A derived file is written beside its place.
     FileWritten "file-written"
     /// A derived file is synced, and not at its place.

@@ -34,6 +34,7 @@ pub mod reply;
 pub mod report;
 pub mod retry;
 pub mod runner;
+pub mod schedule;
 pub mod serve;
 pub mod similarity;
 pub mod stats;

@@ -226,7 +226,8 @@ fn read(manifest: &Manifest) -> Read {
     let dataset = Dataset::open(&manifest.dataset, None).unwrap_or_else(|error| panic!("{shown}: {error}"));
     let columns = dataset.columns().unwrap_or_else(|error| panic!("{shown}: {error}"));
     assert_eq!(columns.note, None, "{shown}");
-    let context = SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
+    let context =
+        SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, slot: None, env: &manifest.env };
     let survey =
         dataset.survey(&manifest.dataset.select, &context).unwrap_or_else(|error| panic!("{shown}: {error}"));
     let mistakes = manifest.check_columns(Some(&survey.columns), !columns.typed);
@@ -257,6 +258,7 @@ fn input_of(manifest: &Manifest, row: &Row) -> Value {
         vars: &manifest.vars,
         run_id: "test",
         manifest_name: &manifest.name,
+        schedule: None,
         env: &manifest.env,
         reply: None,
     });

@@ -35,6 +35,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("audit", 5),
     ("compare", 5),
     ("runner", 5),
+    ("schedule", 5),
     ("serve", 6),
     ("commands", 7),
     ("console", 8),

@@ -1,10 +1,12 @@
 //! From arguments to what the commands take.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
 
 use crate::cli::{Again, Changes, Check, Concurrency, Plan, Reconcile, Resume, Rows, Run, Runs};
 use crate::commands::{
-    CheckArgs, ListArgs, PlanArgs, ReconcileArgs, ResumeArgs, RunArgs, RunName, Widening, quoted,
+    CheckArgs, InitArgs, ListArgs, PlanArgs, ReconcileArgs, ResumeArgs, RunArgs, RunName, Widening, quoted,
 };
 use crate::manifest::{row_range, sample_size};
 use crate::model::Outcome;
@@ -67,6 +69,8 @@ impl Run {
             vars,
             dataset,
             id: self.id,
+            slot: self.slot.slot,
+            previous_slot: self.slot.previous_slot,
             reuse: self.reuse,
             new: self.new,
             yes: self.yes,
@@ -139,5 +143,18 @@ impl Reconcile {
 impl Runs {
     pub(crate) fn into_args(self) -> ListArgs {
         ListArgs { dir: self.dir.dir, manifest: self.manifest, json: self.json }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The folder to write into
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    folder: PathBuf,
+}
+
+impl Init {
+    pub(crate) fn into_args(self) -> InitArgs {
+        InitArgs { folder: self.folder }
     }
 }

@@ -7,7 +7,6 @@ mod arguments;
 mod bundle;
 mod compare;
 mod emulate;
-mod init;
 mod limits;
 mod reference;
 mod report;
@@ -15,6 +14,7 @@ mod reproduce;
 mod schedule;
 mod score;
 mod serve;
+mod slots;
 mod spend;
 mod verify;
 
@@ -168,7 +168,7 @@ enum Command {
     /// Serves the GPTBots Workflow API on loopback, from a small YAML or a .flow file
     Emulate(emulate::Emulate),
     /// Writes a manifest, a dataset and an emulated workflow to begin with
-    Init(init::Init),
+    Init(arguments::Init),
     /// Prints the JSON Schema of manifests, for editors
     Schema,
     /// Prints a completion script
@@ -247,6 +247,8 @@ struct Run {
     /// Creates the run with this id, or goes on with it; a complete one sends nothing and exits as it did
     #[arg(long, value_name = "ID", env = "FLOWBATCH_ID")]
     id: Option<String>,
+    #[command(flatten)]
+    slot: slots::OfSlot,
     /// Takes the results of this run (`latest`, an id or a path) for rows whose input is the same; only the others are paid
     #[arg(long, value_name = "RUN", env = "FLOWBATCH_REUSE")]
     reuse: Option<String>,

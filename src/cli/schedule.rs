@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use jiff::Timestamp;
 
+use crate::cli::slots::Slots;
 use crate::commands::{self, Done, ExportTarget, Failure, Host, ScheduleExportArgs, SchedulePreviewArgs};
 
 #[derive(Debug, Args)]
@@ -22,6 +23,8 @@ enum Command {
     Slot(Slot),
     /// Writes a schedule for another scheduler, with what that one can't say. Sends nothing
     Export(Export),
+    #[command(flatten)]
+    Slots(Slots),
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +84,7 @@ enum Target {
 impl Schedule {
     pub(super) fn run(self, host: &mut dyn Host) -> Result<Done, Failure> {
         match self.command {
+            Command::Slots(slots) => slots.run(host),
             Command::Preview(Preview { manifests, from, count, json }) => {
                 let from = from.unwrap_or_else(Timestamp::now);
                 let count = usize::try_from(count).unwrap_or(usize::MAX);

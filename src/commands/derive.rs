@@ -48,6 +48,7 @@ pub(crate) fn overrides_of(folder: &RunFolder, lock: &RunLock) -> Overrides {
         dataset: lock.overrides.dataset.as_ref().map(dataset),
         folder: Some(relocated::base(folder).unwrap_or_else(|| PathBuf::from(&lock.folder))),
         recorded: lock.environment.clone(),
+        schedule: lock.schedule.clone(),
     }
 }
 
@@ -59,6 +60,7 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
         labels,
         vars,
         env,
+        slot,
         workflow,
         dataset,
         limits,
@@ -79,6 +81,7 @@ pub(crate) fn context(manifest: Manifest, run_id: &str, lock: &RunLock) -> Repor
         labels,
         vars,
         env,
+        slot,
         types: dataset.types,
         cost_unit,
         pin: workflow.pin,

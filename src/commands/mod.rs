@@ -36,6 +36,7 @@ mod run;
 mod schedule;
 mod score;
 mod serve;
+mod slots;
 mod spend;
 mod step_summary;
 mod unfinished;
@@ -62,6 +63,10 @@ pub use schedule::{
 };
 pub use score::{ScoreArgs, score};
 pub use serve::{ServeArgs, serve};
+pub use slots::{
+    AskArgs, FollowArgs, SlotsArgs, Where, Wish, ask as schedule_ask, run_now as schedule_run_now,
+    serve as schedule_serve, slots as schedule_list, tick as schedule_tick,
+};
 pub use spend::{SpendArgs, SpendBy, SpendFormat, spend};
 pub use verify::{VerifyArgs, verify};
 

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::commands::judges::{self, Judge};
 use crate::commands::{Failure, Host, room};
 use crate::dataset::{Dataset, Survey, SurveyContext};
@@ -11,6 +13,7 @@ use crate::flow_file::InputSchema;
 use crate::manifest::{
     self, Diagnostic, Diagnostics, Manifest, Overrides, Provider, Reading, Secrets, Select,
 };
+use crate::model::ScheduledFor;
 
 /// A manifest whose every part was found to be sound.
 #[derive(Debug)]
@@ -39,7 +42,8 @@ pub(crate) fn prepare(
     let variable = |name: &str| host.variable(name);
     let reading = manifest::read_whole(path, overrides, secrets, &variable);
     let (manifest, diagnostics) = match reading {
-        Reading { manifest: Some(manifest), diagnostics } if !diagnostics.has_errors() => {
+        Reading { manifest: Some(mut manifest), diagnostics } if !diagnostics.has_errors() => {
+            show_next_slot(&mut manifest, secrets);
             (manifest, diagnostics)
         }
         faulty => return Err(Failure::of_manifest(&with_columns(faulty, spool), host)),
@@ -63,12 +67,30 @@ pub(crate) fn prepare(
     // A table's header decides at once; of JSON all records must be seen first.
     let header = columns.complete.then_some(columns.names.as_slice());
     judge(&manifest, noted(&manifest, manifest.check_columns(header, !columns.typed), columns.note), host)?;
-    let context = SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
+    let context = SurveyContext {
+        vars: &manifest.vars,
+        manifest_name: &manifest.name,
+        slot: manifest.slot.as_ref(),
+        env: &manifest.env,
+    };
     let survey = dataset.survey(&manifest.dataset.select, &context)?;
     if !columns.complete && survey.rows > 0 {
         judge(&manifest, manifest.check_columns(Some(&survey.columns), !columns.typed), host)?;
     }
     Ok(Sound { manifest: Arc::new(manifest), dataset, survey, schema, definition, judges, warnings })
+}
+
+/// What is only shown, of a manifest with a schedule, is what its next slot will send.
+fn show_next_slot(manifest: &mut Manifest, secrets: Secrets) {
+    let Some(schedule) = manifest.schedule.as_ref().filter(|_| secrets == Secrets::NotNeeded) else { return };
+    let now = Timestamp::now();
+    let previous_slot = || Some(schedule.calendar.previous(now)?.nominal.to_string());
+    if manifest.slot.is_none()
+        && let Some(next) = schedule.calendar.next_after(now)
+    {
+        let slot = next.nominal.to_string();
+        manifest.slot = Some(ScheduledFor { slot, previous_slot: previous_slot() });
+    }
 }
 
 /// Adds to a manifest's mistakes those that only its dataset's columns show, so that all are told at once.
@@ -113,8 +135,12 @@ impl Sound {
     /// Surveys again with another selection.
     pub(crate) fn select(&mut self, select: &Select) -> Result<(), Failure> {
         let manifest = &*self.manifest;
-        let context =
-            SurveyContext { vars: &manifest.vars, manifest_name: &manifest.name, env: &manifest.env };
+        let context = SurveyContext {
+            vars: &manifest.vars,
+            manifest_name: &manifest.name,
+            slot: manifest.slot.as_ref(),
+            env: &manifest.env,
+        };
         self.survey = self.dataset.survey(select, &context)?;
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::commands::execute::{Ran, Session, cost_unit, execute};
@@ -17,7 +18,7 @@ use crate::commands::{
 use crate::fail_point::{self, Point};
 use crate::journal::{Claim, History, Overridden, RunFolder, RunLock, Runs, Starting, Writer};
 use crate::manifest::{self, Budget, Manifest, Overrides, Provider, Secrets};
-use crate::model::{Reason, RowSet, RunEvent, RunState, Selected};
+use crate::model::{Reason, RowSet, RunEvent, RunState, ScheduledFor, Selected};
 use crate::report::{self, Style, Summary};
 
 /// More rows than this are confirmed on a terminal when no budget bounds them.
@@ -37,6 +38,10 @@ pub struct RunArgs {
     pub dataset: Option<PathBuf>,
     /// `--id`.
     pub id: Option<String>,
+    /// `--slot`: the slot of a schedule that the run is of.
+    pub slot: Option<Timestamp>,
+    /// `--previous-slot`; by the manifest's calendar unless given.
+    pub previous_slot: Option<Timestamp>,
     /// `--new`: begin anew although an unfinished run of the same job is there.
     pub new: bool,
     /// `--reuse`: the run whose results are taken where they may be.
@@ -60,7 +65,12 @@ pub struct RunArgs {
 impl RunArgs {
     fn overrides(&self) -> Overrides {
         let Self { set, vars, dataset, .. } = self.clone();
-        Overrides { set, vars, dataset, ..Overrides::default() }
+        Overrides { set, vars, dataset, schedule: self.scheduled_for(), ..Overrides::default() }
+    }
+
+    fn scheduled_for(&self) -> Option<ScheduledFor> {
+        let slot = self.slot?.to_string();
+        Some(ScheduledFor { slot, previous_slot: self.previous_slot.map(|at| at.to_string()) })
     }
 
     fn overridden(&self) -> Overridden {

@@ -12,7 +12,7 @@ use crate::dataset::select::Selection;
 use crate::dataset::{Dataset, Error, Malformed};
 use crate::manifest::{OnBadRow, Select};
 use crate::mapping::{Expression, Scope, ScopeParts};
-use crate::model::{Record, RowNumber, RowSet, row_tag};
+use crate::model::{Record, RowNumber, RowSet, ScheduledFor, row_tag};
 
 /// Malformed records that are kept to be shown.
 const SHOWN: usize = 20;
@@ -27,6 +27,8 @@ pub struct SurveyContext<'a> {
     pub vars: &'a Map<String, Value>,
     /// `manifest.name`.
     pub manifest_name: &'a str,
+    /// `schedule.*`.
+    pub slot: Option<&'a ScheduledFor>,
     /// What `env` may read.
     pub env: &'a BTreeMap<String, String>,
 }
@@ -197,6 +199,7 @@ impl Pass<'_> {
             vars: self.context.vars,
             run_id: "",
             manifest_name: self.context.manifest_name,
+            schedule: self.context.slot,
             env: self.context.env,
             reply: None,
         });

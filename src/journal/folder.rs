@@ -194,7 +194,7 @@ impl RunFolder {
     }
 
     /// Takes the lock of a run that is there.
-    pub(super) fn claim_begun(&self) -> Result<Claim, Error> {
+    pub(crate) fn claim_begun(&self) -> Result<Claim, Error> {
         if !self.journal().exists() {
             return Err(Error::NoRun { path: self.path.clone() });
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{Repeats, SettingsChanged};
+use crate::model::{Repeats, ScheduledFor, SettingsChanged};
 
 /// What identifies a run. Holds no secret, and no fact that a resume may change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct RunLock {
     pub dataset: DatasetIdentity,
     /// What the command line changed in the manifest.
     pub overrides: Overridden,
+    /// The slot of a schedule that the run is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduledFor>,
     /// The variables that the manifest names outside of secret fields, with the values that the run was begun with.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
@@ -89,6 +92,7 @@ impl RunLock {
                 selected: rows,
             },
             overrides: Overridden::default(),
+            schedule: None,
             environment: BTreeMap::new(),
             kept: BTreeMap::new(),
             reproduces: None,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::manifest::read::{Context, WORKFLOW_KEYS};
 use crate::manifest::{Diagnostic, Diagnostics, Manifest, environment, files, mask, overrides, read, tree};
+use crate::model::ScheduledFor;
 
 /// Looks up an environment variable.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -33,6 +34,8 @@ pub struct Overrides {
     pub folder: Option<PathBuf>,
     /// Values of variables outside of secret fields that go before the environment's: those that a run was begun with.
     pub recorded: BTreeMap<String, String>,
+    /// The slot of a schedule that it is read for.
+    pub schedule: Option<ScheduledFor>,
 }
 
 /// A manifest that was read, with all that is wrong with it.

@@ -12,7 +12,7 @@ use crate::checks::Check;
 use crate::gates::{Baseline, Gate};
 use crate::manifest::{Concurrency, RateSpec, Retry, ReuseSpec, Schedule, SecretSource, SecretText, Span};
 use crate::mapping::{ColumnTypes, Expression, InputTemplate, Template};
-use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, Repeats, RowNumber};
+use crate::model::{Accept, Cost, Delivery, Durability, Limit, Pin, Repeats, RowNumber, ScheduledFor};
 
 /// A manifest, as meant.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct Manifest {
     /// The environment variables that the manifest names outside of secret fields, with their values: what
     /// `{{env "NAME"}}` may read.
     pub env: BTreeMap<String, String>,
+    /// The slot of its schedule that it is read for: `schedule.*` in templates.
+    pub slot: Option<ScheduledFor>,
     /// `workflow`.
     pub workflow: WorkflowSpec,
     /// `dataset`.

@@ -162,7 +162,7 @@ error: there is no `oops`
 12 |   subject: \"你好 {{oops}}\"
    |                    ^^^^
    |
-   = help: a column is written `row.oops`; the names are `row`, `row_number`, `row_key`, `row_tag`, `repeat`, `vars`, `run`, `manifest`
+   = help: a column is written `row.oops`; the names are `row`, `row_number`, `row_key`, `row_tag`, `repeat`, `vars`, `run`, `manifest`, `schedule`
 
 6 errors in m.yaml
 ";
@@ -523,7 +523,11 @@ fn names_in_templates_are_checked_where_they_stand() {
     refused("input: {a: '{{output.x}}'}", &["known only after the workflow has answered"]);
     refused("input: {a: '{{rwo.x}}'}", &["there is no `rwo.x`", "did you mean `row`?"]);
     refused("input: {a: '{{run.ID}}'}", &["did you mean `run.id`?"]);
-    refused("input: {a: '{{schedule.slot}}'}", &["not supported by this version"]);
+    refused(
+        "input: {a: '{{schedule.slot}}'}",
+        &["known only in a run of a schedule's slot", "--slot INSTANT"],
+    );
+    refused("input: {a: '{{schedule.at}}'}", &["there is no `schedule.at`", "`schedule.previous_slot`"]);
     refused("input: {a: '{{row.x'}", &["`input.a`"]);
     refused("workflow: {api_key: '${KEY}', user_id: '{{reply.x}}'}", &["known only after"]);
     refused("output: {columns: {a: '{{outptu.x}}'}}", &["did you mean `output`?"]);

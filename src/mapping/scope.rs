@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Outcome, RowNumber};
+use crate::model::{Outcome, RowNumber, ScheduledFor};
 
 /// The parts that a scope is made of.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ pub struct ScopeParts<'a> {
     pub run_id: &'a str,
     /// `manifest.name`.
     pub manifest_name: &'a str,
+    /// `schedule.*`; none outside of a schedule.
+    pub schedule: Option<&'a ScheduledFor>,
     /// What `{{env "NAME"}}` may read: the variables that the manifest names outside of secret fields.
     pub env: &'a BTreeMap<String, String>,
     /// `output.*`, `reply.*`, `outcome`; none before there is a reply.
@@ -52,7 +54,7 @@ pub struct Scope {
 impl Scope {
     /// Lays out the names for rendering.
     pub fn new(parts: &ScopeParts<'_>) -> Self {
-        let mut names = Map::with_capacity(11);
+        let mut names = Map::with_capacity(12);
         names.insert("row".to_owned(), Value::Object(parts.row.clone()));
         names.insert("row_number".to_owned(), parts.row_number.into());
         names.insert("row_key".to_owned(), parts.row_key.into());
@@ -61,6 +63,16 @@ impl Scope {
         names.insert("vars".to_owned(), Value::Object(parts.vars.clone()));
         names.insert("run".to_owned(), json!({ "id": parts.run_id }));
         names.insert("manifest".to_owned(), json!({ "name": parts.manifest_name }));
+        if let Some(schedule) = parts.schedule {
+            // Without a slot before it the name is missing, so that a template without a default says so.
+            let previous =
+                schedule.previous_slot.as_deref().map(|at| ("previous_slot".to_owned(), at.into()));
+            let slot = ("slot".to_owned(), schedule.slot.as_str().into());
+            names.insert(
+                "schedule".to_owned(),
+                Value::Object(std::iter::once(slot).chain(previous).collect()),
+            );
+        }
         if let Some(reply) = parts.reply {
             names.insert("output".to_owned(), reply.output.clone());
             names.insert("reply".to_owned(), reply.reply.clone());

@@ -16,6 +16,7 @@ mod reused;
 mod row;
 mod row_event;
 mod row_set;
+mod scheduled;
 mod state;
 mod tally;
 mod throttling;
@@ -40,6 +41,7 @@ pub use row_event::{
     Reservation, Settled, Via, Withdrawn, WithdrawnWhy,
 };
 pub use row_set::RowSet;
+pub use scheduled::ScheduledFor;
 pub use state::{Impossible, RunState};
 pub use tally::{Counts, ReusedTally, Tally};
 pub use throttling::Throttling;

@@ -25,6 +25,8 @@ pub struct ReportContext {
     pub labels: Vec<(String, String)>,
     /// Its `vars`, for templates.
     pub vars: Map<String, Value>,
+    /// The slot of a schedule that the run is of.
+    pub slot: Option<crate::model::ScheduledFor>,
     /// What `{{env "NAME"}}` may read.
     pub env: BTreeMap<String, String>,
     /// `dataset.types`, for templates.

@@ -197,6 +197,7 @@ fn scored(rule: &JudgeRule, row: &ResultRow<'_>, facts: &RowFacts) -> Result<Jud
         vars: &nothing,
         run_id: "",
         manifest_name: "",
+        schedule: None,
         env: &nobody,
         reply: Some(ReplyScope { output: &output, reply: &reply, outcome: row.outcome }),
     });

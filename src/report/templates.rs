@@ -62,6 +62,7 @@ impl<'a> Scopes<'a> {
             vars: &context.vars,
             run_id: &context.run_id,
             manifest_name: &context.manifest_name,
+            schedule: context.slot.as_ref(),
             env: &context.env,
             reply: reply.as_ref().map(|reply| ReplyScope { output: &output, reply, outcome: row.outcome }),
         })

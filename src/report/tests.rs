@@ -35,6 +35,7 @@ fn context() -> ReportContext {
         description: None,
         labels: Vec::new(),
         vars: Map::new(),
+        slot: None,
         env: std::collections::BTreeMap::new(),
         types: ColumnTypes::default(),
         cost_unit: "credit".to_owned(),

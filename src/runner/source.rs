@@ -79,6 +79,7 @@ impl Renderer {
             vars: &manifest.vars,
             run_id: &self.run_id,
             manifest_name: &manifest.name,
+            schedule: manifest.slot.as_ref(),
             env: &manifest.env,
             reply: None,
         })

@@ -29,6 +29,7 @@ mod reuse;
 mod schedule;
 mod secrets;
 mod signals;
+mod slots;
 mod spend;
 #[path = "../support/mod.rs"]
 mod support;

@@ -8,9 +8,7 @@ use crate::calendar::Slot;
 use crate::commands::schedule::scheduled::{self, Scheduled, done};
 use crate::commands::{Done, Failure, Host};
 use crate::model::Reason;
-
-/// Characters of a name that are kept of an id's 64.
-const NAME: usize = 40;
+use crate::schedule::SlotId;
 
 /// Prints the id for `run --id` of the last slot up to `at`.
 pub fn schedule_slot(path: &Path, at: Timestamp, host: &mut dyn Host) -> Result<Done, Failure> {
@@ -24,14 +22,9 @@ pub fn schedule_slot(path: &Path, at: Timestamp, host: &mut dyn Host) -> Result<
     Ok(done(format!("{}\n", run_id(&manifest.name, &slot))))
 }
 
-/// Gives the id of a slot's run: `NAME-20261124T060000Z`, the same on every machine and after every restart.
+/// Gives the id of a slot's run, which is the one that `schedule serve` and `schedule tick` give it.
 fn run_id(name: &str, slot: &Slot) -> String {
-    let at = slot.nominal.strftime("%Y%m%dT%H%M%SZ");
-    if name.len() <= NAME && !name.starts_with('.') {
-        return format!("{name}-{at}");
-    }
-    let short: String = name.chars().take(NAME - 9).collect();
-    format!("{}-{:08x}-{at}", short.trim_start_matches('.'), crc32c::crc32c(name.as_bytes()))
+    SlotId::due(slot.nominal).run_id(name)
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ fn opened(
 
 fn surveyed(dataset: &Dataset, select: &Select) -> Result<Survey, Error> {
     let (vars, env) = (Map::new(), BTreeMap::new());
-    dataset.survey(select, &SurveyContext { vars: &vars, manifest_name: "m", env: &env })
+    dataset.survey(select, &SurveyContext { vars: &vars, manifest_name: "m", slot: None, env: &env })
 }
 
 /// Rows as `NUMBER KEY JSON`, malformed ones as `NUMBER! PLACE: MESSAGE`.

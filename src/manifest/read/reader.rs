@@ -16,6 +16,7 @@ use crate::manifest::read::kept::Kept;
 use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::tree::{Kind, Node, Scalar};
 use crate::manifest::{ColumnReference, Condition, Diagnostic, files, units};
+use crate::model::ScheduledFor;
 
 /// What the readings share.
 pub(in crate::manifest) struct Reader<'a> {
@@ -25,6 +26,8 @@ pub(in crate::manifest) struct Reader<'a> {
     pub(super) folder: &'a Path,
     pub(super) environment: Environment<'a>,
     pub(super) secrets: Secrets,
+    /// The slot of a schedule that the manifest is read for.
+    pub(super) slot: Option<ScheduledFor>,
     /// `vars`, known before any template is read.
     pub(super) vars: Map<String, Value>,
     /// The names that `vars` declares.

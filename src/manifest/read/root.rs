@@ -13,9 +13,9 @@ use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::read::{checks, dataset, gates, input, limits, output, reuse, schedule, workflow};
 use crate::manifest::scalar::to_json;
 use crate::manifest::tree::{self, Kind, Node};
-use crate::manifest::{Diagnostic, Manifest};
+use crate::manifest::{Diagnostic, Manifest, Schedule};
 use crate::mapping::InputTemplate;
-use crate::model::Repeats;
+use crate::model::{Repeats, ScheduledFor};
 
 /// What a manifest is read with, beside its tree.
 pub(in crate::manifest) struct Context<'a> {
@@ -53,6 +53,7 @@ pub(in crate::manifest) fn read(
         folder: context.folder,
         environment: context.environment,
         secrets: context.secrets,
+        slot: None,
         vars: Map::new(),
         declared_vars: Vec::new(),
         used_vars: Vec::new(),
@@ -80,6 +81,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let name = name.and_then(|name| read_name(reader, &name));
     let description = root.take("description").and_then(|entry| reader.text(&entry));
     let labels = reader.named(root.take("labels"), Reader::text);
+    let schedule = read_schedule(reader, root.take("schedule"), name.as_deref(), context);
     let vars = root.take("vars");
     reader.vars = read_vars(reader, vars, &context.overrides.vars);
 
@@ -104,8 +106,6 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let gates = gates::read(reader, root.take("gates"), (&known, &groups), entry.is_some(), repeats, price);
     let key = dataset.as_ref().and_then(|(dataset, _)| dataset.key.clone());
     let output = output::read(reader, root.take("output"), key.as_deref());
-
-    let schedule = schedule::read(reader, root.take("schedule"), name.as_deref());
     if let Some(workflow) = &workflow {
         workflow::check_secrets_stay(reader, workflow);
     }
@@ -138,9 +138,31 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
         output,
         group_by,
         schedule,
+        slot: reader.slot.take(),
         references: std::mem::take(&mut reader.references),
         places,
     })
+}
+
+/// Reads `schedule`, and which of its slots the manifest is read for, which templates are checked by.
+fn read_schedule(
+    reader: &mut Reader<'_>,
+    entry: Option<Entry>,
+    name: Option<&str>,
+    context: &Context<'_>,
+) -> Option<Schedule> {
+    let schedule = schedule::read(reader, entry, name);
+    reader.slot = context.overrides.schedule.clone().map(|slot| with_previous(slot, schedule.as_ref()));
+    schedule
+}
+
+/// Looks up the slot before the one that a run is of, unless it is given.
+fn with_previous(mut slot: ScheduledFor, schedule: Option<&Schedule>) -> ScheduledFor {
+    let before = || schedule?.calendar.previous(slot.slot.parse().ok()?);
+    if slot.previous_slot.is_none() {
+        slot.previous_slot = before().map(|before| before.nominal.to_string());
+    }
+    slot
 }
 
 /// The folder of the run whose manifest is read: what it was begun with lies beside it.

@@ -7,7 +7,7 @@ use crate::manifest::read::origin::Origin;
 use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::Entry;
 use crate::manifest::tree::{Place, Scalar};
-use crate::manifest::{ColumnReference, Diagnostic};
+use crate::manifest::{ColumnReference, Diagnostic, Secrets};
 use crate::mapping::{Expression, Reference, SyntaxError, Template};
 
 /// When a template is rendered.
@@ -21,7 +21,8 @@ pub(super) enum When {
     OfJudge,
 }
 
-const ROOTS: [&str; 8] = ["row", "row_number", "row_key", "row_tag", "repeat", "vars", "run", "manifest"];
+const ROOTS: [&str; 9] =
+    ["row", "row_number", "row_key", "row_tag", "repeat", "vars", "run", "manifest", "schedule"];
 const REPLY_ROOTS: [&str; 3] = ["output", "reply", "outcome"];
 
 impl Reader<'_> {
@@ -131,6 +132,9 @@ impl Reader<'_> {
                         self.diagnostics.push(place.error(message).with_help(help));
                     }
                 }
+                ["schedule"] | ["schedule", "slot" | "previous_slot"] => {
+                    self.diagnostics.extend(self.without_slot(&path, reference.optional, &place));
+                }
                 _ => {
                     if let Some(diagnostic) = unknown_root(&path, &place, when) {
                         self.diagnostics.push(diagnostic);
@@ -138,6 +142,28 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+}
+
+impl Reader<'_> {
+    /// Says that a run of no slot can't know one. What sends nothing needs none.
+    fn without_slot(&self, path: &[&str], optional: bool, place: &Place) -> Option<Diagnostic> {
+        if optional || self.secrets != Secrets::Needed {
+            return None;
+        }
+        let is_there = match &self.slot {
+            None => false,
+            Some(slot) => path.last() != Some(&"previous_slot") || slot.previous_slot.is_some(),
+        };
+        let written = path.join(".");
+        let told = match &self.slot {
+            None => format!("`{written}` is known only in a run of a schedule's slot"),
+            Some(_) => format!("`{written}` is not known: no slot comes before this one"),
+        };
+        let help = format!(
+            "run it by `flowbatch schedule`, give `--slot INSTANT`, or give a default: `{{{{default {written} \"…\"}}}}`"
+        );
+        (!is_there).then(|| place.error(told).with_help(help))
     }
 }
 
@@ -179,8 +205,8 @@ fn unknown_root(path: &[&str], place: &Place, when: When) -> Option<Diagnostic> 
             "it may stand in `checks`, in `output.columns` and in `report.group_by`".to_owned(),
         ),
         ["schedule", ..] => (
-            "`schedule` is not supported by this version of flowbatch yet".to_owned(),
-            format!("there are {}", listed(&ROOTS)),
+            format!("there is no `{written}`"),
+            "there are `schedule.slot` and `schedule.previous_slot`".to_owned(),
         ),
         ["run", ..] => (format!("there is no `{written}`"), "did you mean `run.id`?".to_owned()),
         ["manifest", ..] => (format!("there is no `{written}`"), "did you mean `manifest.name`?".to_owned()),

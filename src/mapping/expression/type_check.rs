@@ -179,7 +179,10 @@ impl Checker<'_> {
         match parts.as_slice() {
             ["row", column] => self.columns.get(*column).map_or(self.default.into(), |known| (*known).into()),
             ["row_number" | "repeat"] => Type::Number,
-            ["row_key" | "row_tag" | "outcome"] | ["run", "id"] | ["manifest", "name"] => Type::Text,
+            ["row_key" | "row_tag" | "outcome"]
+            | ["run", "id"]
+            | ["manifest", "name"]
+            | ["schedule", "slot" | "previous_slot"] => Type::Text,
             _ => Type::Any,
         }
     }

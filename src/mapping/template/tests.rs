@@ -334,6 +334,7 @@ fn env_reads_only_what_the_manifest_names() {
         vars: &vars,
         run_id: "r",
         manifest_name: "m",
+        schedule: None,
         env: &env,
         reply: None,
     };

@@ -37,7 +37,9 @@ pub(super) fn way(point: Point) -> Way {
     use Point as P;
     let way = Way { passing: 1, ..Way::default() };
     match point {
-        P::JudgingDue
+        P::SlotClaimed
+        | P::SlotStarted
+        | P::JudgingDue
         | P::QuestionsWritten
         | P::JudgeBegun
         | P::JudgeDone
@@ -273,6 +275,8 @@ fn check_all(mode: &str, delivery: &str, log: &str) {
         (mode == "async" || !is_of_async(**point))
             && **point != Point::ResultsReused
             && !is_of_judging(**point)
+            // Those of a scheduler have tests of their own.
+            && !matches!(**point, Point::SlotClaimed | Point::SlotStarted)
             // Sent again, a row ends with an answer; and what a repair holds is not sent again.
             && (delivery == "at_most_once" || !(**point == Point::EndDurable || way(**point).damage))
     };
