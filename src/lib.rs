@@ -8,6 +8,8 @@
 
 pub mod allowance;
 pub mod artifact;
+pub mod audit;
+pub mod bundle;
 pub mod calendar;
 pub mod checks;
 pub mod cli;
@@ -16,6 +18,7 @@ pub mod compare;
 pub mod console;
 pub mod control;
 pub mod dataset;
+pub mod digest;
 pub mod emulator;
 pub mod fail_point;
 pub mod flow_file;

@@ -4,16 +4,20 @@
 //! the default.
 
 mod arguments;
+mod bundle;
 mod compare;
 mod diff;
 mod emulate;
 mod limits;
 mod reference;
 mod report;
+mod reproduce;
 mod schedule;
 mod score;
 mod serve;
 mod slots;
+mod spend;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -83,6 +87,11 @@ impl Cli {
             Command::Compare(args) => commands::compare(&args.into_args(style), host),
             Command::Diff(args) => commands::diff(&args.into_args(), host),
             Command::Reconcile(args) => commands::reconcile(&args.into_args(), host),
+            Command::Verify(args) => commands::verify(&args.into_args(), host),
+            Command::Export(args) => commands::export(&args.into_args(), host),
+            Command::Import(args) => commands::import(&args.into_args(), host),
+            Command::Reproduce(args) => commands::reproduce(&args.into_args(style), host),
+            Command::Spend(args) => commands::spend(&args.into_args(), host),
             Command::Runs(args) => commands::list(&args.into_args(), host),
             Command::Schedule(args) => args.run(host),
             Command::Serve(args) => commands::serve(&args.into_args(), host, ready),
@@ -145,6 +154,16 @@ enum Command {
     Diff(diff::Diff),
     /// Compares a run with the provider's own ledger, and settles costs that are unknown or in doubt. Sends no row
     Reconcile(Reconcile),
+    /// Checks that every file of a run is what was written: digests, checksums, replies, results, totals. Sends nothing
+    Verify(verify::Verify),
+    /// Runs a run again from its own manifest, on the same rows, and says which answers differ. It pays again
+    Reproduce(reproduce::Reproduce),
+    /// Writes a run, with what is needed to check and repeat it elsewhere, into one file
+    Export(bundle::Export),
+    /// Opens a file that `export` wrote, and verifies the run in it
+    Import(bundle::Import),
+    /// Says what runs have cost, by manifest, label, workflow, month or user
+    Spend(spend::Spend),
     /// Lists runs, oldest first
     Runs(Runs),
     /// Runs what is due by the manifests' `schedule`, and shows when that is

@@ -6,7 +6,7 @@ use crate::artifact::{Artifact, Restart};
 use crate::commands::execute::cost_unit;
 use crate::commands::interrupt::Interrupt;
 use crate::commands::judges::Judges;
-use crate::commands::{Failure, Host, ahead};
+use crate::commands::{Failure, Host, ahead, relocated};
 use crate::journal::{History, RunFolder, RunLock};
 use crate::manifest::{self, Manifest, OutputFormat, Overrides, Secrets};
 use crate::model::{Reason, SettingsChanged};
@@ -22,7 +22,7 @@ pub(crate) fn frozen(
     secrets: Secrets,
     host: &dyn Host,
 ) -> Result<Manifest, Failure> {
-    let mut overrides = overrides_of(lock);
+    let mut overrides = overrides_of(folder, lock);
     overrides.set.extend(set_since(changed));
     let variable = |name: &str| host.variable(name);
     let (manifest, _) = manifest::load(&folder.file("manifest.yaml"), &overrides, secrets, &variable)
@@ -38,14 +38,16 @@ pub(crate) fn set_since(changed: &[SettingsChanged]) -> impl Iterator<Item = (St
     })
 }
 
-/// What the command line and the environment had changed when the run was begun.
-pub(crate) fn overrides_of(lock: &RunLock) -> Overrides {
+/// What the command line and the environment had changed when the run was begun. What an imported run needs beside its own
+/// files lies below its folder.
+pub(crate) fn overrides_of(folder: &RunFolder, lock: &RunLock) -> Overrides {
+    let dataset = |named: &String| relocated::given(folder, named).unwrap_or_else(|| PathBuf::from(named));
     Overrides {
         set: lock.overrides.set.clone(),
         vars: lock.overrides.vars.clone(),
-        dataset: lock.overrides.dataset.clone().map(PathBuf::from),
+        dataset: lock.overrides.dataset.as_ref().map(dataset),
         overlays: lock.overrides.overlays.clone(),
-        folder: Some(PathBuf::from(&lock.folder)),
+        folder: Some(relocated::base(folder).unwrap_or_else(|| PathBuf::from(&lock.folder))),
         recorded: lock.environment.clone(),
         schedule: lock.schedule.clone(),
     }
@@ -120,12 +122,24 @@ pub(crate) fn derive(
     history: Option<History>,
     host: &dyn Host,
 ) -> Result<Summary, Failure> {
-    derive_unless(&Interrupt::watch(&folder.file("manifest.yaml"), host), folder, history, host)
+    derive_unless(
+        &Interrupt::watch(&folder.file("manifest.yaml"), host),
+        folder,
+        folder.path(),
+        history,
+        host,
+    )
+}
+
+/// Writes all derived files into another folder, as `derive` would write them, and nothing into the run's.
+pub(crate) fn derive_elsewhere(folder: &RunFolder, out: &Path, host: &dyn Host) -> Result<Summary, Failure> {
+    derive_unless(&Interrupt::watch(&folder.file("manifest.yaml"), host), folder, out, None, host)
 }
 
 fn derive_unless(
     interrupt: &Interrupt,
     folder: &RunFolder,
+    out: &Path,
     history: Option<History>,
     host: &dyn Host,
 ) -> Result<Summary, Failure> {
@@ -134,18 +148,18 @@ fn derive_unless(
     let manifest = frozen(folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
     let formats = manifest.output.formats.clone();
     let context = context(manifest, &lock.run_id, &lock);
-    Artifact::sweep(folder.path());
+    Artifact::sweep(out);
     let file = |format: OutputFormat, name: &str| {
-        formats.contains(&format).then(|| File::create(folder, name)).transpose()
+        formats.contains(&format).then(|| File::create(out, name)).transpose()
     };
-    let mut results = File::create(folder, "results.jsonl")?;
-    let mut failures = File::create(folder, "failures.jsonl")?;
+    let mut results = File::create(out, "results.jsonl")?;
+    let mut failures = File::create(out, "failures.jsonl")?;
     let mut results_csv = file(OutputFormat::Csv, "results.csv")?;
     let mut failures_csv = file(OutputFormat::Csv, "failures.csv")?;
     let mut results_xlsx = file(OutputFormat::Xlsx, "results.xlsx")?;
     let mut html = file(OutputFormat::Html, "report.html")?;
     let mut junit = file(OutputFormat::Junit, "junit.xml")?;
-    let (mut html_rows, mut junit_rows) = (spool(folder, html.as_ref())?, spool(folder, junit.as_ref())?);
+    let (mut html_rows, mut junit_rows) = (spool(out, html.as_ref())?, spool(out, junit.as_ref())?);
     let targets = Targets {
         results_jsonl: Some(&mut results.artifact),
         failures_jsonl: Some(&mut failures.artifact),
@@ -161,18 +175,18 @@ fn derive_unless(
     for file in files.into_iter().flatten() {
         file.commit()?;
     }
-    let mut json = File::create(folder, "report.json")?;
-    report::write_json(&summary, &mut json.artifact).map_err(Failure::disk(&folder.file("report.json")))?;
+    let mut json = File::create(out, "report.json")?;
+    report::write_json(&summary, &mut json.artifact).map_err(Failure::disk(&out.join("report.json")))?;
     json.commit()?;
-    let markdown = folder.file("report.md");
+    let markdown = out.join("report.md");
     Artifact::write(&markdown, report::render_markdown(&summary).as_bytes())
         .map_err(Failure::disk(&markdown))?;
     Ok(summary)
 }
 
 /// Where the rows of a page wait, if it is written: a file without a name, on the disk that has the run.
-fn spool(folder: &RunFolder, page: Option<&File>) -> Result<Option<std::fs::File>, Failure> {
-    let open = |_| tempfile::tempfile_in(folder.path()).map_err(Failure::disk(folder.path()));
+fn spool(folder: &Path, page: Option<&File>) -> Result<Option<std::fs::File>, Failure> {
+    let open = |_| tempfile::tempfile_in(folder).map_err(Failure::disk(folder));
     page.map(open).transpose()
 }
 
@@ -250,8 +264,8 @@ struct File {
 }
 
 impl File {
-    fn create(folder: &RunFolder, name: &str) -> Result<Self, Failure> {
-        let path = folder.file(name);
+    fn create(folder: &Path, name: &str) -> Result<Self, Failure> {
+        let path = folder.join(name);
         let artifact = Artifact::create(&path).map_err(Failure::disk(&path))?;
         Ok(Self { path, artifact })
     }
@@ -314,11 +328,11 @@ pub(crate) mod tests {
             names
         };
         let before = names();
-        let failure = derive_unless(&Interrupt::heard(), &folder, None, &Nobody).unwrap_err();
+        let failure = derive_unless(&Interrupt::heard(), &folder, folder.path(), None, &Nobody).unwrap_err();
         assert_eq!((failure.exit.code(), names()), (5, before));
-        derive_unless(&Interrupt::default(), &folder, None, &Nobody).unwrap();
+        derive_unless(&Interrupt::default(), &folder, folder.path(), None, &Nobody).unwrap();
         let results = fs::read(folder.file("results.jsonl")).unwrap();
-        derive_unless(&Interrupt::heard(), &folder, None, &Nobody).unwrap_err();
+        derive_unless(&Interrupt::heard(), &folder, folder.path(), None, &Nobody).unwrap_err();
         assert_eq!(fs::read(folder.file("results.jsonl")).unwrap(), results);
     }
 }

@@ -74,6 +74,8 @@ pub(crate) fn lock(sound: &Sound, run_id: &str, overrides: Overridden, git: Git,
         overrides,
         schedule: manifest.slot.clone(),
         environment: manifest.env.clone(),
+        kept: manifest.kept.iter().map(|file| (file.name.clone(), sha256(&file.bytes))).collect(),
+        reproduces: None,
         settings: settings.get_mut("limits").map(Value::take).unwrap_or_default(),
         labels: manifest
             .labels

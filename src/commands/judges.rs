@@ -58,6 +58,18 @@ pub(crate) fn load(checks: &[Check], secrets: Secrets, host: &dyn Host) -> Resul
     grouped(checks).into_iter().map(|rules| load_one(&rules, secrets, host)).collect()
 }
 
+/// Reads the manifests of the judges of a run that is there, and not the files that they name.
+pub(crate) fn read(checks: &[Check], host: &dyn Host) -> Result<Vec<Manifest>, Failure> {
+    let variable = |name: &str| host.variable(name);
+    let read = |rules: Vec<&JudgeRule>| {
+        let rule = rules[0];
+        manifest::load(&rule.file, &overrides(rule), Secrets::Recorded, &variable)
+            .map(|(manifest, _)| manifest)
+            .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))
+    };
+    grouped(checks).into_iter().map(read).collect()
+}
+
 fn load_one(rules: &[&JudgeRule], secrets: Secrets, host: &dyn Host) -> Result<Judge, Failure> {
     let names = rules.iter().map(|rule| rule.name.clone()).collect();
     let rule = rules[0];

@@ -12,8 +12,10 @@ mod earlier;
 mod emulate;
 mod estimate;
 mod execute;
+mod export;
 mod finish;
 mod identity;
+mod import;
 mod init;
 mod interrupt;
 mod judges;
@@ -28,7 +30,9 @@ mod prepare;
 mod rates;
 mod reconcile;
 mod rehearse;
+mod relocated;
 mod report;
+mod reproduce;
 mod resume;
 mod reuse;
 mod room;
@@ -37,8 +41,10 @@ mod schedule;
 mod score;
 mod serve;
 mod slots;
+mod spend;
 mod step_summary;
 mod unfinished;
+mod verify;
 mod webhooks;
 mod widen;
 
@@ -46,6 +52,8 @@ pub use check::{CheckArgs, check};
 pub use compare::{CompareArgs, CompareFormat, compare};
 pub use diff::{DiffArgs, diff};
 pub use emulate::{EmulateArgs, emulate};
+pub use export::{ExportArgs, export};
+pub use import::{ImportArgs, import};
 pub use init::{InitArgs, init};
 pub use limits::{LimitsArgs, limits};
 pub use list::{ListArgs, list};
@@ -53,6 +61,7 @@ pub use notices::missed;
 pub use plan::{PlanArgs, plan};
 pub use reconcile::{ReconcileArgs, reconcile};
 pub use report::{ReportArgs, ReportFormat, report};
+pub use reproduce::{ReproduceArgs, reproduce};
 pub use resume::{ResumeArgs, Widening, resume};
 pub use run::{RunArgs, quoted, run};
 pub use schedule::{
@@ -64,6 +73,8 @@ pub use slots::{
     AskArgs, FollowArgs, SlotsArgs, Where, Wish, ask as schedule_ask, run_now as schedule_run_now,
     serve as schedule_serve, slots as schedule_list, tick as schedule_tick,
 };
+pub use spend::{SpendArgs, SpendBy, SpendFormat, spend};
+pub use verify::{VerifyArgs, verify};
 
 use std::path::{Path, PathBuf};
 

@@ -140,7 +140,7 @@ pub(crate) fn go_on(
         let shown = Shown { json, style, page: on.page, notify: None };
         return judged.and(finish(folder, Ran { state, index: None }, shown, host));
     }
-    let overrides = manifest_overrides(&lock, &known);
+    let overrides = manifest_overrides(folder, &lock, &known);
     let spool = folder.file("dataset.input");
     let mut sound =
         prepare::prepare(&folder.file("manifest.yaml"), &overrides, Secrets::Needed, Some(&spool), host)?;
@@ -189,8 +189,12 @@ impl Widening {
     }
 }
 
-fn manifest_overrides(lock: &RunLock, changed: &[SettingsChanged]) -> crate::manifest::Overrides {
-    let mut overrides = derive::overrides_of(lock);
+fn manifest_overrides(
+    folder: &RunFolder,
+    lock: &RunLock,
+    changed: &[SettingsChanged],
+) -> crate::manifest::Overrides {
+    let mut overrides = derive::overrides_of(folder, lock);
     overrides.set.extend(derive::set_since(changed));
     overrides
 }

@@ -15,9 +15,9 @@ use crate::commands::serve::Beside;
 use crate::commands::unfinished::Job;
 use crate::commands::{Done, Failure, Host, clean, estimate, judging, kept, notices, rehearse, reuse, room};
 use crate::fail_point::{self, Point};
-use crate::journal::{Overridden, RunFolder, Runs};
+use crate::journal::{Claim, Overridden, RunFolder, RunLock, Runs, Starting, Writer};
 use crate::manifest::{self, Budget, Manifest, Overrides, Provider, Secrets};
-use crate::model::{Reason, RowSet, RunEvent, ScheduledFor, Selected};
+use crate::model::{Reason, RowSet, RunEvent, RunState, ScheduledFor, Selected};
 use crate::report::Style;
 
 /// More rows than this are confirmed on a terminal when no budget bounds them.
@@ -111,12 +111,12 @@ pub fn run(args: &RunArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let sound = prepare(&args.manifest, &args.overrides(), Secrets::Needed, None, host)?;
     let manifest = Arc::clone(&sound.manifest);
     let root = args.dir.as_ref().unwrap_or(&manifest.output.dir);
-    begin(args, sound, &run_id, git, host)
+    start(args, sound, &run_id, git, host)
         .map_err(|failure| notices::after_failure(&manifest, root, failure, host))
 }
 
 /// Begins a run that is sound, and drives it to its end.
-fn begin(
+fn start(
     args: &RunArgs,
     mut sound: Sound,
     run_id: &str,
@@ -132,7 +132,7 @@ fn begin(
     let is_job = !args.new && args.id.is_none();
     let job = Job { command: &args.command, runs: &runs, lock: &lock };
     let left = if is_job { job.refuse_to_start_over(host)? } else { None };
-    confirm(args, &sound, host)?;
+    confirm(args.yes, &sound, host)?;
     let root = args.dir.as_ref().unwrap_or(&sound.manifest.output.dir).clone();
     let serving = args.serve.map(|address| Beside::start(address, root)).transpose()?;
     room::check_files(&sound.manifest, &args.manifest, host)?;
@@ -145,18 +145,7 @@ fn begin(
         Err(_) if args.id.is_some() && folder.is_begun() => return continue_run(args, &folder, host),
         claim => claim?,
     };
-    if sound.reads_stdin() {
-        sound.keep_input(&folder.file("dataset.input"))?;
-    }
-    kept::keep(&folder, &sound.manifest.kept)?;
-    let selection = selected(&sound.survey.selection);
-    let durability = sound.manifest.output.durability;
-    let writer = folder.begin(claim, &lock, &sound.manifest.source, selection, durability)?;
-    drop(starting);
-    // A link that can't be made is no reason not to run.
-    let _ = folder.point_latest();
-    fail_point::pass(Point::LatestPointed);
-    let state = folder.read()?.into_state();
+    let (writer, state) = begin(&mut sound, &folder, claim, &lock, starting)?;
     if let Some(serving) = &serving {
         let page = serving.page_of(&sound.manifest.name, run_id);
         host.say(&format!("this run is shown at {page}"));
@@ -169,6 +158,28 @@ fn begin(
     let shown = Shown { json: args.json, style: args.style, page: Page::OfStep, notify: Some(&manifest) };
     let done = finish(&folder, ran, shown, host).map_err(|failure| failure.within(&folder));
     judged.and(done)
+}
+
+/// Begins a run in the folder that was claimed for it. Others that would begin the same wait until it stands there.
+pub(crate) fn begin(
+    sound: &mut Sound,
+    folder: &RunFolder,
+    claim: Claim,
+    lock: &RunLock,
+    starting: Starting,
+) -> Result<(Writer, RunState), Failure> {
+    if sound.reads_stdin() {
+        sound.keep_input(&folder.file("dataset.input"))?;
+    }
+    kept::keep(folder, &sound.manifest.kept)?;
+    let selection = selected(&sound.survey.selection);
+    let durability = sound.manifest.output.durability;
+    let writer = folder.begin(claim, lock, &sound.manifest.source, selection, durability)?;
+    drop(starting);
+    // A link that can't be made is no reason not to run.
+    let _ = folder.point_latest();
+    fail_point::pass(Point::LatestPointed);
+    Ok((writer, folder.read()?.into_state()))
 }
 
 /// The folder of the run with this id, when it was begun.
@@ -202,7 +213,7 @@ pub(crate) fn selected(rows: &RowSet) -> Vec<RunEvent> {
 }
 
 /// Says before the first send what is about to be done.
-fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
+pub(crate) fn announce(sound: &Sound, runs: &Runs, host: &mut dyn Host) {
     for warning in &sound.warnings {
         host.say(warning);
     }
@@ -254,12 +265,12 @@ fn in_words(budget: &Budget, unit: &str) -> String {
     format!("a budget of {}{each}", bounds.join(" and "))
 }
 
-fn confirm(args: &RunArgs, sound: &Sound, host: &mut dyn Host) -> Result<(), Failure> {
+pub(crate) fn confirm(yes: bool, sound: &Sound, host: &mut dyn Host) -> Result<(), Failure> {
     let rows = sound.survey.selection.len();
     let judges = sound.judges.iter().map(|judge| &judge.manifest);
     let mut manifests = std::iter::once(&*sound.manifest).chain(judges);
     let unbounded = |manifest: &Manifest| is_billed(manifest) && manifest.limits.budget.is_none();
-    if args.yes || rows <= CONFIRM_ABOVE {
+    if yes || rows <= CONFIRM_ABOVE {
         return Ok(());
     }
     let Some(manifest) = manifests.find(|manifest| unbounded(manifest)) else { return Ok(()) };

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::artifact::Artifact;
 use crate::commands::interrupt::Interrupt;
-use crate::commands::{Done, Failure, Host, RunName, derive, identity, judges, judging, quoted};
+use crate::commands::{Done, Failure, Host, RunName, derive, identity, judges, judging, quoted, relocated};
+use crate::digest::{self, SUMS};
 use crate::journal::{RunFolder, RunLock};
-use crate::manifest::{self, Manifest, Overrides, Secrets};
+use crate::manifest::{self, Manifest, Secrets};
 use crate::model::SettingsChanged;
 use crate::report::{self, Style, Targets};
 
@@ -31,7 +32,7 @@ pub fn score(args: &ScoreArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let folder = args.run.find()?;
     let history = folder.read()?;
     let lock = folder.lock()?.as_changed(history.state().changed());
-    let mut manifest = present(args, &lock, history.state().changed(), host)?;
+    let mut manifest = present(args, &folder, &lock, history.state().changed(), host)?;
     let begun_by = derive::frozen(&folder, &lock, history.state().changed(), Secrets::Recorded, host)?;
     keep_out(&mut manifest, begun_by);
     if manifest.checks.is_empty() && manifest.gates.is_empty() {
@@ -68,6 +69,11 @@ pub fn score(args: &ScoreArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     Artifact::write(&path, &json).map_err(Failure::disk(&path))?;
     let path = scores.join("report.md");
     Artifact::write(&path, report::render_markdown(&summary).as_bytes()).map_err(Failure::disk(&path))?;
+    let names = ["report.json", "report.md", "results.jsonl"];
+    let sum = |name: &str| Ok((name.to_owned(), digest::of_file(&scores.join(name))?.sha256));
+    let sums = names.into_iter().map(sum).collect::<std::io::Result<_>>().map_err(Failure::disk(&scores))?;
+    let path = scores.join(SUMS);
+    Artifact::write(&path, digest::write_sums(&sums).as_bytes()).map_err(Failure::disk(&path))?;
     let sent = match judged {
         0 => "nothing was sent".to_owned(),
         1 => "1 request was sent to a judge".to_owned(),
@@ -86,14 +92,22 @@ pub fn score(args: &ScoreArgs, host: &mut dyn Host) -> Result<Done, Failure> {
 /// Reads the manifest as it is now, with what the run's command lines changed in it.
 fn present(
     args: &ScoreArgs,
+    folder: &RunFolder,
     lock: &RunLock,
     changed: &[SettingsChanged],
     host: &dyn Host,
 ) -> Result<Manifest, Failure> {
-    let mut overrides = Overrides { folder: None, ..derive::overrides_of(lock) };
+    let mut overrides = derive::overrides_of(folder, lock);
     overrides.set.extend(derive::set_since(changed));
     let name = Path::new(&lock.manifest_path).file_name().unwrap_or_default();
-    let path = args.manifest.clone().unwrap_or_else(|| Path::new(&lock.folder).join(name));
+    let path = match &args.manifest {
+        // An imported run has no manifest but its own.
+        None if relocated::base(folder).is_some() => folder.file("manifest.yaml"),
+        given => {
+            overrides.folder = None;
+            given.clone().unwrap_or_else(|| Path::new(&lock.folder).join(name))
+        }
+    };
     let variable = |name: &str| host.variable(name);
     let (manifest, warnings) = manifest::load(&path, &overrides, Secrets::Recorded, &variable)
         .map_err(|diagnostics| Failure::of_manifest(&diagnostics, host))?;

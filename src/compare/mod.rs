@@ -11,6 +11,7 @@ mod markdown;
 mod page;
 mod pairs;
 mod record;
+mod repeated;
 mod row;
 mod source;
 mod summary;
@@ -23,6 +24,7 @@ pub use lines::Error;
 pub use markdown::render_markdown;
 pub use page::render_page;
 pub use pairs::{Options, Pairs};
+pub use repeated::{Answer, Repeated, RowCounts as RepeatedRows, Varied, Volatile};
 pub use row::Row;
 pub use source::{Facts, Source, compare, is_current};
 pub use summary::{

@@ -2,6 +2,7 @@
 //!
 //! One thread writes. While one fsync runs, lines gather; then all of them go out in one write and one fsync.
 
+mod audit;
 mod line;
 
 use std::fs::{File, OpenOptions};
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::artifact::sync_name;
 
+pub use audit::first_damage;
 pub(super) use line::{Loaded, accepted, delivered, executed, run_of};
 
 /// Why a ledger can't be used.

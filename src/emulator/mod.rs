@@ -34,6 +34,6 @@ mod tests;
 
 pub use definition::Definition;
 pub use error::Error;
-pub use ledger::LedgerError;
+pub use ledger::{LedgerError, first_damage};
 pub use server::{Emulator, Options};
 pub use witness::{Request, Witness};

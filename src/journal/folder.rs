@@ -285,6 +285,11 @@ impl Runs {
         Self { root: root.into() }
     }
 
+    /// Gives the output folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Gives the folder for a run of a manifest.
     pub fn folder(&self, manifest: &str, run_id: &str) -> RunFolder {
         RunFolder::at(self.of(manifest).join(run_id))

@@ -39,6 +39,12 @@ pub struct RunLock {
     /// The variables that the manifest names outside of secret fields, with the values that the run was begun with.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
+    /// SHA-256 of the files that the run keeps beside its manifest, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<String, String>,
+    /// The run that this one repeats, when it was begun by `reproduce`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reproduces: Option<String>,
     /// The resolved settings, without secrets.
     pub settings: Value,
     /// The manifest's labels.
@@ -91,7 +97,9 @@ impl RunLock {
             },
             overrides: Overridden::default(),
             schedule: None,
-            environment: std::collections::BTreeMap::new(),
+            environment: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            reproduces: None,
             settings: Value::Null,
             labels: Value::Null,
             started_by: None,

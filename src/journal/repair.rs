@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::digest;
 use crate::fail_point::{self, Point};
 use crate::journal::folder::sync_folder;
 use crate::journal::reader::{Lines, head, is_torn};
@@ -294,7 +295,8 @@ impl<W: Write> Mender<W> {
             }
         }
         // Rows that were on their way are in doubt as well, and `resume` says so in the usual way.
-        self.write(self.t_ms, &RunEvent::SettingsChanged(self.record()))?;
+        let damaged = digest::of_file(&self.path).map_err(Error::io(&self.path))?.sha256;
+        self.write(self.t_ms, &RunEvent::SettingsChanged(self.record(&damaged)))?;
         self.out.flush().map_err(Error::io(mended))?;
         File::options()
             .write(true)
@@ -304,11 +306,11 @@ impl<W: Write> Mender<W> {
         Ok(self.damage)
     }
 
-    /// What stands in the mended journal about the repair.
-    fn record(&self) -> SettingsChanged {
+    /// What stands in the mended journal about the repair. `damaged` is the digest of the journal as it was.
+    fn record(&self, damaged: &str) -> SettingsChanged {
         let Damage { offset, lost, kept, dropped, selection_unsure, held, .. } = &self.damage;
         let text = format!(
-            r#"{{"offset":{offset},"lost":{lost},"kept":{kept},"dropped":{dropped},"held":{},"selection_unsure":{selection_unsure}}}"#,
+            r#"{{"offset":{offset},"lost":{lost},"kept":{kept},"dropped":{dropped},"held":{},"selection_unsure":{selection_unsure},"sha256":"{damaged}"}}"#,
             held.len()
         );
         let to = serde_json::value::RawValue::from_string(text).unwrap_or_default();

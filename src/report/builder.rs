@@ -26,6 +26,7 @@ pub(super) struct SummaryBuilder<'a> {
     context: &'a ReportContext,
     counts: Counts,
     costs: CostSpread,
+    failed_cost: Option<Cost>,
     token_rows: u64,
     latency: Spread,
     server: Spread,
@@ -68,6 +69,7 @@ impl<'a> SummaryBuilder<'a> {
             context,
             counts: Counts::default(),
             costs: CostSpread::with_room_for(executed),
+            failed_cost: Some(Cost::ZERO),
             token_rows: 0,
             latency: Spread::default(),
             server: Spread::default(),
@@ -92,6 +94,9 @@ impl<'a> SummaryBuilder<'a> {
         let cost = row.cost.filter(|cost| executed || *cost > Cost::ZERO);
         if let Some(cost) = cost {
             self.costs.add(cost);
+        }
+        if let (Outcome::Failed, Some(cost)) = (row.outcome, row.cost) {
+            self.failed_cost = self.failed_cost.and_then(|sum| sum.checked_add(cost));
         }
         if let Some(repeats) = &mut self.repeats {
             repeats.add(row.row_number, cost, row.latency_ms);
@@ -148,6 +153,7 @@ impl<'a> SummaryBuilder<'a> {
             unit: context.cost_unit.clone(),
             known_rows,
             unknown_rows: state.cost_unknown_rows(),
+            failed: self.failed_cost,
             per_row,
             in_doubt: DoubtfulCost::of(state, budget, &per_row),
             money,

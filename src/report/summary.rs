@@ -136,6 +136,9 @@ pub struct CostSummary {
     pub known_rows: u64,
     /// Rows with an execution, certain or possible, whose cost is not known. Rows that never ran count in neither.
     pub unknown_rows: u64,
+    /// Of the total, what rows cost that failed; null when it can't be added up exactly.
+    #[serde(default)]
+    pub failed: Option<Cost>,
     /// Over the known rows.
     pub per_row: CostPerRow,
     /// What rows in doubt may have cost; in no total.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it expects")]
 
 mod budget;
+mod bundle;
 mod commands;
 mod compare;
 mod crash;
@@ -24,14 +25,17 @@ mod rates;
 mod reconcile;
 mod repair;
 mod repeat;
+mod reproduce;
 mod resume;
 mod reuse;
 mod schedule;
 mod secrets;
 mod signals;
 mod slots;
+mod spend;
 #[path = "../support/mod.rs"]
 mod support;
+mod verify;
 mod webhooks;
 
 /// A service that echoes what it is given, at a cost that follows from its length.

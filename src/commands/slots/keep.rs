@@ -43,7 +43,8 @@ pub(super) fn make_room(name: &str, plan: &Plan, logs: &Path, host: &mut dyn Hos
 /// Reads a run that a slot began; none for the runs of people, which are theirs to remove.
 fn past(folder: &RunFolder) -> Option<PastRun> {
     let lock = folder.lock().ok()?;
-    lock.schedule.as_ref()?;
+    // What a person repeats is of the same slot, and begun by no slot.
+    lock.schedule.as_ref().filter(|_| lock.reproduces.is_none())?;
     let report = fs::read(folder.file("report.json")).ok();
     let report: Option<Value> = report.and_then(|text| serde_json::from_slice(&text).ok());
     let exit = |report: &Value| u8::try_from(report["verdict"]["exit_code"].as_u64()?).ok();

@@ -159,8 +159,21 @@ pub(in crate::emulator) fn delivered(run: &Run, t_ms: u64, http_status: Option<u
 fn text(line: &impl Serialize) -> String {
     // Texts, numbers and valid JSON can always be written.
     let mut text = serde_json::to_string(line).unwrap_or_default();
-    text.push('\n');
+    text.pop();
+    let crc = crc32c::crc32c(text.as_bytes());
+    text.push_str(&format!("{CRC}{crc:08x}\"}}\n"));
     text
+}
+
+/// What stands before a line's checksum, its last member: the CRC-32C of all bytes before it.
+const CRC: &str = ",\"crc\":\"";
+
+/// Says whether a line, without its line feed, is as it was written.
+pub(in crate::emulator) fn is_sound(line: &[u8]) -> bool {
+    let Some((body, tail)) = line.len().checked_sub(CRC.len() + 10).map(|at| line.split_at(at)) else {
+        return false;
+    };
+    tail == format!("{CRC}{:08x}\"}}", crc32c::crc32c(body)).as_bytes()
 }
 
 /// What a start needs of a line that is in the ledger.

@@ -125,7 +125,7 @@ fn the_summary_counts_and_sums_what_the_rows_say() {
     );
     assert_eq!(
         got["cost"],
-        json!({"total": "0.35", "unit": "credit", "known_rows": 2, "unknown_rows": 3,
+        json!({"total": "0.35", "unit": "credit", "known_rows": 2, "unknown_rows": 3, "failed": "0.1",
                "per_row": {"mean": "0.175", "p50": "0.1", "p95": "0.25", "max": "0.25"},
                "in_doubt": {"rows": 2, "executions": 2, "at_most": null, "basis": "known_rows",
                             "estimate": {"at_mean": "0.350", "at_max": "0.50"}}})
