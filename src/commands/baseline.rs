@@ -42,13 +42,14 @@ fn kept_of(row: &ResultRow<'_>, facts: &RowFacts, with_input: bool) -> Option<Ba
         Some((_, RunEvent::Intended(event))) if with_input => event.input_sha256.clone(),
         _ => None,
     };
+    let (latency_ms, cost, _) = row.took();
     let verdicts = row.checks.0.iter().map(|(name, result)| (&**name, result.verdict.as_str()));
     Some(BaselineRow {
         row_key: row.row_key?.0.clone(),
         input_sha256,
         outcome: row.outcome.as_str().to_owned(),
         checks: BaselineRow::verdicts(verdicts),
-        cost: row.cost,
-        latency_ms: row.latency_ms,
+        cost,
+        latency_ms,
     })
 }

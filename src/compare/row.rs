@@ -49,6 +49,17 @@ pub struct Row<'a> {
     pub(super) latency_ms: Option<u64>,
     #[serde(default)]
     pub(super) checks: Checks,
+    /// What the result took, when an earlier run has paid for it.
+    #[serde(default)]
+    reused: Option<Took>,
+}
+
+/// What a result took.
+#[derive(Debug, Deserialize)]
+struct Took {
+    cost: Option<Cost>,
+    tokens: Option<u64>,
+    latency_ms: Option<u64>,
 }
 
 /// Why a row did not succeed.
@@ -77,7 +88,12 @@ pub(super) struct CheckOfRow {
 impl<'a> Row<'a> {
     /// Reads one line. The error says what is wrong with it.
     pub fn read(line: &'a [u8]) -> Result<Self, String> {
-        serde_json::from_slice(line).map_err(|error| error.to_string())
+        let mut row: Self = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        // A comparison asks what answers took, and not which run paid for them.
+        if let Some(Took { cost, tokens, latency_ms }) = row.reused.take() {
+            (row.cost, row.tokens, row.latency_ms) = (cost, tokens, latency_ms);
+        }
+        Ok(row)
     }
 
     pub(super) fn check(&self, name: &str) -> Option<&CheckOfRow> {
@@ -138,6 +154,7 @@ impl<'a> Row<'a> {
             cost,
             tokens,
             latency_ms,
+            reused: None,
             checks,
         }
     }

@@ -186,12 +186,15 @@ impl ResultRow<'_> {
         matches!(self.outcome, Outcome::Succeeded | Outcome::Failed)
     }
 
+    /// Gives what the result took in time, money and tokens, whichever run paid for it.
+    pub fn took(&self) -> (Option<u64>, Option<Cost>, Option<u64>) {
+        let own = (self.latency_ms, self.cost, self.tokens);
+        self.reused.as_ref().map_or(own, |reused| (reused.latency_ms, reused.cost, reused.tokens))
+    }
+
     /// Gives what checks may look at beside texts.
     pub(super) fn facts<'j>(&self, judged: &'j [(Arc<str>, Judgement)]) -> Facts<'j> {
-        // A check asks what the result took, whichever run paid for it.
-        let own = (self.latency_ms, self.cost, self.tokens);
-        let took = self.reused.as_ref().map(|reused| (reused.latency_ms, reused.cost, reused.tokens));
-        let (latency_ms, cost, tokens) = took.unwrap_or(own);
+        let (latency_ms, cost, tokens) = self.took();
         Facts { latency_ms, cost, tokens, succeeded: self.outcome == Outcome::Succeeded, judged }
     }
 }

@@ -204,3 +204,19 @@ fn mistakes_in_notify_are_told_where_they_stand() {
         assert!(!told.stderr.contains("canary"), "{}", told.stderr);
     }
 }
+
+#[test]
+fn a_slot_that_was_missed_is_told_and_the_next_run_that_is_accepted_recovers() {
+    let receiver = Hostile::serve_all(fine);
+    let schedule = "schedule: {cron: '0 * * * *', time_zone: UTC, catch_up: none}\n";
+    let (bench, _server) = job(&receiver.url, "", schedule);
+    let tick = |now: &str| bench.run(&["schedule", "tick", ".", "--now", now]);
+    tick("2026-11-24T05:30:00Z").exits(0);
+    tick("2026-11-24T08:30:00Z").exits(0);
+    let told = hooks(&receiver);
+    assert_eq!((told.len(), &told[0]["event"], &told[0]["manifest"]), (1, &json!("missed"), &json!("job")));
+    assert!(told[0].to_string().contains("3 slots from 2026-11-24T06:00:00Z to 2026-11-24T08:00:00Z missed"), "{told:?}");
+    tick("2026-11-24T09:00:05Z").exits(0);
+    let told = hooks(&receiver);
+    assert_eq!((told.len(), &told[1]["event"]), (2, &json!("recovered")), "{told:?}");
+}

@@ -207,3 +207,18 @@ fn a_run_whose_source_is_gone_pays_for_nothing_unasked() {
     bench.run(&["resume", "b", "--set", "reuse=none"]).exits(0);
     assert_eq!(service.accepted().len(), 6);
 }
+
+#[test]
+fn a_comparison_asks_what_reused_results_took_when_they_were_paid_for() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.dataset(3);
+    bench.job(&service.url, "sync", REUSE);
+    for run in ["a", "b"] {
+        bench.run(&["run", "job.yaml", "--id", run]).exits(0);
+    }
+    let same = bench.run(&["compare", "a", "b", "--format", "json"]).exits(0).json();
+    let cost = &same["cost"];
+    assert!(cost["rows"] == 3 || cost["pairs"] == 3, "{same}");
+    assert_eq!(cost["a"], cost["b"], "{same}");
+}

@@ -9,13 +9,13 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 use crate::commands::slots::children::Children;
-use crate::commands::slots::plans::Plans;
+use crate::commands::slots::plans::{self, Plans};
 use crate::commands::slots::tell::{self, Weight};
 use crate::commands::slots::{Where, keep};
-use crate::commands::{Done, Failure, Host};
+use crate::commands::{Done, Failure, Host, notices};
 use crate::model::{ExitCode, Reason};
 use crate::runner::Signal;
-use crate::schedule::{Asked, Error, Inbox, Ledger, Record, Scheduler, What};
+use crate::schedule::{Asked, Error, Inbox, Ledger, Record, Scheduler, What, Why};
 
 /// How long nobody looks: so much later than it is due a slot may start.
 const PULSE: Duration = Duration::from_millis(200);
@@ -169,6 +169,13 @@ impl<'a> Loop<'a> {
             Some((Weight::Usual, text)) => tracing::info!("{text}"),
             None => {}
         }
+        if is_alarm(&record.what)
+            && let Some((_, text)) = tell::in_words(record)
+            && let Some(plan) = self.plans.plans.get(&record.schedule)
+            && let Some(manifest) = plans::sound(&plan.manifest, &*self.host)
+        {
+            notices::missed(&manifest, &plan.dir, &text, self.host);
+        }
         if let What::Finished { exit, .. } = &record.what {
             let code = exit.and_then(|code| u8::try_from(code).ok());
             self.exits.push(code.unwrap_or(ExitCode::Interrupted.code()));
@@ -177,6 +184,16 @@ impl<'a> Loop<'a> {
                 keep::make_room(&record.schedule, plan, &logs, self.host);
             }
         }
+    }
+}
+
+/// Says whether someone is told of it outside: a slot did not run, and neither a person nor the manifest asked for that.
+fn is_alarm(what: &What) -> bool {
+    match what {
+        What::Missed { why, .. } | What::Dropped { why, .. } => {
+            matches!(why, Why::Down | Why::Window | Why::StartDeadline | Why::Full)
+        }
+        _ => false,
     }
 }
 

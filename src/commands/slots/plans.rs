@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::commands::Host;
 use crate::commands::slots::{Where, absolute};
-use crate::manifest::{self, Overrides, Reading, Secrets};
+use crate::manifest::{self, Manifest, Overrides, Reading, Secrets};
 use crate::schedule::Plan;
 
 /// What a file was when it was read.
@@ -98,6 +98,13 @@ fn manifests_in(dir: &Path) -> Vec<PathBuf> {
         paths.filter(|path| is_yaml(path) && !is_hidden(path)).map(|path| absolute(&path)).collect();
     paths.sort();
     paths
+}
+
+/// Reads a manifest for those who are told of it, with its secrets; none when it is not sound just now.
+pub(super) fn sound(path: &Path, host: &dyn Host) -> Option<Manifest> {
+    let variable = |name: &str| host.variable(name);
+    let reading = manifest::read_whole(path, &Overrides::default(), Secrets::Needed, &variable);
+    reading.manifest.filter(|_| !reading.diagnostics.has_errors())
 }
 
 /// Reads a file: a manifest's name and schedule if it has one, or what is wrong. What names no schedule is no business

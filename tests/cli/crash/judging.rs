@@ -111,7 +111,9 @@ fn is_reached(point: Point, mode: &str) -> bool {
     let way = way(point);
     // What is asked again by `retry.also` is paid for again, as was said.
     let is_other = way.damage || way.webhook || way.ragged || way.retry_failed;
-    let is_other = is_other || point == Point::ResultsReused;
+    // These have tests of their own.
+    let is_other =
+        is_other || matches!(point, Point::ResultsReused | Point::SlotClaimed | Point::SlotStarted);
     (mode == "async" || !is_of_async(point)) && !is_other
 }
 
