@@ -88,12 +88,15 @@ pub(super) struct CheckOfRow {
 impl<'a> Row<'a> {
     /// Reads one line. The error says what is wrong with it.
     pub fn read(line: &'a [u8]) -> Result<Self, String> {
-        let mut row: Self = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-        // A comparison asks what answers took, and not which run paid for them.
-        if let Some(Took { cost, tokens, latency_ms }) = row.reused.take() {
-            (row.cost, row.tokens, row.latency_ms) = (cost, tokens, latency_ms);
+        serde_json::from_slice(line).map(Self::as_taken).map_err(|error| error.to_string())
+    }
+
+    /// Gives it with what its result took, whichever run paid for that: a comparison asks about answers.
+    pub(super) fn as_taken(mut self) -> Self {
+        if let Some(Took { cost, tokens, latency_ms }) = self.reused.take() {
+            (self.cost, self.tokens, self.latency_ms) = (cost, tokens, latency_ms);
         }
-        Ok(row)
+        self
     }
 
     pub(super) fn check(&self, name: &str) -> Option<&CheckOfRow> {

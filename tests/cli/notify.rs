@@ -215,7 +215,10 @@ fn a_slot_that_was_missed_is_told_and_the_next_run_that_is_accepted_recovers() {
     tick("2026-11-24T08:30:00Z").exits(0);
     let told = hooks(&receiver);
     assert_eq!((told.len(), &told[0]["event"], &told[0]["manifest"]), (1, &json!("missed"), &json!("job")));
-    assert!(told[0].to_string().contains("3 slots from 2026-11-24T06:00:00Z to 2026-11-24T08:00:00Z missed"), "{told:?}");
+    assert!(
+        told[0].to_string().contains("3 slots from 2026-11-24T06:00:00Z to 2026-11-24T08:00:00Z missed"),
+        "{told:?}"
+    );
     tick("2026-11-24T09:00:05Z").exits(0);
     let told = hooks(&receiver);
     assert_eq!((told.len(), &told[1]["event"]), (2, &json!("recovered")), "{told:?}");

@@ -219,6 +219,6 @@ fn a_comparison_asks_what_reused_results_took_when_they_were_paid_for() {
     }
     let same = bench.run(&["compare", "a", "b", "--format", "json"]).exits(0).json();
     let cost = &same["cost"];
-    assert!(cost["rows"] == 3 || cost["pairs"] == 3, "{same}");
-    assert_eq!(cost["a"], cost["b"], "{same}");
+    assert_eq!((&cost["per_row"]["pairs"], &cost["baseline"]), (&json!(3), &cost["candidate"]), "{same}");
+    assert_eq!(same["latency_ms"]["pairs"], 3);
 }

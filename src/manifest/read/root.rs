@@ -81,8 +81,7 @@ fn read_sections(reader: &mut Reader<'_>, mut root: Section, context: &Context<'
     let description = root.take("description").and_then(|entry| reader.text(&entry));
     let labels = reader.named(root.take("labels"), Reader::text);
     let schedule = read_schedule(reader, root.take("schedule"), name.as_deref(), context);
-    let vars = root.take("vars");
-    reader.vars = read_vars(reader, vars, &context.overrides.vars);
+    reader.vars = read_vars(reader, root.take("vars"), &context.overrides.vars);
 
     let workflow = root.need("workflow", "workflow: {provider: gptbots}", &mut reader.diagnostics);
     let workflow = workflow.and_then(|entry| workflow::read(reader, entry));
