@@ -10,7 +10,7 @@ use crate::commands::{Failure, Host, derive};
 use crate::journal::{History, Lookups, ReuseSource, RunFolder};
 use crate::manifest::{ReuseSpec, Secrets};
 use crate::model::{
-    Answered, Kept, Origin, Outcome, Reused, RowFacts, RowNumber, RowSet, RowState, RunEvent,
+    Answered, Kept, Origin, Outcome, Pin, Reused, RowFacts, RowNumber, RowSet, RowState, RunEvent,
 };
 use crate::runner::{Content, Prepared};
 
@@ -37,6 +37,8 @@ pub(crate) struct Earlier {
     pub(crate) refused: Option<&'static str>,
     /// The version that answers now, where that is known before a row is sent.
     version: Option<String>,
+    /// What answers must be of, where `workflow.pin` says it.
+    pin: Option<Pin>,
     /// The oldest that a result may be, in ms since 1970.
     oldest_ms: u64,
 }
@@ -68,6 +70,7 @@ impl Earlier {
             keyed,
             seen: RowSet::new(),
             refused,
+            pin: manifest.workflow.pin.clone().filter(|_| spec.same_workflow),
             version: pinned.or(emulated).filter(|_| spec.same_workflow),
             oldest_ms: spec.max_age.map_or(0, |age| now_ms().saturating_sub(in_ms(age))),
         })
@@ -86,6 +89,7 @@ impl Earlier {
         let same = &self.table[first..first + same];
         // Of equal inputs the rows are taken in their order, so those that are taken come first.
         let taken = same.partition_point(|(_, row)| self.seen.contains(*row));
+        let mut found = Match::Added;
         for (_, row) in &same[taken..] {
             let facts = self.history.row(&mut self.lookups, *row)?;
             let Some((_, RunEvent::Intended(begun))) = &facts.begun else { continue };
@@ -98,14 +102,16 @@ impl Earlier {
             // The row is there still, but it can't be rendered any more.
             let Some(content) = content else { break };
             let same_input = begun.input_sha256.as_ref() == Some(&content.input_sha256);
-            return Ok(match self.check(&facts, same_input) {
-                Err(why) => Match::Changed(why),
+            match self.check(&facts, same_input) {
+                // Another row with the same input may have what this one lacks.
+                Err(why) => found = Match::Changed(why),
                 Ok((at_ms, answer)) => {
-                    Match::Taken(Box::new(self.taken(prepared, content, &facts, at_ms, answer)))
+                    let taken = self.taken(prepared, content, &facts, at_ms, answer);
+                    return Ok(Match::Taken(Box::new(taken)));
                 }
-            });
+            }
         }
-        Ok(Match::Added)
+        Ok(found)
     }
 
     fn check<'f>(&self, facts: &'f RowFacts, same_input: bool) -> Result<(u64, &'f Answered), &'static str> {
@@ -126,6 +132,10 @@ impl Earlier {
         };
         if let Some(why) = self.refused {
             return Err(why);
+        }
+        let drifts = |pin: &Pin| pin.drift(answer.workflow_id.as_deref(), None).is_some();
+        if self.pin.as_ref().is_some_and(drifts) {
+            return Err("another workflow");
         }
         if self.version.is_some() && answer.workflow_version != self.version {
             return Err("another version of the workflow");

@@ -86,7 +86,7 @@ pub(crate) fn lock(sound: &Sound, run_id: &str, overrides: Overridden, git: Git,
         started_by: host.variable("USER").or_else(|| host.variable("USERNAME")),
         started_at: now(),
         flowbatch: env!("CARGO_PKG_VERSION").to_owned(),
-        reuse: None,
+        reuse: Vec::new(),
         git: git.state(),
     }
 }

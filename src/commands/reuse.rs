@@ -11,9 +11,9 @@ use crate::commands::run::quoted;
 use crate::commands::{Failure, Host, estimate, execute};
 use crate::fail_point::{self, Point};
 use crate::journal::{ReuseSource, RunFolder, Runs, Writer};
-use crate::model::{ExitCode, Reason, Reused, RowSet, RowState, RunEvent, RunState};
+use crate::model::{ExitCode, Reason, Reused, RowSet, RowState, RunEvent, RunState, SettingsChanged};
 use crate::report;
-use crate::runner::Renderer;
+use crate::runner::{Prepared, Renderer};
 
 /// Rows whose results go to the journal together, and their bytes at most.
 const ROWS: usize = 1_000;
@@ -42,11 +42,13 @@ pub(crate) fn find(
     source(&folder).map(Some)
 }
 
-/// Finds what a judge has said in the run that a run takes results from: what is asked about them is the same.
-pub(crate) fn of_judge(folder: &RunFolder, judge: &str) -> Option<ReuseSource> {
-    let from = folder.lock().ok()?.reuse?;
-    let runs = Runs::below(Path::new(&from.folder).join(JUDGES));
-    source(&latest(&runs, judge)?).ok()
+/// Finds what a judge has said in the run that a run takes results from: what is asked about them is the same. It was
+/// asked in several runs where rows came later.
+pub(crate) fn of_judge(folder: &RunFolder, judge: &str) -> Vec<ReuseSource> {
+    let from = folder.lock().map(|lock| lock.reuse).unwrap_or_default();
+    let runs = from.iter().flat_map(|from| Runs::below(Path::new(&from.folder).join(JUDGES)).list());
+    let runs = runs.filter(|found| found.manifest == judge && found.folder.is_begun());
+    runs.filter_map(|found| source(&found.folder).ok()).collect()
 }
 
 fn source(folder: &RunFolder) -> Result<ReuseSource, Failure> {
@@ -86,8 +88,10 @@ pub(crate) fn take(
     added: bool,
     host: &mut dyn Host,
 ) -> Result<(), Failure> {
-    let taken_back = sound.manifest.reuse.as_ref().is_some_and(|reuse| reuse.from.is_none());
-    let Some(source) = into.folder.lock()?.reuse.filter(|_| !taken_back) else { return Ok(()) };
+    let sources = into.folder.lock()?.reuse;
+    if sources.is_empty() || is_taken_back(into.state) {
+        return Ok(());
+    }
     let fresh: RowSet =
         into.state.selected().iter().filter(|row| into.state.row(*row) == RowState::Unstarted).collect();
     let reused = into.state.tally().reused.rows;
@@ -96,17 +100,66 @@ pub(crate) fn take(
     if fresh.is_empty() || (was_done && !added) {
         return Ok(());
     }
-    let mut earlier =
-        Earlier::open(&source, sound, host).map_err(|failure| gone(&failure, into.folder, &source))?;
+    let open = |source: &ReuseSource| {
+        Earlier::open(source, sound, host).map_err(|failure| gone(&failure, into.folder, source))
+    };
+    let mut earlier = sources.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    if reused > 0 {
+        note_taken(into.state, &mut earlier, sound, &fresh, renderer)?;
+    }
     take_rows(into, &mut earlier, sound, &fresh, renderer, host)?;
     fail_point::pass(Point::ResultsReused);
-    host.say(&in_words(&source, into.state, &earlier, &execute::cost_unit(&sound.manifest)));
+    let unit = execute::cost_unit(&sound.manifest);
+    if let (Some(source), Some(earlier)) = (sources.first(), earlier.first()) {
+        host.say(&in_words(source, into.state, earlier, &unit));
+    }
     Ok(())
+}
+
+/// Says whether what was asked for when the run began was taken back since, by `resume --set reuse=none`.
+fn is_taken_back(state: &RunState) -> bool {
+    let is_of_reuse = |change: &&SettingsChanged| ["reuse", "reuse.from"].contains(&change.key.as_str());
+    let last = state.changed().iter().rev().find(is_of_reuse);
+    last.is_some_and(|change| serde_json::from_str::<String>(change.to.get()).is_ok_and(|to| to == "none"))
+}
+
+/// Finds out which results an earlier process has taken, so that each is taken once: rows without keys find theirs in the
+/// order of the dataset.
+fn note_taken(
+    state: &RunState,
+    earlier: &mut [Earlier],
+    sound: &Sound,
+    fresh: &RowSet,
+    renderer: &Renderer,
+) -> Result<(), Failure> {
+    let before: RowSet = state.selected().iter().filter(|row| !fresh.contains(*row)).collect();
+    let mut failed = None;
+    sound.dataset.read(&before, &mut |item| match look(earlier, &renderer.prepare(item)) {
+        Ok(_) => ControlFlow::Continue(()),
+        Err(failure) => {
+            failed = Some(failure);
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Looks for a row in one run after the other.
+fn look(earlier: &mut [Earlier], prepared: &Prepared) -> Result<Match, Failure> {
+    let mut found = Match::Added;
+    for earlier in earlier {
+        match earlier.look(prepared)? {
+            taken @ Match::Taken(_) => return Ok(taken),
+            Match::Added => {}
+            changed @ Match::Changed(_) => found = changed,
+        }
+    }
+    Ok(found)
 }
 
 fn take_rows(
     into: &mut Into<'_>,
-    earlier: &mut Earlier,
+    earlier: &mut [Earlier],
     sound: &Sound,
     fresh: &RowSet,
     renderer: &Renderer,
@@ -118,7 +171,7 @@ fn take_rows(
     let mut one = |item| -> Result<(), Failure> {
         let stop = "interrupted before the first row was sent";
         interrupt.check().map_err(|_| Failure::new(ExitCode::Interrupted, Reason::Interrupted, stop))?;
-        if let Match::Taken(reused) = earlier.look(&renderer.prepare(item))? {
+        if let Match::Taken(reused) = look(earlier, &renderer.prepare(item))? {
             bytes += weight(&reused);
             events.push(RunEvent::Reused(*reused));
             if events.len() >= ROWS || bytes >= BYTES {

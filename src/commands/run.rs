@@ -127,7 +127,7 @@ fn start(
     let runs = Runs::below(args.dir.as_ref().unwrap_or(&sound.manifest.output.dir));
     let folder = runs.folder(&sound.manifest.name, run_id);
     let mut lock = identity::lock(&sound, run_id, args.overridden(), git, host);
-    lock.reuse = reuse::find(&sound, args.reuse.as_deref(), &runs, host)?;
+    lock.reuse = reuse::find(&sound, args.reuse.as_deref(), &runs, host)?.into_iter().collect();
     announce(&sound, &runs, host);
     let is_job = !args.new && args.id.is_none();
     let job = Job { command: &args.command, runs: &runs, lock: &lock };

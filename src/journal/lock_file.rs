@@ -55,9 +55,9 @@ pub struct RunLock {
     pub started_at: String,
     /// The version of flowbatch.
     pub flowbatch: String,
-    /// The run whose results are taken where they may be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reuse: Option<ReuseSource>,
+    /// The runs whose results are taken where they may be: one, but for a judge, which may have been asked in several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reuse: Vec<ReuseSource>,
     /// The state of the version control that the manifest stands in.
     pub git: Option<GitState>,
 }
@@ -105,7 +105,7 @@ impl RunLock {
             started_by: None,
             started_at: String::new(),
             flowbatch: "0".into(),
-            reuse: None,
+            reuse: Vec::new(),
             git: None,
         }
     }

@@ -490,3 +490,14 @@ fn what_a_judge_said_of_a_reused_result_is_reused_with_it() {
     let report: Value = serde_json::from_str(&bench.read("runs/job/b/report.json")).unwrap();
     assert_eq!(report["judges"]["good"]["cost"]["total"], "0.50", "{report}");
 }
+
+#[test]
+fn what_a_judge_said_in_several_runs_is_reused_from_all_of_them() {
+    let court = Court::of(4, GOOD, &quick(), "{}");
+    let bench = &court.bench;
+    bench.run(&["run", "job.yaml", "--id", "a", "--limit", "3"]).exits(0);
+    bench.run(&["resume", "a", "--all"]).exits(0);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (4, 4));
+    bench.run(&["run", "job.yaml", "--id", "b", "--reuse", "a"]).exits(0);
+    assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (4, 4));
+}

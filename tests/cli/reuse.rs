@@ -222,3 +222,48 @@ fn a_comparison_asks_what_reused_results_took_when_they_were_paid_for() {
     assert_eq!((&cost["per_row"]["pairs"], &cost["baseline"]), (&json!(3), &cost["candidate"]), "{same}");
     assert_eq!(same["latency_ms"]["pairs"], 3);
 }
+
+#[test]
+fn reuse_asked_for_on_the_command_line_goes_before_a_manifest_that_says_none() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.job(&service.url, "sync", "reuse: none\n");
+    bench.dataset(2);
+    bench.run(&["run", "job.yaml", "--id", "a"]).exits(0);
+    bench.run(&["run", "job.yaml", "--id", "b", "--reuse", "a"]).exits(0).says(&["2 of 2 rows reused"]);
+    bench.run(&["run", "job.yaml", "--id", "c"]).exits(0);
+    assert_eq!(service.accepted().len(), 4);
+}
+
+#[test]
+fn of_equal_inputs_one_that_failed_does_not_hide_one_that_succeeded() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, &format!("{SERVICE}faults_for: {{\".*-1\": [failed]}}\n"));
+    bench.job(&service.url, "sync", "");
+    bench.write("job.yaml", bench.read("job.yaml").replace(", key: id}", "}"));
+    bench.write("rows.csv", table(&[("1", "same"), ("2", "same")]));
+    bench.run(&["run", "job.yaml", "--id", "a"]).exits(1);
+    bench.write("rows.csv", table(&[("7", "same")]));
+    let plan = bench.run(&["plan", "job.yaml", "--json", "--reuse", "a"]).exits(0).json();
+    assert_eq!(plan["reuse"]["reused"], 1);
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_result_is_taken_once_also_when_a_process_died_among_them() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.job(&service.url, "sync", REUSE);
+    bench.write("job.yaml", bench.read("job.yaml").replace(", key: id}", "}"));
+    bench.write("rows.csv", table(&[("1", "same"), ("2", "same")]));
+    bench.run(&["run", "job.yaml", "--id", "a"]).exits(0);
+    bench.write("rows.csv", table(&[("1", "same"), ("2", "same"), ("3", "same"), ("4", "same")]));
+    let limits = ["--set", "dataset.select.range=2..4"];
+    bench.run_with(
+        &[("FLOWBATCH_FAIL_POINT", "results-reused")],
+        &[&["run", "job.yaml", "--id", "b"], &limits[..]].concat(),
+    );
+    bench.run(&["resume", "b", "--all"]).exits(0);
+    let from: Vec<_> = results(&bench, "b").iter().map(|row| row["reused"]["row_number"].clone()).collect();
+    assert_eq!(from, [Value::Null, json!(1), json!(2), Value::Null]);
+}
