@@ -194,3 +194,16 @@ fn a_run_outside_of_a_schedule_is_told_how_to_name_a_slot() {
     bench.run(&["run", "jobs/job.yaml", "--slot", "2026-01-01T00:00:00Z"]).exits(0);
     assert!(bench.results()[0]["input"]["text"].as_str().unwrap().ends_with("2025-12-31T23:00:00Z"));
 }
+
+#[test]
+fn keep_leaves_a_run_alone_that_a_person_began_for_a_slot() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    write(&bench, &service.url, 1, ", keep: {succeeded: 1}");
+    bench.run(&["run", "jobs/job.yaml", "--id", "mine", "--slot", "2026-11-24T04:00:00Z"]).exits(0);
+    for now in [BEFORE, DUE, "2026-11-24T07:00:05Z"] {
+        tick(&bench, now).exits(0);
+    }
+    assert!(!bench.path("runs/job/job-20261124T060000Z/journal.jsonl").exists());
+    assert!(bench.path("runs/job/mine/journal.jsonl").exists());
+}

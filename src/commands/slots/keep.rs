@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::commands::Host;
-use crate::journal::{RunFolder, Runs};
-use crate::schedule::{PastRun, Plan, to_remove};
+use crate::journal::{Found, RunFolder, Runs};
+use crate::schedule::{PastRun, Plan, SlotId, to_remove};
 
 /// What stays of a run.
 const STAYS: [&str; 2] = ["run.lock.json", "report.json"];
@@ -20,7 +20,7 @@ pub(super) fn make_room(name: &str, plan: &Plan, logs: &Path, host: &mut dyn Hos
     }
     let runs = Runs::below(&plan.dir);
     let found = runs.list().into_iter().filter(|found| found.manifest == name);
-    let mut past: Vec<_> = found.filter_map(|found| past(&found.folder)).collect();
+    let mut past: Vec<_> = found.filter_map(|found| past(name, &found)).collect();
     // What passed last is what others are compared with.
     let passed = past.iter_mut().filter(|run| run.exit == Some(0));
     if let Some(latest) = passed.max_by(|a, b| (&a.started_at, &a.run_id).cmp(&(&b.started_at, &b.run_id))) {
@@ -41,10 +41,16 @@ pub(super) fn make_room(name: &str, plan: &Plan, logs: &Path, host: &mut dyn Hos
 }
 
 /// Reads a run that a slot began; none for the runs of people, which are theirs to remove.
-fn past(folder: &RunFolder) -> Option<PastRun> {
+fn past(name: &str, found: &Found) -> Option<PastRun> {
+    let folder = &found.folder;
     let lock = folder.lock().ok()?;
     // What a person repeats is of the same slot, and begun by no slot.
-    lock.schedule.as_ref().filter(|_| lock.reproduces.is_none())?;
+    let slot = lock.schedule.as_ref().filter(|_| lock.reproduces.is_none())?.slot.parse().ok()?;
+    // `run --slot` names a slot as well: only a scheduler gives the run the slot's own id.
+    let ids = [SlotId::due(slot), SlotId::manual(slot)].map(|slot| slot.run_id(name));
+    if !ids.contains(&lock.run_id) {
+        return None;
+    }
     let report = fs::read(folder.file("report.json")).ok();
     let report: Option<Value> = report.and_then(|text| serde_json::from_slice(&text).ok());
     let exit = |report: &Value| u8::try_from(report["verdict"]["exit_code"].as_u64()?).ok();
