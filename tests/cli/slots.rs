@@ -207,3 +207,20 @@ fn keep_leaves_a_run_alone_that_a_person_began_for_a_slot() {
     assert!(!bench.path("runs/job/job-20261124T060000Z/journal.jsonl").exists());
     assert!(bench.path("runs/job/mine/journal.jsonl").exists());
 }
+
+#[test]
+fn keep_does_not_count_a_copy_of_a_run_as_the_run() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    write(&bench, &service.url, 1, ", keep: {succeeded: 2}");
+    for now in [BEFORE, DUE] {
+        tick(&bench, now).exits(0);
+    }
+    let (run, copy) = (bench.path("runs/job/job-20261124T060000Z"), bench.path("runs/job/copy"));
+    fs::create_dir(&copy).unwrap();
+    for name in ["journal.jsonl", "report.json", "run.lock.json"] {
+        fs::copy(run.join(name), copy.join(name)).unwrap();
+    }
+    tick(&bench, "2026-11-24T07:00:05Z").exits(0);
+    assert!(run.join("journal.jsonl").exists() && copy.join("journal.jsonl").exists());
+}

@@ -48,7 +48,8 @@ fn past(name: &str, found: &Found) -> Option<PastRun> {
     let slot = lock.schedule.as_ref().filter(|_| lock.reproduces.is_none())?.slot.parse().ok()?;
     // `run --slot` names a slot as well: only a scheduler gives the run the slot's own id.
     let ids = [SlotId::due(slot), SlotId::manual(slot)].map(|slot| slot.run_id(name));
-    if !ids.contains(&lock.run_id) {
+    // A copy has the id of another folder's run: by that id it would count, and be removed, in the other's place.
+    if !ids.contains(&lock.run_id) || found.run_id != lock.run_id {
         return None;
     }
     let report = fs::read(folder.file("report.json")).ok();
