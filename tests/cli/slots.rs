@@ -224,3 +224,24 @@ fn keep_does_not_count_a_copy_of_a_run_as_the_run() {
     tick(&bench, "2026-11-24T07:00:05Z").exits(0);
     assert!(run.join("journal.jsonl").exists() && copy.join("journal.jsonl").exists());
 }
+
+#[test]
+fn keep_leaves_a_run_alone_whose_judges_are_at_work() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    write(&bench, &service.url, 1, ", keep: {succeeded: 1}");
+    for now in [BEFORE, DUE] {
+        tick(&bench, now).exits(0);
+    }
+    let run = bench.path("runs/job/job-20261124T060000Z");
+    let judge = run.join("judges/kind/asked");
+    fs::create_dir_all(&judge).unwrap();
+    fs::write(judge.join("journal.jsonl"), "begun\n").unwrap();
+    let held = fs::File::open(judge.join("journal.jsonl")).unwrap();
+    held.lock().unwrap();
+    tick(&bench, "2026-11-24T07:00:05Z").exits(0);
+    assert!(run.join("journal.jsonl").exists() && judge.exists());
+    drop(held);
+    tick(&bench, "2026-11-24T08:00:05Z").exits(0);
+    assert!(!run.join("journal.jsonl").exists());
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::commands::Host;
+use crate::commands::{Host, judging};
 use crate::journal::{Found, RunFolder, Runs};
 use crate::schedule::{PastRun, Plan, SlotId, to_remove};
 
@@ -62,7 +62,7 @@ fn past(name: &str, found: &Found) -> Option<PastRun> {
         run_id: lock.run_id,
         started_at: lock.started_at,
         exit: finished.and_then(exit),
-        stays: folder.is_locked() || report.as_ref().is_none_or(in_doubt),
+        stays: folder.is_locked() || judging::is_at_work(folder) || report.as_ref().is_none_or(in_doubt),
     })
 }
 
@@ -70,6 +70,10 @@ fn past(name: &str, found: &Found) -> Option<PastRun> {
 fn remove(folder: &RunFolder) -> Result<(), String> {
     // Nobody may go on with it meanwhile.
     let _claim = folder.claim_begun().map_err(|error| error.to_string())?;
+    // Judges hold locks of their own, and may have begun since it was looked at.
+    if judging::is_at_work(folder) {
+        return Err("its judges are being asked; it makes room later".to_owned());
+    }
     let said = |error: std::io::Error| error.to_string();
     let mut last = Vec::new();
     for entry in fs::read_dir(folder.path()).map_err(said)? {
