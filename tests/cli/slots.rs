@@ -245,3 +245,19 @@ fn keep_leaves_a_run_alone_whose_judges_are_at_work() {
     tick(&bench, "2026-11-24T08:00:05Z").exits(0);
     assert!(!run.join("journal.jsonl").exists());
 }
+
+#[test]
+fn what_is_asked_for_during_a_drain_stays_for_the_next_scheduler() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, &SERVICE.replace("1ms..15ms", "3s"));
+    write(&bench, &service.url, 1, "");
+    let serve = Running::start(bench.command(["schedule", "serve", "jobs"]));
+    until("it has taken the schedule in", || ledger(&bench).contains("registered"));
+    bench.run(&["schedule", "run-now", "job", "jobs"]).exits(0);
+    until("a row is at the service", || !service.accepted().is_empty());
+    serve.signal("TERM");
+    bench.run(&["schedule", "pause", "job", "jobs"]).exits(0);
+    serve.end();
+    bench.run(&["schedule", "tick", "jobs"]);
+    assert!(ledger(&bench).contains("\"e\":\"paused\""));
+}

@@ -102,7 +102,8 @@ impl<'a> Loop<'a> {
         let mut looked: Option<Instant> = None;
         let mut stops = false;
         loop {
-            let looks = looked.is_none_or(|at| at.elapsed() >= LOOK);
+            // While it drains nothing is decided: what is asked for meanwhile stays for the next scheduler.
+            let looks = !stops && looked.is_none_or(|at| at.elapsed() >= LOOK);
             self.step(looks)?;
             if looks {
                 looked = Some(Instant::now());
