@@ -261,3 +261,24 @@ fn what_is_asked_for_during_a_drain_stays_for_the_next_scheduler() {
     bench.run(&["schedule", "tick", "jobs"]);
     assert!(ledger(&bench).contains("\"e\":\"paused\""));
 }
+
+/// A second schedule beside the first.
+fn add_other(bench: &Bench) {
+    let other = bench.read("jobs/job.yaml").replace("name: job", "name: other");
+    bench.write("jobs/other.yaml", other);
+}
+
+#[test]
+fn run_now_leaves_what_is_asked_of_other_schedules() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    write(&bench, &service.url, 1, "");
+    add_other(&bench);
+    fs::create_dir_all(bench.path("jobs/.schedule/requests")).unwrap();
+    let at = "2026-11-24T05:10:00Z";
+    let asked = format!("{{\"schedule\":\"other\",\"request\":\"run_now\",\"at\":\"{at}\"}}");
+    bench.write("jobs/.schedule/requests/1.json", asked);
+    bench.run(&["schedule", "run-now", "job", "jobs", "--now", BEFORE]).exits(0);
+    tick(&bench, BEFORE).exits(0);
+    assert!(bench.path("runs/other/other-20261124T051000Z-manual/journal.jsonl").exists());
+}

@@ -15,7 +15,7 @@ use crate::commands::slots::{Where, keep};
 use crate::commands::{Done, Failure, Host, notices};
 use crate::model::{ExitCode, Reason};
 use crate::runner::Signal;
-use crate::schedule::{Asked, Error, Inbox, Ledger, Record, Scheduler, What, Why};
+use crate::schedule::{Asked, Error, Inbox, Ledger, Record, Request, Scheduler, What, Why};
 
 /// How long nobody looks: so much later than it is due a slot may start.
 const PULSE: Duration = Duration::from_millis(200);
@@ -151,6 +151,8 @@ impl<'a> Loop<'a> {
         for (path, wrong) in asked.iter().filter_map(|(path, asked)| Some((path, asked.as_ref().err()?))) {
             self.host.say(&format!("{}: no request: {wrong}", path.display()));
         }
+        // What can't be answered now stays for a scheduler that can. What is no request was told of, and goes.
+        asked.retain(|(_, asked)| asked.as_ref().map_or(true, |asked| self.answers(asked)));
         let requests: Vec<Asked> = asked.iter().filter_map(|(_, asked)| asked.clone().ok()).collect();
         let now = self.now();
         let written = self.scheduler.step(now, &self.plans.plans, self.plans.is_all, &requests)?;
@@ -162,6 +164,16 @@ impl<'a> Loop<'a> {
             self.tell(record);
         }
         Ok(())
+    }
+
+    /// Says whether a request comes to anything by what is followed just now.
+    fn answers(&self, asked: &Asked) -> bool {
+        let is_simple = matches!(asked.request, Request::Pause | Request::Resume);
+        let is_known = || self.scheduler.state().schedules.contains_key(&asked.schedule);
+        match self.only {
+            Some(only) => asked.schedule == only,
+            None => self.plans.plans.contains_key(&asked.schedule) || is_simple && is_known(),
+        }
     }
 
     fn tell(&mut self, record: &Record) {
