@@ -282,3 +282,19 @@ fn run_now_leaves_what_is_asked_of_other_schedules() {
     tick(&bench, BEFORE).exits(0);
     assert!(bench.path("runs/other/other-20261124T051000Z-manual/journal.jsonl").exists());
 }
+
+#[test]
+fn a_folder_that_cannot_be_read_for_a_while_removes_no_schedule() {
+    let bench = scheduled("http://127.0.0.1:9", 1, "");
+    let ledger = || fs::read_to_string(bench.path("state/ledger.jsonl")).unwrap_or_default();
+    let serve = Running::start(bench.command(["schedule", "serve", "jobs", "--state", "state"]));
+    until("it has taken the schedule in", || ledger().contains("registered"));
+    fs::rename(bench.path("jobs"), bench.path("away")).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(2_500));
+    fs::rename(bench.path("away"), bench.path("jobs")).unwrap();
+    assert_eq!(ledger().matches("registered").count(), 1, "{}", ledger());
+    fs::remove_file(bench.path("jobs/job.yaml")).unwrap();
+    until("what is gone for good is removed", || ledger().matches("registered").count() == 2);
+    serve.signal("TERM");
+    serve.end();
+}
