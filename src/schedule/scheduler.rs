@@ -240,7 +240,12 @@ impl<L: Log, W: World> Scheduler<L, W> {
                 continue;
             }
             let job = job_of(&key, &live, plan);
-            if live.stage == Stage::Running && (self.world.is_held(&job) || self.is_locked(&key, now)) {
+            let is_held = live.stage == Stage::Running && self.world.is_held(&job);
+            if is_held && live.cancelled_by.is_some() && self.asked_to_stop.insert(key.clone()) {
+                // A scheduler that died began it: it is as much in the way as one of ours.
+                self.world.stop(&key);
+            }
+            if is_held || live.stage == Stage::Running && self.is_locked(&key, now) {
                 continue;
             }
             let slot = live.slot;

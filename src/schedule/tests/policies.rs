@@ -254,3 +254,15 @@ fn ids_are_names_of_folders_whatever_the_manifest_is_called() {
     assert_ne!(slot.run_id(&long), slot.run_id(&other));
     assert!(slot.run_id("täglich").is_ascii());
 }
+
+#[test]
+fn a_run_of_a_scheduler_that_died_is_stopped_in_favour_of_the_next() {
+    let plan = plan(HOUR, |policy| policy.overlap = Overlap::CancelOther);
+    let mut simulation = Simulation::at(DAY, plan)
+        .fates(|id| Fate { takes: if id.contains("T010000") { 5 * HOUR } else { 60 }, exit: 0 });
+    simulation.run(HOUR, 30);
+    simulation.kill();
+    simulation.run(HOUR, 30);
+    assert_eq!(simulation.finals(), ["01:00 cancelled", "02:00 exit 0"]);
+    every_slot_is_accounted_for_once(&simulation, HOUR);
+}
