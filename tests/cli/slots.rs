@@ -298,3 +298,14 @@ fn a_folder_that_cannot_be_read_for_a_while_removes_no_schedule() {
     serve.signal("TERM");
     serve.end();
 }
+
+#[test]
+fn run_now_holds_no_other_schedule_up() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, &SERVICE.replace("1ms..15ms", "4s"));
+    write(&bench, &service.url, 1, "");
+    add_other(&bench);
+    tick(&bench, BEFORE).exits(0);
+    bench.run(&["schedule", "run-now", "job", "jobs", "--now", "2026-11-24T05:59:59Z"]).exits(0);
+    assert!(bench.path("runs/other/other-20261124T060000Z/journal.jsonl").exists());
+}
