@@ -240,13 +240,21 @@ impl<L: Log, W: World> Scheduler<L, W> {
                 continue;
             }
             let job = job_of(&key, &live, plan);
-            if live.stage == Stage::Running && (self.world.is_held(&job) || self.is_locked(&key, now)) {
+            let is_held = live.stage == Stage::Running && self.world.is_held(&job);
+            if is_held && live.cancelled_by.is_some() && self.asked_to_stop.insert(key.clone()) {
+                // A scheduler that died began it: it is as much in the way as one of ours.
+                self.world.stop(&key);
+            }
+            if is_held || live.stage == Stage::Running && self.is_locked(&key, now) {
                 continue;
             }
             let slot = live.slot;
             let what = match (live.cancelled_by, plan) {
                 (Some(by), _) => What::Cancelled { slot, by, exit: None },
                 (None, None) => What::Dropped { slot, why: Why::Removed },
+                (None, Some(plan)) if is_too_late(&live, plan, now) => {
+                    What::Dropped { slot, why: Why::StartDeadline }
+                }
                 (None, Some(plan)) if self.may_start(&key, &live, plan, now) => {
                     What::Started { slot, process: live.processes.saturating_add(1) }
                 }
@@ -297,6 +305,13 @@ impl Deciding<'_> {
             }
         }
     }
+}
+
+/// Says whether a slot was claimed, by a scheduler that died or before a pause, and may not be started any more.
+fn is_too_late(live: &Live, plan: &Plan, now: Timestamp) -> bool {
+    let is_fresh = live.stage == Stage::Claimed && live.processes == 0 && !live.slot.manual;
+    let late = decide::since(now, live.start_at);
+    is_fresh && plan.schedule.start_deadline.is_some_and(|deadline| late > deadline)
 }
 
 /// What is run for a slot.

@@ -194,3 +194,118 @@ fn a_run_outside_of_a_schedule_is_told_how_to_name_a_slot() {
     bench.run(&["run", "jobs/job.yaml", "--slot", "2026-01-01T00:00:00Z"]).exits(0);
     assert!(bench.results()[0]["input"]["text"].as_str().unwrap().ends_with("2025-12-31T23:00:00Z"));
 }
+
+#[test]
+fn keep_leaves_a_run_alone_that_a_person_began_for_a_slot() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    write(&bench, &service.url, 1, ", keep: {succeeded: 1}");
+    bench.run(&["run", "jobs/job.yaml", "--id", "mine", "--slot", "2026-11-24T04:00:00Z"]).exits(0);
+    for now in [BEFORE, DUE, "2026-11-24T07:00:05Z"] {
+        tick(&bench, now).exits(0);
+    }
+    assert!(!bench.path("runs/job/job-20261124T060000Z/journal.jsonl").exists());
+    assert!(bench.path("runs/job/mine/journal.jsonl").exists());
+}
+
+#[test]
+fn keep_does_not_count_a_copy_of_a_run_as_the_run() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    write(&bench, &service.url, 1, ", keep: {succeeded: 2}");
+    for now in [BEFORE, DUE] {
+        tick(&bench, now).exits(0);
+    }
+    let (run, copy) = (bench.path("runs/job/job-20261124T060000Z"), bench.path("runs/job/copy"));
+    fs::create_dir(&copy).unwrap();
+    for name in ["journal.jsonl", "report.json", "run.lock.json"] {
+        fs::copy(run.join(name), copy.join(name)).unwrap();
+    }
+    tick(&bench, "2026-11-24T07:00:05Z").exits(0);
+    assert!(run.join("journal.jsonl").exists() && copy.join("journal.jsonl").exists());
+}
+
+#[test]
+fn keep_leaves_a_run_alone_whose_judges_are_at_work() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    write(&bench, &service.url, 1, ", keep: {succeeded: 1}");
+    for now in [BEFORE, DUE] {
+        tick(&bench, now).exits(0);
+    }
+    let run = bench.path("runs/job/job-20261124T060000Z");
+    let judge = run.join("judges/kind/asked");
+    fs::create_dir_all(&judge).unwrap();
+    fs::write(judge.join("journal.jsonl"), "begun\n").unwrap();
+    let held = fs::File::open(judge.join("journal.jsonl")).unwrap();
+    held.lock().unwrap();
+    tick(&bench, "2026-11-24T07:00:05Z").exits(0);
+    assert!(run.join("journal.jsonl").exists() && judge.exists());
+    drop(held);
+    tick(&bench, "2026-11-24T08:00:05Z").exits(0);
+    assert!(!run.join("journal.jsonl").exists());
+}
+
+#[test]
+fn what_is_asked_for_during_a_drain_stays_for_the_next_scheduler() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, &SERVICE.replace("1ms..15ms", "3s"));
+    write(&bench, &service.url, 1, "");
+    let serve = Running::start(bench.command(["schedule", "serve", "jobs"]));
+    until("it has taken the schedule in", || ledger(&bench).contains("registered"));
+    bench.run(&["schedule", "run-now", "job", "jobs"]).exits(0);
+    until("a row is at the service", || !service.accepted().is_empty());
+    serve.signal("TERM");
+    bench.run(&["schedule", "pause", "job", "jobs"]).exits(0);
+    serve.end();
+    bench.run(&["schedule", "tick", "jobs"]);
+    assert!(ledger(&bench).contains("\"e\":\"paused\""));
+}
+
+/// A second schedule beside the first.
+fn add_other(bench: &Bench) {
+    let other = bench.read("jobs/job.yaml").replace("name: job", "name: other");
+    bench.write("jobs/other.yaml", other);
+}
+
+#[test]
+fn run_now_leaves_what_is_asked_of_other_schedules() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    write(&bench, &service.url, 1, "");
+    add_other(&bench);
+    fs::create_dir_all(bench.path("jobs/.schedule/requests")).unwrap();
+    let at = "2026-11-24T05:10:00Z";
+    let asked = format!("{{\"schedule\":\"other\",\"request\":\"run_now\",\"at\":\"{at}\"}}");
+    bench.write("jobs/.schedule/requests/1.json", asked);
+    bench.run(&["schedule", "run-now", "job", "jobs", "--now", BEFORE]).exits(0);
+    tick(&bench, BEFORE).exits(0);
+    assert!(bench.path("runs/other/other-20261124T051000Z-manual/journal.jsonl").exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_for_a_while_removes_no_schedule() {
+    let bench = scheduled("http://127.0.0.1:9", 1, "");
+    let ledger = || fs::read_to_string(bench.path("state/ledger.jsonl")).unwrap_or_default();
+    let serve = Running::start(bench.command(["schedule", "serve", "jobs", "--state", "state"]));
+    until("it has taken the schedule in", || ledger().contains("registered"));
+    fs::rename(bench.path("jobs"), bench.path("away")).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(2_500));
+    fs::rename(bench.path("away"), bench.path("jobs")).unwrap();
+    assert_eq!(ledger().matches("registered").count(), 1, "{}", ledger());
+    fs::remove_file(bench.path("jobs/job.yaml")).unwrap();
+    until("what is gone for good is removed", || ledger().matches("registered").count() == 2);
+    serve.signal("TERM");
+    serve.end();
+}
+
+#[test]
+fn run_now_holds_no_other_schedule_up() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, &SERVICE.replace("1ms..15ms", "4s"));
+    write(&bench, &service.url, 1, "");
+    add_other(&bench);
+    tick(&bench, BEFORE).exits(0);
+    bench.run(&["schedule", "run-now", "job", "jobs", "--now", "2026-11-24T05:59:59Z"]).exits(0);
+    assert!(bench.path("runs/other/other-20261124T060000Z/journal.jsonl").exists());
+}

@@ -15,7 +15,7 @@ use crate::commands::slots::{Where, keep};
 use crate::commands::{Done, Failure, Host, notices};
 use crate::model::{ExitCode, Reason};
 use crate::runner::Signal;
-use crate::schedule::{Asked, Error, Inbox, Ledger, Record, Scheduler, What, Why};
+use crate::schedule::{Asked, Error, Inbox, Ledger, Record, Request, Scheduler, What, Why};
 
 /// How long nobody looks: so much later than it is due a slot may start.
 const PULSE: Duration = Duration::from_millis(200);
@@ -69,8 +69,10 @@ pub(super) struct Loop<'a> {
     inbox: Inbox,
     plans: Plans,
     scheduler: Scheduler<Ledger, Children>,
-    /// The only schedule that is followed, if it is one.
+    /// The schedule that it is for, if it is for one: the first step is that one's alone.
     only: Option<&'a str>,
+    /// Whether the first step is to come, or under way.
+    is_first: bool,
     began: (Timestamp, Instant),
     /// The exit codes of what ended.
     exits: Vec<u8>,
@@ -88,7 +90,7 @@ impl<'a> Loop<'a> {
         let scheduler = Scheduler::new(state, ledger, children);
         let (inbox, plans) = (Inbox::of(&folder), Plans::default());
         let began = (at.now(), Instant::now());
-        Ok(Self { at, host, inbox, plans, scheduler, only, began, exits: Vec::new() })
+        Ok(Self { at, host, inbox, plans, scheduler, only, is_first: true, began, exits: Vec::new() })
     }
 
     /// Works until it is time to end. Gives the worst exit code of what ended.
@@ -102,8 +104,10 @@ impl<'a> Loop<'a> {
         let mut looked: Option<Instant> = None;
         let mut stops = false;
         loop {
-            let looks = looked.is_none_or(|at| at.elapsed() >= LOOK);
+            // While it drains nothing is decided: what is asked for meanwhile stays for the next scheduler.
+            let looks = !stops && looked.is_none_or(|at| at.elapsed() >= LOOK);
             self.step(looks)?;
+            self.is_first = false;
             if looks {
                 looked = Some(Instant::now());
             }
@@ -141,7 +145,8 @@ impl<'a> Loop<'a> {
             for wrong in self.plans.refresh(self.at, &*self.host) {
                 self.host.say(&wrong);
             }
-            if let Some(only) = self.only {
+            // Later all are followed: whoever comes for another schedule meanwhile finds the ledger held.
+            if let Some(only) = self.only.filter(|_| self.is_first) {
                 self.plans.plans.retain(|name, _| name == only);
                 self.plans.is_all = false;
             }
@@ -150,6 +155,8 @@ impl<'a> Loop<'a> {
         for (path, wrong) in asked.iter().filter_map(|(path, asked)| Some((path, asked.as_ref().err()?))) {
             self.host.say(&format!("{}: no request: {wrong}", path.display()));
         }
+        // What can't be answered now stays for a scheduler that can. What is no request was told of, and goes.
+        asked.retain(|(_, asked)| asked.as_ref().map_or(true, |asked| self.answers(asked)));
         let requests: Vec<Asked> = asked.iter().filter_map(|(_, asked)| asked.clone().ok()).collect();
         let now = self.now();
         let written = self.scheduler.step(now, &self.plans.plans, self.plans.is_all, &requests)?;
@@ -161,6 +168,16 @@ impl<'a> Loop<'a> {
             self.tell(record);
         }
         Ok(())
+    }
+
+    /// Says whether a request comes to anything by what is followed just now.
+    fn answers(&self, asked: &Asked) -> bool {
+        let is_simple = matches!(asked.request, Request::Pause | Request::Resume);
+        let is_known = || self.scheduler.state().schedules.contains_key(&asked.schedule);
+        match self.only.filter(|_| self.is_first) {
+            Some(only) => asked.schedule == only,
+            None => self.plans.plans.contains_key(&asked.schedule) || is_simple && is_known(),
+        }
     }
 
     fn tell(&mut self, record: &Record) {
@@ -178,7 +195,9 @@ impl<'a> Loop<'a> {
         }
         if let What::Finished { exit, .. } = &record.what {
             let code = exit.and_then(|code| u8::try_from(code).ok());
-            self.exits.push(code.unwrap_or(ExitCode::Interrupted.code()));
+            if self.only.is_none_or(|only| only == record.schedule) {
+                self.exits.push(code.unwrap_or(ExitCode::Interrupted.code()));
+            }
             if let Some(plan) = self.plans.plans.get(&record.schedule) {
                 let logs = self.at.state().join("logs");
                 keep::make_room(&record.schedule, plan, &logs, self.host);

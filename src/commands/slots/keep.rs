@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::commands::Host;
-use crate::journal::{RunFolder, Runs};
-use crate::schedule::{PastRun, Plan, to_remove};
+use crate::commands::{Host, judging};
+use crate::journal::{Found, RunFolder, Runs};
+use crate::schedule::{PastRun, Plan, SlotId, to_remove};
 
 /// What stays of a run.
 const STAYS: [&str; 2] = ["run.lock.json", "report.json"];
@@ -20,7 +20,7 @@ pub(super) fn make_room(name: &str, plan: &Plan, logs: &Path, host: &mut dyn Hos
     }
     let runs = Runs::below(&plan.dir);
     let found = runs.list().into_iter().filter(|found| found.manifest == name);
-    let mut past: Vec<_> = found.filter_map(|found| past(&found.folder)).collect();
+    let mut past: Vec<_> = found.filter_map(|found| past(name, &found)).collect();
     // What passed last is what others are compared with.
     let passed = past.iter_mut().filter(|run| run.exit == Some(0));
     if let Some(latest) = passed.max_by(|a, b| (&a.started_at, &a.run_id).cmp(&(&b.started_at, &b.run_id))) {
@@ -41,10 +41,17 @@ pub(super) fn make_room(name: &str, plan: &Plan, logs: &Path, host: &mut dyn Hos
 }
 
 /// Reads a run that a slot began; none for the runs of people, which are theirs to remove.
-fn past(folder: &RunFolder) -> Option<PastRun> {
+fn past(name: &str, found: &Found) -> Option<PastRun> {
+    let folder = &found.folder;
     let lock = folder.lock().ok()?;
     // What a person repeats is of the same slot, and begun by no slot.
-    lock.schedule.as_ref().filter(|_| lock.reproduces.is_none())?;
+    let slot = lock.schedule.as_ref().filter(|_| lock.reproduces.is_none())?.slot.parse().ok()?;
+    // `run --slot` names a slot as well: only a scheduler gives the run the slot's own id.
+    let ids = [SlotId::due(slot), SlotId::manual(slot)].map(|slot| slot.run_id(name));
+    // A copy has the id of another folder's run: by that id it would count, and be removed, in the other's place.
+    if !ids.contains(&lock.run_id) || found.run_id != lock.run_id {
+        return None;
+    }
     let report = fs::read(folder.file("report.json")).ok();
     let report: Option<Value> = report.and_then(|text| serde_json::from_slice(&text).ok());
     let exit = |report: &Value| u8::try_from(report["verdict"]["exit_code"].as_u64()?).ok();
@@ -55,7 +62,7 @@ fn past(folder: &RunFolder) -> Option<PastRun> {
         run_id: lock.run_id,
         started_at: lock.started_at,
         exit: finished.and_then(exit),
-        stays: folder.is_locked() || report.as_ref().is_none_or(in_doubt),
+        stays: folder.is_locked() || judging::is_at_work(folder) || report.as_ref().is_none_or(in_doubt),
     })
 }
 
@@ -63,6 +70,10 @@ fn past(folder: &RunFolder) -> Option<PastRun> {
 fn remove(folder: &RunFolder) -> Result<(), String> {
     // Nobody may go on with it meanwhile.
     let _claim = folder.claim_begun().map_err(|error| error.to_string())?;
+    // Judges hold locks of their own, and may have begun since it was looked at.
+    if judging::is_at_work(folder) {
+        return Err("its judges are being asked; it makes room later".to_owned());
+    }
     let said = |error: std::io::Error| error.to_string();
     let mut last = Vec::new();
     for entry in fs::read_dir(folder.path()).map_err(said)? {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -20,6 +21,8 @@ struct Known {
     good: Option<(String, Plan)>,
     /// What is wrong with it as it is now.
     wrong: Option<String>,
+    /// Whether the last look did not find it.
+    missed: bool,
 }
 
 /// The schedules of a folder.
@@ -37,9 +40,27 @@ pub(super) struct Plans {
 impl Plans {
     /// Reads what is new or has changed. Gives what is wrong with it.
     pub(super) fn refresh(&mut self, at: &Where, host: &dyn Host) -> Vec<String> {
-        let paths = manifests_in(&at.dir);
-        self.files.retain(|path, _| paths.contains(path));
         let mut news = Vec::new();
+        let paths = match manifests_in(&at.dir) {
+            Ok(paths) => paths,
+            // A folder that can't be read says nothing of what was in it: all stands as it did.
+            Err(error) => {
+                let told = format!("{}: {error}", at.dir.display());
+                let is_news = !self.wrong.contains(&told);
+                self.gather(&mut news);
+                self.is_all = false;
+                news.extend(is_news.then(|| told.clone()));
+                self.wrong.push(told);
+                return news;
+            }
+        };
+        // A file that is being put in another's place may be away for a moment: two looks have to miss it.
+        self.files.retain(|path, known| {
+            let missed = !paths.contains(path);
+            let stays = !(missed && known.missed);
+            known.missed = missed;
+            stays
+        });
         for path in paths {
             let Ok(meta) = fs::metadata(&path) else { continue };
             let version = (meta.modified().ok(), meta.len());
@@ -52,7 +73,7 @@ impl Plans {
                     // What is wrong keeps what was right before it.
                     let before = || known.and_then(|known| known.good);
                     let good = if wrong.is_some() { good.or_else(before) } else { good };
-                    Known { version, good, wrong }
+                    Known { version, good, wrong, missed: false }
                 }
             };
             self.files.insert(path, fresh);
@@ -88,16 +109,19 @@ impl Plans {
     }
 }
 
-fn manifests_in(dir: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+fn manifests_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let is_yaml = |path: &PathBuf| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     let is_hidden =
         |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
-    let mut paths: Vec<_> =
-        paths.filter(|path| is_yaml(path) && !is_hidden(path)).map(|path| absolute(&path)).collect();
+    let entries = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path()));
+    let paths: Vec<_> = entries.collect::<io::Result<_>>()?;
+    let mut paths: Vec<_> = paths
+        .into_iter()
+        .filter(|path| is_yaml(path) && !is_hidden(path))
+        .map(|path| absolute(&path))
+        .collect();
     paths.sort();
-    paths
+    Ok(paths)
 }
 
 /// Reads a manifest for those who are told of it, with its secrets; none when it is not sound just now.

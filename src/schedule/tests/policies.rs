@@ -254,3 +254,31 @@ fn ids_are_names_of_folders_whatever_the_manifest_is_called() {
     assert_ne!(slot.run_id(&long), slot.run_id(&other));
     assert!(slot.run_id("täglich").is_ascii());
 }
+
+#[test]
+fn a_run_of_a_scheduler_that_died_is_stopped_in_favour_of_the_next() {
+    let plan = plan(HOUR, |policy| policy.overlap = Overlap::CancelOther);
+    let mut simulation = Simulation::at(DAY, plan)
+        .fates(|id| Fate { takes: if id.contains("T010000") { 5 * HOUR } else { 60 }, exit: 0 });
+    simulation.run(HOUR, 30);
+    simulation.kill();
+    simulation.run(HOUR, 30);
+    assert_eq!(simulation.finals(), ["01:00 cancelled", "02:00 exit 0"]);
+    every_slot_is_accounted_for_once(&simulation, HOUR);
+}
+
+#[test]
+fn a_claimed_slot_is_not_started_behind_its_deadline() {
+    let plan = plan(HOUR, |policy| policy.start_deadline = Some(Duration::from_secs(300)));
+    let mut simulation = Simulation::at(DAY, plan);
+    simulation.run(1_800 - 30, 30);
+    // It dies when the claim is written, before the process is.
+    simulation.machine.borrow_mut().fuse = Some(3);
+    simulation.run(30, 30);
+    simulation.kill();
+    assert_eq!(simulation.standing().live[0].stage, Stage::Claimed);
+    simulation.pass(600);
+    simulation.run(60, 30);
+    assert_eq!(simulation.finals(), ["01:00 dropped StartDeadline"]);
+    every_slot_is_accounted_for_once(&simulation, HOUR);
+}
