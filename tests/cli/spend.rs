@@ -107,3 +107,19 @@ fn a_run_that_is_alive_counts_as_far_as_it_has_come() {
     assert_eq!(told["lines"][0]["in_doubt"]["rows"], json!(2));
     running.kill();
 }
+
+#[test]
+fn a_copy_of_a_run_is_no_second_bill() {
+    let server = Hostile::serve(priced);
+    let bench = bench(&server);
+    let run =
+        fs::read_dir(bench.path("runs/other")).unwrap().flatten().find(|run| run.file_name() != "latest");
+    let (from, to) = (run.unwrap().path(), bench.path("archive/other/copy"));
+    fs::create_dir_all(&to).unwrap();
+    for file in fs::read_dir(from).unwrap().flatten().filter(|file| file.path().is_file()) {
+        fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+    let all = spent(&bench, &["runs", "archive"]);
+    assert_eq!(all, spent(&bench, &["runs"]));
+    bench.run(&["spend", "runs", "archive"]).exits(0).says(&["a copy of"]);
+}

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::audit::Sum;
 use crate::commands::spend::bill::{Bill, Line};
 use crate::commands::spend::period::Period;
-use crate::commands::{Done, Failure, Host, derive};
+use crate::commands::{Done, Failure, Host, derive, identity};
 use crate::journal::{RunFolder, RunLock};
 use crate::model::ExitCode;
 use crate::report::Summary;
@@ -73,7 +73,7 @@ pub fn spend(args: &SpendArgs, host: &mut dyn Host) -> Result<Done, Failure> {
         find(dir, DEPTH, &mut folders);
     }
     let mut bill = Bill::default();
-    for path in folders.into_values() {
+    for path in without_copies(folders.into_values(), host) {
         match spent(&path, &args.by, &period, host) {
             Ok(Some((of, line))) => bill.add(&of, &line),
             Ok(None) => {}
@@ -112,6 +112,29 @@ fn find(dir: &Path, depth: u32, found: &mut BTreeMap<PathBuf, PathBuf>) {
             find(&path, depth - 1, found);
         }
     }
+}
+
+/// Leaves out copies of a run, as `import` makes them: what was paid once counts once. The one that went furthest counts.
+fn without_copies(paths: impl Iterator<Item = PathBuf>, host: &mut dyn Host) -> Vec<PathBuf> {
+    let mut kept: Vec<PathBuf> = Vec::new();
+    let mut seen: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    let length = |run: &Path| fs::metadata(run.join("journal.jsonl")).map_or(0, |file| file.len());
+    for path in paths {
+        let known = fs::read(path.join("run.lock.json")).ok().map(|lock| identity::sha256(lock).into_bytes());
+        let Some(at) = known.as_ref().and_then(|lock| seen.get(lock)).copied() else {
+            seen.extend(known.map(|lock| (lock, kept.len())));
+            kept.push(path);
+            continue;
+        };
+        let (less, more) = if length(&path) > length(&kept[at]) {
+            (kept[at].clone(), path)
+        } else {
+            (path, kept[at].clone())
+        };
+        host.say(&format!("{}: a copy of {}, and counted with it", less.display(), more.display()));
+        kept[at] = more;
+    }
+    kept
 }
 
 /// Gives what a run has cost, and under which line it counts; none when it was begun at another time.
