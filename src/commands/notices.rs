@@ -140,23 +140,25 @@ fn tell(
     let is_told = body.is_some();
     let delivered = send(spec, body, is_good, host);
     let mut after = before.clone();
-    if is_good && (delivered || !recovers) {
-        after.keep_only(|_| false);
-    } else if !is_good {
-        // A run that was missed stays so until one is accepted.
-        let is_open = |key: &str| key == Alarm::Missed.word() || found.iter().any(|open| open.key() == key);
-        after.keep_only(is_open);
-        if delivered && is_told {
-            let run_id = subject.run.map_or("", |(id, _)| id);
-            for condition in &due {
-                after.tell(&condition.key(), now, run_id);
-            }
+    if is_good {
+        if delivered || !recovers {
+            after.keep_only(|_| false);
         }
+    } else if delivered && is_told {
+        note(&mut after, &due, now, subject.run.map_or("", |(id, _)| id));
     }
     if after != before
         && let Err(error) = std::fs::create_dir_all(&subject.beside).and_then(|()| after.write(&path))
     {
         host.say(&format!("{}: {error}; what was told may be told again", path.display()));
+    }
+}
+
+/// Notes what a run that is not good was told of. What earlier runs were told of stays: only a run that is accepted ends
+/// it, or its end would go untold.
+fn note(memory: &mut Memory, due: &[Condition], now: i64, run_id: &str) {
+    for condition in due {
+        memory.tell(&condition.key(), now, run_id);
     }
 }
 
@@ -249,5 +251,19 @@ fn in_words(event: &str) -> &'static str {
         "missed" => "a run was missed",
         "recovered" => "all is well again",
         _ => "a run has ended",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_stays_open_when_a_run_is_bad_in_another_way() {
+        let mut memory = Memory::default();
+        note(&mut memory, &[Condition { alarm: Alarm::Stopped, cause: None }], 1, "r1");
+        note(&mut memory, &[], 2, "r2");
+        note(&mut memory, &[Condition { alarm: Alarm::GateFailed, cause: None }], 3, "r3");
+        assert_eq!(memory.open(), ["gate_failed", "stopped"]);
     }
 }

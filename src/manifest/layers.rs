@@ -58,7 +58,8 @@ pub(super) fn read(
         masked: Texts::default(),
         layers: Vec::new(),
         read: HashMap::new(),
-        chain: vec![plain(&folder.join(path.file_name().unwrap_or_default()))],
+        // A run's own copy is no base's: a base may well be called `manifest.yaml` itself.
+        chain: vec![plain(path)],
         mistakes: Vec::new(),
     };
     let shown = path.display().to_string();

@@ -219,3 +219,19 @@ fn a_run_s_manifest_is_read_with_its_own_copies_when_all_else_is_gone() {
     };
     assert_eq!(paths(&frozen), paths(&live));
 }
+
+#[test]
+fn a_base_called_as_a_run_s_own_copy_is_no_circle() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    std::fs::create_dir_all(run.join("kept")).unwrap();
+    let copy = run.join("manifest.yaml");
+    std::fs::write(&copy, "extends: manifest.yaml\nname: job\n").unwrap();
+    std::fs::write(run.join("kept/layer-1.yaml"), "version: 1\n").unwrap();
+    let overrides =
+        crate::manifest::Overrides { folder: Some(folder.path().to_owned()), ..Default::default() };
+    let reading =
+        crate::manifest::read_whole(&copy, &overrides, crate::manifest::Secrets::Recorded, &|_| None);
+    let told = format!("{:?}", reading.diagnostics);
+    assert!(!told.contains("in a circle"), "{told}");
+}
