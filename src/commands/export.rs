@@ -12,7 +12,7 @@ use crate::artifact::Artifact;
 use crate::bundle::{self, Content, List, Listed};
 use crate::commands::relocated::{self, FILES, GIVEN, INPUTS, PLACE};
 use crate::commands::verify::{As, DERIVED, compare_dataset, has_rows};
-use crate::commands::{Done, Failure, Host, RunName, derive, judges};
+use crate::commands::{Done, Failure, Host, RunName, derive, judges, judging};
 use crate::dataset::Dataset;
 use crate::digest::{self, SUMS};
 use crate::journal::{self, RunFolder, RunLock, replay};
@@ -36,7 +36,7 @@ const PASSING: [&str; 3] = ["journal.lock", "journal.reserve", "control.json"];
 /// Writes a run into a bundle.
 pub fn export(args: &ExportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     let folder = args.run.find()?;
-    if folder.is_locked() {
+    if folder.is_locked() || judging::is_at_work(&folder) {
         return Err(journal::Error::Locked { path: folder.path().to_owned() }.into());
     }
     let history = folder.read()?;

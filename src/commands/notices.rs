@@ -177,14 +177,19 @@ fn send(spec: &NotifySpec, body: Option<(String, Value)>, is_good: bool, host: &
     }
     let ended: Vec<Delivered> = match Builder::new_current_thread().enable_all().build() {
         Err(error) => vec![Err(error.to_string()); letters.len()],
-        Ok(runtime) => runtime.block_on(async {
-            let (signal, mut signals) = mpsc::channel(1);
-            host.watch_signals(signal);
-            tokio::select! {
-                ended = notify::deliver(&letters, notify::PATIENCE) => ended,
-                Some(_) = signals.recv() => vec![Err("given up at a signal".to_owned()); letters.len()],
-            }
-        }),
+        Ok(runtime) => {
+            let ended = runtime.block_on(async {
+                let (signal, mut signals) = mpsc::channel(1);
+                host.watch_signals(signal);
+                tokio::select! {
+                    ended = notify::deliver(&letters, notify::PATIENCE) => ended,
+                    Some(_) = signals.recv() => vec![Err("given up at a signal".to_owned()); letters.len()],
+                }
+            });
+            // Subtle: a name that is still being looked up must not hold the run beyond its bound.
+            runtime.shutdown_background();
+            ended
+        }
     };
     for (letter, ended) in letters.iter().zip(&ended) {
         if let Err(why) = ended {

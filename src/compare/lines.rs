@@ -97,12 +97,12 @@ impl Lines {
     pub(super) fn rows(&mut self, offsets: &[u64], text: usize) -> Result<Vec<Row<'_>>, Error> {
         if let [offset] = offsets {
             self.go_to(*offset)?;
-            return Ok(self.read()?.map(Row::as_taken).into_iter().collect());
+            return Ok(self.read()?.map(Row::with_taken).into_iter().collect());
         }
         let mut rows = Vec::new();
         for offset in offsets {
             self.go_to(*offset)?;
-            rows.extend(self.read()?.map(Row::as_taken).map(|row| row.kept(text)));
+            rows.extend(self.read()?.map(Row::with_taken).map(|row| row.kept(text)));
         }
         Ok(rows)
     }

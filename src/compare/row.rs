@@ -88,11 +88,11 @@ pub(super) struct CheckOfRow {
 impl<'a> Row<'a> {
     /// Reads one line. The error says what is wrong with it.
     pub fn read(line: &'a [u8]) -> Result<Self, String> {
-        serde_json::from_slice(line).map(Self::as_taken).map_err(|error| error.to_string())
+        serde_json::from_slice(line).map(Self::with_taken).map_err(|error| error.to_string())
     }
 
     /// Gives it with what its result took, whichever run paid for that: a comparison asks about answers.
-    pub(super) fn as_taken(mut self) -> Self {
+    pub(super) fn with_taken(mut self) -> Self {
         if let Some(Took { cost, tokens, latency_ms }) = self.reused.take() {
             (self.cost, self.tokens, self.latency_ms) = (cost, tokens, latency_ms);
         }

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::manifest::load::folder_of;
 use crate::manifest::merge::merge;
 use crate::manifest::names::{did_you_mean, is_overlay_name};
-use crate::manifest::read::{KEPT, WORKFLOW_KEYS};
+use crate::manifest::read::{self, KEPT, WORKFLOW_KEYS};
 use crate::manifest::tree::{self, Key, Kind, Node, Place};
 use crate::manifest::{Diagnostic, Diagnostics, KeptFile, Overrides, Texts, files, mask};
 
@@ -132,6 +132,8 @@ impl Reading {
         if start > 0 {
             shift(&mut root, start);
         }
+        // Each file is kept as it is, so a key that a higher layer replaces would be kept too.
+        self.mistakes.extend(read::written_key(&root));
         Ok(root)
     }
 

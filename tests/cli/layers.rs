@@ -273,3 +273,14 @@ fn a_dataset_may_stand_outside_of_the_repository_when_it_is_pinned() {
     let args = ["run", "job.yaml", "--overlay", "prod", "--id", "s", "--set", "require_clean=false"];
     bench.run(&args).exits(0);
 }
+
+#[test]
+fn a_key_that_is_written_out_below_a_layer_that_replaces_it_is_refused() {
+    let (bench, server) = layered(2);
+    bench.write("keyed.yaml", "workflow: {api_key: sk-written-out}\n");
+    let over = "version: 1\nname: over\nextends: [job.yaml, keyed.yaml]\nworkflow: {api_key: \"${FLOWBATCH_TEST_KEY}\"}\n";
+    bench.write("over.yaml", over);
+    let ended = bench.run(&["check", "over.yaml"]).exits(2).says(&["keyed.yaml", "may not be written out"]);
+    assert!(!ended.stderr.contains("sk-written-out"), "{}", ended.stderr);
+    drop(server);
+}

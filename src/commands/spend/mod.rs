@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::audit::Sum;
 use crate::commands::spend::bill::{Bill, Line};
 use crate::commands::spend::period::Period;
-use crate::commands::{Done, Failure, Host, derive, identity};
+use crate::commands::{Done, Failure, Host, derive, identity, judging};
 use crate::journal::{RunFolder, RunLock};
 use crate::model::ExitCode;
 use crate::report::Summary;
@@ -149,7 +149,7 @@ fn spent(
     if !period.holds(&lock.started_at)? {
         return Ok(None);
     }
-    let is_alive = folder.is_locked();
+    let is_alive = folder.is_locked() || judging::is_at_work(&folder);
     let summary = match told(&folder, is_alive) {
         Some(summary) => summary,
         None => derive::summary(&folder, host)?,

@@ -9,7 +9,7 @@ use crate::audit::{self, Audited, Finding};
 use crate::commands::derive::frozen;
 use crate::commands::judges::JUDGES;
 use crate::commands::verify::{Verified, fresh, totals};
-use crate::commands::{Failure, Host, relocated};
+use crate::commands::{Failure, Host, judging, relocated};
 use crate::dataset::Dataset;
 use crate::digest::{self, SUMS};
 use crate::emulator;
@@ -43,7 +43,7 @@ pub(super) fn verify(
     verified: &mut Verified,
     host: &dyn Host,
 ) -> Result<bool, Failure> {
-    let is_alive = folder.is_locked();
+    let is_alive = folder.is_locked() || judging::is_at_work(folder);
     let seen = PASSING.iter().map(|name| (*name).to_owned()).collect();
     let mut looking = Looking { folder, prefix, verified, host, seen, is_sound: true };
     let audited = looking.journal(is_alive)?;

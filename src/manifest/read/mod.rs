@@ -26,4 +26,4 @@ mod workflow;
 
 pub use root::KEPT;
 pub(super) use root::{Context, read};
-pub(super) use workflow::WORKFLOW_KEYS;
+pub(super) use workflow::{WORKFLOW_KEYS, written_key};
