@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use unpack::{list, unpack};
+pub use unpack::{check, list, unpack};
 
 /// The name of the list, which is the first entry.
 const LIST: &str = "MANIFEST";

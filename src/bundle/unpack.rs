@@ -74,6 +74,11 @@ fn read_list(entry: tar::Entry<'_, impl Read>) -> Result<List, Error> {
 }
 
 /// Gives the files by their paths in the bundle. Two that a system could take for one are refused.
+/// Says whether a bundle of these files can be opened: each name must be one that every system takes, and no other's.
+pub fn check(list: &List) -> Result<(), Error> {
+    by_path(list).map(drop)
+}
+
 fn by_path(list: &List) -> Result<BTreeMap<String, &Listed>, Error> {
     let is_name = |name: &str| is_safe(name) && !name.contains('/') && !name.starts_with('.');
     if !is_name(&list.manifest) || !is_name(&list.run_id) {

@@ -65,6 +65,10 @@ pub fn export(args: &ExportArgs, host: &mut dyn Host) -> Result<Done, Failure> {
     }
     let (count, bytes) = (listed.len(), listed.iter().map(|file| file.bytes).sum::<u64>());
     let list = List::new(&run_id, &manifest, listed);
+    // What could not be opened again is no bundle.
+    bundle::check(&list).map_err(|error| {
+        Failure::mistake(format!("the run can't be put into a bundle that every system opens: {error}"))
+    })?;
     let contents: Vec<_> = files.into_values().collect();
     let mut artifact = Artifact::create(&args.bundle).map_err(Failure::disk(&args.bundle))?;
     bundle::pack(&list, &contents, &mut artifact).map_err(Failure::disk(&args.bundle))?;

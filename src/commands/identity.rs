@@ -25,12 +25,13 @@ pub(crate) fn check_run_id(id: &str) -> Result<(), Failure> {
         && id.len() <= 64
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
         && !id.starts_with('.')
+        && !id.ends_with('.')
         && id != "latest";
     if sound {
         Ok(())
     } else {
         Err(Failure::mistake(format!(
-            "`{id}` can't be a run's id: letters, digits, `-`, `_` and `.`, at most 64, not beginning with `.`, and \
+            "`{id}` can't be a run's id: letters, digits, `-`, `_` and `.`, at most 64, not beginning or ending with `.`, and \
              not `latest`"
         )))
     }
@@ -165,7 +166,7 @@ mod tests {
     fn ids_are_names_of_folders() {
         assert!(check_run_id(&new_run_id()).is_ok());
         assert!(check_run_id("nightly-2026.11_24").is_ok());
-        for id in ["", ".", "..", ".hidden", "a/b", "a\\b", "latest", "a b", "é", &"x".repeat(65)] {
+        for id in ["", ".", "..", ".hidden", "a/b", "a\\b", "latest", "a b", "é", "v2.", &"x".repeat(65)] {
             assert!(check_run_id(id).is_err(), "{id}");
         }
     }

@@ -155,7 +155,9 @@ fn start(
     let session = Session { sound, folder: folder.clone(), run_id, writer, state, changes };
     let ran = execute(session, host).map_err(|failure| failure.resumed_by(&folder))?;
     let judged = judging::after(&folder, &ran.state, host);
-    let shown = Shown { json: args.json, style: args.style, page: Page::OfStep, notify: Some(&manifest) };
+    // When judging fails, whoever is told of failures is told of that, and once.
+    let notify = Some(&*manifest).filter(|_| judged.is_ok());
+    let shown = Shown { json: args.json, style: args.style, page: Page::OfStep, notify };
     let done = finish(&folder, ran, shown, host).map_err(|failure| failure.within(&folder));
     judged.and(done)
 }

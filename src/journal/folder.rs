@@ -353,8 +353,12 @@ impl Runs {
 fn folders_in(path: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
     let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    // What begins with a dot is work that was not finished, as of an import that was killed.
+    let is_hidden =
+        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     // `latest` is a link to a run that is listed under its own name.
-    let mut folders: Vec<_> = paths.filter(|path| path.is_dir() && !path.is_symlink()).collect();
+    let mut folders: Vec<_> =
+        paths.filter(|path| path.is_dir() && !path.is_symlink() && !is_hidden(path)).collect();
     folders.sort();
     folders
 }

@@ -8,8 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use crate::manifest::load::folder_of;
 use crate::manifest::merge::merge;
 use crate::manifest::names::{did_you_mean, is_overlay_name};
-use crate::manifest::read::{self, KEPT, WORKFLOW_KEYS};
+use crate::manifest::read::{KEPT, WORKFLOW_KEYS};
 use crate::manifest::tree::{self, Key, Kind, Node, Place};
+use crate::manifest::written::written;
 use crate::manifest::{Diagnostic, Diagnostics, KeptFile, Overrides, Texts, files, mask};
 
 /// Files that rest on one another at most.
@@ -36,6 +37,8 @@ pub(super) struct Layered {
     pub(super) layers: Vec<Layer>,
     /// Mistakes that leave something to go on with.
     pub(super) mistakes: Vec<Diagnostic>,
+    /// Secrets that are written out in one of the files, those that the merged tree has too.
+    pub(super) written: Vec<Diagnostic>,
 }
 
 /// Gives all files that a run keeps.
@@ -61,12 +64,13 @@ pub(super) fn read(
         // A run's own copy is no base's: a base may well be called `manifest.yaml` itself.
         chain: vec![plain(path)],
         mistakes: Vec::new(),
+        written: Vec::new(),
     };
     let shown = path.display().to_string();
     let merged = reading.whole(path, source, folder, &overrides.overlays);
-    let Reading { texts, masked, layers, mistakes, .. } = reading;
+    let Reading { texts, masked, layers, mistakes, written, .. } = reading;
     match merged {
-        Ok(root) => Ok(Layered { root, texts, masked, layers, mistakes }),
+        Ok(root) => Ok(Layered { root, texts, masked, layers, mistakes, written }),
         Err(mistake) => {
             // What has no place has no text of its own either, and names its file.
             let message = match mistake.span {
@@ -89,6 +93,8 @@ struct Reading {
     /// The files that are being read, each of which rests on the next.
     chain: Vec<PathBuf>,
     mistakes: Vec<Diagnostic>,
+    /// Secrets that are written out in one of the files.
+    written: Vec<Diagnostic>,
 }
 
 impl Reading {
@@ -133,7 +139,7 @@ impl Reading {
             shift(&mut root, start);
         }
         // Each file is kept as it is, so a key that a higher layer replaces would be kept too.
-        self.mistakes.extend(read::written_key(&root));
+        self.written.extend(written(&root));
         Ok(root)
     }
 

@@ -92,7 +92,7 @@ fn read_bytes(
     let bytes = files::read_manifest(path).map_err(wrong)?;
     let source = files::decode(&bytes).map_err(wrong)?;
     let folder = overrides.folder.clone().unwrap_or_else(|| folder_of(path));
-    let Layered { mut root, texts, masked, layers, mistakes: mut items } =
+    let Layered { mut root, texts, masked, layers, mistakes: mut items, written } =
         layers::read(path, source, &folder, overrides)?;
 
     for (key_path, value) in &overrides.set {
@@ -113,6 +113,10 @@ fn read_bytes(
     };
     let (manifest, mistakes) = read::read(root, env, &context);
     items.extend(mistakes);
+    // What the merged manifest has is told by those who read it.
+    let more: Vec<_> =
+        written.into_iter().filter(|one| items.iter().all(|item| item.span != one.span)).collect();
+    items.extend(more);
     let diagnostics = Diagnostics::new(shown, masked, items);
     Ok(Reading { manifest, diagnostics })
 }

@@ -27,6 +27,7 @@ mod settings;
 mod texts;
 mod tree;
 mod units;
+mod written;
 
 pub use columns::template_path;
 pub use diagnostic::{Diagnostic, Diagnostics, Span};

@@ -151,3 +151,17 @@ fn no_secret_is_in_a_bundle_wherever_the_manifest_has_it_from() {
     bench.run(&["import", "r.tar.zst", "--into", "new"]).exits(0);
     search(&bench.path("new"));
 }
+
+#[cfg(unix)]
+#[test]
+fn what_import_would_refuse_is_exported_by_nobody() {
+    let bench = Bench::new();
+    let server = Hostile::serve(|request| succeeded("r", &request.body["input"]));
+    bench.dataset(2);
+    bench.job(&server.url, "sync", "");
+    fs::rename(bench.path("rows.csv"), bench.path("Q1: rows.csv")).unwrap();
+    bench.write("job.yaml", bench.read("job.yaml").replace("rows.csv", "'Q1: rows.csv'"));
+    bench.run(&["run", "job.yaml", "--id", "r"]).exits(0);
+    bench.run(&["export", "r", "--bundle", "r.tar.zst"]).exits(2).says(&["Q1: rows.csv"]);
+    assert!(!bench.path("r.tar.zst").exists());
+}

@@ -275,12 +275,26 @@ fn a_dataset_may_stand_outside_of_the_repository_when_it_is_pinned() {
 }
 
 #[test]
-fn a_key_that_is_written_out_below_a_layer_that_replaces_it_is_refused() {
-    let (bench, server) = layered(2);
-    bench.write("keyed.yaml", "workflow: {api_key: sk-written-out}\n");
-    let over = "version: 1\nname: over\nextends: [job.yaml, keyed.yaml]\nworkflow: {api_key: \"${FLOWBATCH_TEST_KEY}\"}\n";
-    bench.write("over.yaml", over);
-    let ended = bench.run(&["check", "over.yaml"]).exits(2).says(&["keyed.yaml", "may not be written out"]);
-    assert!(!ended.stderr.contains("sk-written-out"), "{}", ended.stderr);
-    drop(server);
+fn a_secret_that_is_written_out_below_a_layer_that_replaces_it_is_refused() {
+    let (bench, _server) = layered(2);
+    for (base, over, named) in [
+        ("workflow: {api_key: sk-canary}", "workflow: {api_key: \"${K}\"}", "workflow.api_key"),
+        ("notify: {url: https://chat.example/sk-canary}", "notify: {url: \"${K}\"}", "notify.url"),
+        ("notify: {url: \"${K}\", headers: {X-Key: sk-canary}}", "notify: null", "headers.X-Key"),
+        (
+            "workflow: {webhook: {forward: [{method: POST, url: \"https://h.example/?t=sk-canary\"}]}}",
+            "workflow: {webhook: null}",
+            "workflow.webhook.url",
+        ),
+    ] {
+        bench.write("keyed.yaml", format!("{base}\n"));
+        bench
+            .write("over.yaml", format!("version: 1\nname: over\nextends: [job.yaml, keyed.yaml]\n{over}\n"));
+        let ended = bench.run(&["check", "over.yaml"]).exits(2).says(&[
+            "keyed.yaml",
+            named,
+            "may not be written out",
+        ]);
+        assert!(!ended.stderr.contains("sk-canary"), "{}", ended.stderr);
+    }
 }

@@ -112,9 +112,9 @@ fn a_run_that_is_alive_counts_as_far_as_it_has_come() {
 fn a_copy_of_a_run_is_no_second_bill() {
     let server = Hostile::serve(priced);
     let bench = bench(&server);
-    let run =
-        fs::read_dir(bench.path("runs/other")).unwrap().flatten().find(|run| run.file_name() != "latest");
-    let (from, to) = (run.unwrap().path(), bench.path("archive/other/copy"));
+    let is_run = |path: &std::path::PathBuf| path.is_dir() && !path.is_symlink();
+    let mut entries = fs::read_dir(bench.path("runs/other")).unwrap().map(|entry| entry.unwrap().path());
+    let (from, to) = (entries.find(is_run).unwrap(), bench.path("archive/other/copy"));
     fs::create_dir_all(&to).unwrap();
     for file in fs::read_dir(from).unwrap().flatten().filter(|file| file.path().is_file()) {
         fs::copy(file.path(), to.join(file.file_name())).unwrap();
@@ -122,4 +122,15 @@ fn a_copy_of_a_run_is_no_second_bill() {
     let all = spent(&bench, &["runs", "archive"]);
     assert_eq!(all, spent(&bench, &["runs"]));
     bench.run(&["spend", "runs", "archive"]).exits(0).says(&["a copy of"]);
+}
+
+#[test]
+fn what_a_killed_import_has_left_is_no_run() {
+    let server = Hostile::serve(priced);
+    let bench = bench(&server);
+    let before = spent(&bench, &[]);
+    bench.write("runs/.flowbatch-import-x/run/journal.jsonl", "{\n");
+    assert_eq!(spent(&bench, &[]), before);
+    let listed = bench.run(&["runs"]).exits(0);
+    assert!(!listed.stdout.contains("flowbatch-import"), "{}", listed.stdout);
 }

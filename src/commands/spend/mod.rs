@@ -108,7 +108,9 @@ fn find(dir: &Path, depth: u32, found: &mut BTreeMap<PathBuf, PathBuf>) {
     }
     let entries = if depth > 0 { fs::read_dir(dir).ok() } else { None };
     for path in entries.into_iter().flatten().flatten().map(|entry| entry.path()) {
-        if path.is_dir() && !path.is_symlink() {
+        // What begins with a dot is work that was not finished, as of an import that was killed.
+        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.is_dir() && !path.is_symlink() && !is_hidden {
             find(&path, depth - 1, found);
         }
     }

@@ -26,4 +26,5 @@ mod workflow;
 
 pub use root::KEPT;
 pub(super) use root::{Context, read};
-pub(super) use workflow::{WORKFLOW_KEYS, written_key};
+pub(super) use webhook::is_loopback;
+pub(super) use workflow::WORKFLOW_KEYS;

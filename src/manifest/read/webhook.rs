@@ -89,7 +89,7 @@ fn is_on_this_machine(provider: &Provider) -> bool {
     is_loopback(base_url)
 }
 
-fn is_loopback(url: &str) -> bool {
+pub(in crate::manifest) fn is_loopback(url: &str) -> bool {
     let uri = url.parse::<http::Uri>();
     let host = uri.as_ref().ok().and_then(http::Uri::host).unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();

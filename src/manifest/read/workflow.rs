@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::manifest::Diagnostic;
 use crate::manifest::environment::lone_variable;
 use crate::manifest::load::Secrets;
 use crate::manifest::mask::has_credentials;
@@ -13,7 +12,7 @@ use crate::manifest::read::reader::Reader;
 use crate::manifest::read::section::{Entry, Section};
 use crate::manifest::read::templates::When;
 use crate::manifest::read::webhook;
-use crate::manifest::tree::{Kind, Node};
+use crate::manifest::tree::Kind;
 use crate::manifest::{
     FirstPoll, Mode, NotifySpec, PollSpec, Price, Provider, Secret, SecretSource, Tls, WorkflowSpec, units,
 };
@@ -249,33 +248,9 @@ fn variable(reader: &Reader<'_>, name: &str) -> Option<Secret> {
         .map(Secret::new)
 }
 
-fn key_help() -> String {
-    format!("write `${{{DEFAULT_KEY}}}` and set that variable, or `{{file: PATH}}`")
-}
-
-/// Finds an `api_key` that is written out in one file of a manifest, whatever stands above that file.
-pub(in crate::manifest) fn written_key(root: &Node) -> Option<Diagnostic> {
-    fn member<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-        let Kind::Map(entries) = &node.kind else { return None };
-        entries.iter().find(|(found, _)| found.text == key).map(|(_, node)| node)
-    }
-    let workflow = member(root, "workflow")?;
-    let text = |node: &Node| match &node.kind {
-        Kind::Scalar(scalar) if !scalar.is_null() => Some(scalar.text.clone()),
-        _ => None,
-    };
-    if member(workflow, "provider").and_then(text).is_some_and(|provider| provider == "emulator") {
-        return None;
-    }
-    let key = member(workflow, "api_key")?;
-    let is_written = !text(key)?.contains("${");
-    let told = "`workflow.api_key` is a secret, and may not be written out";
-    is_written.then(|| key.place.error(told).with_help(key_help()))
-}
-
 /// Reads a secret: `${NAME}` or `{file: PATH}`. What else was written is never shown.
 fn read_secret(reader: &mut Reader<'_>, entry: Entry) -> Option<SecretSource> {
-    let help = key_help();
+    let help = format!("write `${{{DEFAULT_KEY}}}` and set that variable, or `{{file: PATH}}`");
     match &entry.node.kind {
         Kind::Broken => None,
         Kind::Map(_) => read_secret_file(reader, entry, "file: /run/secrets/gptbots"),
