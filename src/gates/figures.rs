@@ -56,6 +56,8 @@ pub const TOP_LEVEL: &[&str] = &[
     "polls",
     "throttled",
     "concurrency",
+    "reused",
+    "git",
     "judges",
     "bill",
     "cost",
@@ -115,6 +117,9 @@ fn fixed() -> impl Iterator<Item = (String, FigureKind)> {
             "judges.calls",
             "judges.errors",
             "bill.cost.unknown_rows",
+            "reused.rows",
+            "reused.unknown_rows",
+            "reused.tokens",
         ],
     );
     let costs = of(
@@ -127,6 +132,7 @@ fn fixed() -> impl Iterator<Item = (String, FigureKind)> {
             "cost.per_row.max",
             "judges.cost.total",
             "bill.cost.total",
+            "reused.cost",
         ],
     );
     let times = ["latency", "server", "queue", "backoff"]
@@ -173,6 +179,9 @@ pub(super) fn find(
     {
         let path = name.replace("latency", "latency_ms").split('.').map(str::to_owned).collect();
         return Ok(Figure { written, path, kind: FigureKind::Share });
+    }
+    if let Some((way, kind)) = of_judge(words, checks) {
+        return Ok(Figure { written, path: way.into_iter().map(str::to_owned).collect(), kind });
     }
     let short = written.replacen("_ms", "", 1);
     if let Some((name, kind)) = fixed().find(|(name, _)| *name == written || *name == short) {
@@ -231,6 +240,23 @@ fn of_check<'a>(
         }
         _ => Err(names_of(check, repeats).into_iter().map(|name| format!("{}.{name}", check.name)).collect()),
     }
+}
+
+/// `judges.CHECK.FIGURE`, of the judge that a check asks; its cost is in its own unit.
+fn of_judge<'a>(words: &[&'a str], checks: &[KnownCheck]) -> Option<(Vec<&'a str>, FigureKind)> {
+    let ["judges", name, rest @ ..] = words else { return None };
+    checks.iter().find(|check| check.name == *name)?;
+    let kind = match rest {
+        ["cost", "total"] => FigureKind::Cost,
+        ["calls" | "errors" | "waiting"]
+        | ["cost" | "tokens", "unknown_rows"]
+        | ["tokens", "total"]
+        | ["rows", "total" | "succeeded" | "failed" | "in_doubt" | "rejected" | "not_run"] => {
+            FigureKind::Count
+        }
+        _ => return None,
+    };
+    Some((words.to_vec(), kind))
 }
 
 /// `groups.BY.VALUE.FIGURE`, of one value of a `report.group_by`.

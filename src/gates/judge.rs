@@ -221,7 +221,7 @@ fn unknown(figure: &Figure, report: &Value) -> Option<String> {
     let path: Vec<&str> = figure.path.iter().map(String::as_str).collect();
     let way = match path.as_slice() {
         [GROUPS, ..] => 3,
-        ["bill", "judges", ..] => 2,
+        ["bill", "judges", ..] | ["judges", ..] => 2,
         ["bill", ..] => 1,
         _ => 0,
     };
@@ -230,6 +230,7 @@ fn unknown(figure: &Figure, report: &Value) -> Option<String> {
         [what @ ("cost" | "tokens"), "total" | "per_row", ..] => {
             (*what, lookup(report, &figure.path[..=way])?)
         }
+        ["reused", "cost"] => ("cost", report.get("reused")?),
         ["repeats", "cost", ..] => ("cost", report.get("cost")?),
         _ => return None,
     };

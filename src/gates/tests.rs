@@ -159,6 +159,8 @@ fn a_group_that_is_called_cost_hides_no_unknown_costs() {
             "repeats": {"cost": {"cv": 0.1}, "latency_ms": {"cv": 0.1}},
             "bill": {"cost": {"total": "3", "unknown_rows": unknown},
                      "judges": {"cost": {"total": "1", "unknown_rows": unknown}}},
+            "judges": {"label": {"cost": {"total": "1", "unknown_rows": unknown}}},
+            "reused": {"rows": 3, "cost": "1", "unknown_rows": unknown, "tokens": 5},
         })
     };
     for text in [
@@ -166,6 +168,8 @@ fn a_group_that_is_called_cost_hides_no_unknown_costs() {
         "repeats.cost.cv <= 20%",
         "judges.cost.total <= 9",
         "bill.cost.total <= 9",
+        "judges.label.cost.total <= 9",
+        "reused.cost <= 9",
     ] {
         check(text, &report(0), "");
         check(text, &report(1), "undecided: the cost of 1 row is not known");

@@ -233,8 +233,8 @@ fn other_unit((name, judge): &(String, JudgeSummary), unit: &str) -> Option<Stri
     })
 }
 
-fn reused(ReusedTally { rows, cost, unknown_rows, tokens }: ReusedTally) -> Option<ReusedSummary> {
-    (rows > 0).then_some(ReusedSummary { rows, cost, unknown_rows, tokens })
+fn reused(ReusedTally { rows, cost, unknown_rows, tokens }: ReusedTally) -> ReusedSummary {
+    ReusedSummary { rows, cost, unknown_rows, tokens }
 }
 
 fn contradicted(tally: &Tally) -> Option<String> {

@@ -262,7 +262,7 @@ impl<'a> Phrases<'a> {
 
     /// What earlier runs have paid for.
     pub(super) fn reused(&self) -> Option<String> {
-        let reused = self.summary.reused?;
+        let reused = Some(self.summary.reused).filter(|reused| reused.rows > 0)?;
         let cost = words::grouped(&reused.cost);
         let unit = words::unit(&reused.cost.to_string(), &self.summary.cost.unit);
         let mut text =

@@ -55,9 +55,9 @@ pub struct Summary {
     /// How many rows were let be in flight.
     #[serde(default)]
     pub concurrency: ConcurrencySummary,
-    /// Results that earlier runs have paid for; absent when there are none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reused: Option<ReusedSummary>,
+    /// Results that earlier runs have paid for.
+    #[serde(default)]
+    pub reused: ReusedSummary,
     /// The bill.
     pub cost: CostSummary,
     /// What judges came to, by the first of the checks that ask them; their cost is not in `cost`. Absent without judges.
@@ -113,7 +113,7 @@ pub struct ConcurrencySummary {
 }
 
 /// Results that earlier runs have paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReusedSummary {
     /// Rows that have one.
     pub rows: u64,

@@ -501,3 +501,17 @@ fn what_a_judge_said_in_several_runs_is_reused_from_all_of_them() {
     bench.run(&["run", "job.yaml", "--id", "b", "--reuse", "a"]).exits(0);
     assert_eq!((court.service.accepted().len(), court.judge.accepted().len()), (4, 4));
 }
+
+#[test]
+fn a_gate_bounds_what_one_judge_costs() {
+    let court = Court::of(4, GOOD, &quick(), "{}");
+    let gate = |gate: &str| format!("gates=['{gate}']");
+    for (id, bound, code) in [
+        ("a", "judges.good.cost.total <= 1", 0),
+        ("b", "judges.good.cost.total <= 0.99", 4),
+        ("c", "judges.good.calls <= 4", 0),
+    ] {
+        court.bench.run(&["run", "job.yaml", "--id", id, "--set", &gate(bound)]).exits(code);
+    }
+    court.bench.run(&["check", "job.yaml", "--set", &gate("judges.godo.calls <= 4")]).exits(2);
+}

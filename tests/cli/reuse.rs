@@ -267,3 +267,16 @@ fn a_result_is_taken_once_also_when_a_process_died_among_them() {
     let from: Vec<_> = results(&bench, "b").iter().map(|row| row["reused"]["row_number"].clone()).collect();
     assert_eq!(from, [Value::Null, json!(1), json!(2), Value::Null]);
 }
+
+#[test]
+fn a_gate_asks_how_much_was_reused_also_when_nothing_was() {
+    let bench = Bench::new();
+    let service = Emulator::serve(&bench, SERVICE);
+    bench.job(&service.url, "sync", REUSE);
+    bench.dataset(2);
+    for (id, gate, code) in
+        [("a", "reused.rows <= 0", 0), ("b", "reused.rows >= 2", 0), ("c", "reused.cost <= 0", 4)]
+    {
+        bench.run(&["run", "job.yaml", "--id", id, "--set", &format!("gates=['{gate}']")]).exits(code);
+    }
+}
