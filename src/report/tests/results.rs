@@ -162,7 +162,7 @@ fn report_json_has_the_fields_of_the_contract_in_their_order_and_can_be_read_bac
     let names: Vec<_> = read.keys().map(String::as_str).collect();
     assert_eq!(
         names.join(" "),
-        "run_id manifest labels complete verdict coverage success_rate rows attempts invokes polls throttled concurrency cost bill \
+        "run_id manifest labels complete verdict coverage success_rate rows attempts invokes polls throttled concurrency reused cost bill \
          tokens budget latency_ms server_ms queue_ms backoff_ms wall_ms errors groups checks gates versions notes"
     );
     assert_eq!(read["cost"]["money"], json!({"amount": "0.0035", "currency": "USD"}));
